@@ -1,0 +1,56 @@
+//! Failures, as an operator wants to read them: what happened, why, and what to do.
+
+use latchkey::log::causes;
+use latchkey::operator::OperatorError;
+use latchkey::store::CreateError;
+
+use crate::connect::Connection;
+
+/// A failure in a few lines.
+pub(crate) fn explain(error: &OperatorError, connection: &Connection) -> String {
+    let causes = root_causes(error);
+    let Connection { table, region, .. } = connection;
+    let advice = if causes.contains("ResourceNotFoundException") {
+        format!(
+            "there is no table `{table}` in {region}; deploy the template, or pass another `--table`, \
+             `--region` or `--endpoint-url`"
+        )
+    } else if causes.contains("AccessDenied") {
+        format!(
+            "your AWS identity may not write to `{table}`; it needs dynamodb:PutItem and \
+             dynamodb:ConditionCheckItem on that table"
+        )
+    } else if causes.contains("credential") {
+        "no AWS credentials: sign in, set `AWS_PROFILE`, or pass `--profile`".to_owned()
+    } else if causes.contains("UnrecognizedClient") || causes.contains("InvalidSignature") {
+        "AWS does not know these credentials; sign in again or choose another `--profile`"
+            .to_owned()
+    } else if causes.contains("dispatch failure") {
+        format!("DynamoDB in {region} cannot be reached; check the network and `--endpoint-url`")
+    } else {
+        match error {
+            OperatorError::Create(CreateError::OrganizationExists(_)) => {
+                "use `latchkey account create` to add an account to it".to_owned()
+            }
+            OperatorError::Create(CreateError::OrganizationNotFound(_)) => {
+                "use `latchkey bootstrap` to make it".to_owned()
+            }
+            _ => String::new(),
+        }
+    };
+    [error.to_string(), causes, advice]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n  ")
+}
+
+/// What lies below the message: what the SDK and DynamoDB said.
+fn root_causes(error: &OperatorError) -> String {
+    match error {
+        OperatorError::Create(CreateError::Failed(latchkey::error::Error::Store(store))) => {
+            causes(store)
+        }
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,120 @@
+//! Results on standard output: lines for people, one JSON object for scripts.
+
+use latchkey::Minted;
+use latchkey::account::{Organization, ServiceAccount};
+use latchkey::operator::Bootstrap;
+use latchkey::time::Timestamp;
+use serde::Serialize;
+
+use crate::args::Format;
+
+/// What a command made.
+#[derive(Serialize)]
+pub(crate) struct Made {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization: Option<OrganizationOutput>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_account: Option<AccountOutput>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<KeyOutput>,
+}
+
+#[derive(Serialize)]
+struct OrganizationOutput {
+    id: String,
+    name: String,
+}
+
+#[derive(Serialize)]
+struct AccountOutput {
+    id: String,
+    name: String,
+    description: String,
+    organization: String,
+}
+
+#[derive(Serialize)]
+struct KeyOutput {
+    id: String,
+    key: String,
+    expires_at: Option<Timestamp>,
+}
+
+impl From<&Bootstrap> for Made {
+    fn from(made: &Bootstrap) -> Self {
+        Self {
+            organization: Some(OrganizationOutput::from(&made.organization)),
+            service_account: Some(AccountOutput::from(&made.account)),
+            key: Some(KeyOutput::from(&made.minted)),
+        }
+    }
+}
+
+impl From<&ServiceAccount> for Made {
+    fn from(account: &ServiceAccount) -> Self {
+        Self { organization: None, service_account: Some(account.into()), key: None }
+    }
+}
+
+impl From<&Minted> for Made {
+    fn from(minted: &Minted) -> Self {
+        Self { organization: None, service_account: None, key: Some(minted.into()) }
+    }
+}
+
+impl From<&Organization> for OrganizationOutput {
+    fn from(organization: &Organization) -> Self {
+        Self { id: organization.id.to_string(), name: organization.name.to_string() }
+    }
+}
+
+impl From<&ServiceAccount> for AccountOutput {
+    fn from(account: &ServiceAccount) -> Self {
+        Self {
+            id: account.id.to_string(),
+            name: account.name.to_string(),
+            description: account.description.to_string(),
+            organization: account.organization.to_string(),
+        }
+    }
+}
+
+impl From<&Minted> for KeyOutput {
+    fn from(minted: &Minted) -> Self {
+        Self {
+            id: minted.key.id.to_string(),
+            key: minted.token.expose().to_owned(),
+            expires_at: minted.key.spec.expires_at,
+        }
+    }
+}
+
+/// Prints what a command made.
+///
+/// # Errors
+///
+/// If it cannot be written as JSON.
+pub(crate) fn print(made: &Made, format: Format) -> Result<(), String> {
+    match format {
+        Format::Json => {
+            let text = serde_json::to_string_pretty(made).map_err(|error| error.to_string())?;
+            println!("{text}");
+        }
+        Format::Text => {
+            if let Some(organization) = &made.organization {
+                println!("organization     {} ({})", organization.id, organization.name);
+            }
+            if let Some(account) = &made.service_account {
+                println!("service account  {} ({})", account.id, account.name);
+            }
+            if let Some(key) = &made.key {
+                let end = key.expires_at.map_or("never".to_owned(), |end| end.to_string());
+                println!("key id           {}", key.id);
+                println!("expires          {end}");
+                println!("key              {}", key.key);
+                eprintln!("Keep the key now: it is not stored and cannot be shown again.");
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! The command line as an operator runs it: a process, its output, and what is in the table after.
+
+use std::process::{Command, Output, Stdio};
+
+use latchkey::config::KeyPolicy;
+use latchkey::principal::Principal;
+use latchkey::token::Token;
+use latchkey_local::secrets::Secrets;
+use latchkey_local::{TestTable, headers};
+use serde_json::Value;
+
+/// Runs `latchkey` with `arguments` against `table`, with nothing else from this environment.
+async fn latchkey(table: &TestTable, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_latchkey"));
+    command
+        .args(arguments)
+        .env_clear()
+        .env("LATCHKEY_TABLE", table.name())
+        .env("AWS_ENDPOINT_URL_DYNAMODB", table.endpoint())
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_ACCESS_KEY_ID", "local")
+        .env("AWS_SECRET_ACCESS_KEY", "local")
+        .stdin(Stdio::null());
+    tokio::task::spawn_blocking(move || command.output().expect("a process")).await.expect("an end")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("UTF-8")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("UTF-8")
+}
+
+async fn made(table: &TestTable, arguments: &[&str]) -> Value {
+    let output = latchkey(table, arguments).await;
+    assert!(output.status.success(), "{}", stderr(&output));
+    serde_json::from_str(&stdout(&output)).expect("JSON")
+}
+
+async fn refused(table: &TestTable, arguments: &[&str]) -> String {
+    let output = latchkey(table, arguments).await;
+    assert!(!output.status.success(), "{}", stdout(&output));
+    assert_eq!(stdout(&output), "");
+    stderr(&output)
+}
+
+const BOOTSTRAP: &[&str] = &["bootstrap", "--organization", "acme", "--name", "Acme"];
+
+#[tokio::test]
+async fn bootstrap_makes_a_key_that_authenticates_and_is_shown_once() {
+    let table = TestTable::start().await;
+    let made = made(&table, &[BOOTSTRAP, &["--output", "json"]].concat()).await;
+    assert_eq!(made["organization"]["id"], "acme");
+    assert_eq!(made["organization"]["name"], "Acme");
+    assert_eq!(made["service_account"]["name"], "admin");
+    let token = made["key"]["key"].as_str().expect("a key");
+
+    let latchkey = table.latchkey(KeyPolicy::default());
+    let bearer = headers::authorization(&format!("Bearer {token}"));
+    let Ok(Principal::ServiceAccount(principal)) = latchkey.authenticate(&bearer).await else {
+        panic!("the key does not authenticate");
+    };
+    assert_eq!(principal.organization.as_ref(), "acme");
+    assert_eq!(Some(principal.account.as_ref()), made["service_account"]["id"].as_str());
+    assert!(principal.scopes.is_full_access());
+
+    let again = refused(&table, BOOTSTRAP).await;
+    assert_eq!(
+        again,
+        "error: organization `acme` already exists\n  \
+         use `latchkey account create` to add an account to it\n"
+    );
+    let mut secrets = Secrets::default();
+    secrets.add(token);
+    secrets.check(&again, "an error");
+    secrets.check_items(&table).await;
+}
+
+#[tokio::test]
+async fn text_output_is_for_people() {
+    let table = TestTable::start().await;
+    let output = latchkey(&table, BOOTSTRAP).await;
+    let text = stdout(&output);
+    let lines: Vec<&str> = text.lines().collect();
+    let [organization, account, id, expires, key] = lines.as_slice() else { panic!("{text}") };
+    assert_eq!(*organization, "organization     acme (Acme)");
+    assert!(account.starts_with("service account  ") && account.ends_with(" (admin)"), "{account}");
+    assert!(id.starts_with("key id           "), "{id}");
+    assert_eq!(*expires, "expires          never");
+    let token = key.strip_prefix("key              ").expect("a key");
+    assert!(token.parse::<Token>().is_ok());
+    let note = "Keep the key now: it is not stored and cannot be shown again.\n";
+    assert_eq!(stderr(&output), note);
+}
+
+#[tokio::test]
+async fn a_root_key_is_the_root() {
+    let table = TestTable::start().await;
+    let arguments = ["root-key", "create", "--expires-in", "90d", "--output", "json"];
+    let made = made(&table, &arguments).await;
+    let token = made["key"]["key"].as_str().expect("a key");
+    assert!(token.starts_with("sk_ROOT_"));
+    assert!(made["key"]["expires_at"].is_string());
+    let bearer = headers::authorization(&format!("Bearer {token}"));
+    let principal = table.latchkey(KeyPolicy::default()).authenticate(&bearer).await;
+    assert!(matches!(principal, Ok(Principal::Root { .. })), "{principal:?}");
+
+    let past = ["root-key", "create", "--expires-at", "2020-01-01T00:00:00Z"];
+    assert_eq!(refused(&table, &past).await, "error: the expiry must be in the future\n");
+}
+
+#[tokio::test]
+async fn an_account_belongs_to_an_organization_that_exists() {
+    let table = TestTable::start().await;
+    let arguments = ["account", "create", "--name", "ci", "--organization"];
+    let made = made(&table, &[&arguments[..], &["sample", "--output", "json"]].concat()).await;
+    assert_eq!(made["service_account"]["organization"], "sample");
+    assert_eq!(made["service_account"]["name"], "ci");
+    assert!(made.get("key").is_none());
+
+    let missing = refused(&table, &[&arguments[..], &["nobody"]].concat()).await;
+    assert_eq!(
+        missing,
+        "error: organization `nobody` does not exist\n  use `latchkey bootstrap` to make it\n"
+    );
+}
+
+#[tokio::test]
+async fn every_failure_says_what_to_do() {
+    let table = TestTable::start().await;
+    let no_table = refused(&table, &[BOOTSTRAP, &["--table", "other"]].concat()).await;
+    assert!(no_table.contains("there is no table `other` in us-east-1"), "{no_table}");
+    let unnamed = refused(&table, &[BOOTSTRAP, &["--table", ""]].concat()).await;
+    assert!(unnamed.contains("pass `--table` or set `LATCHKEY_TABLE`"), "{unnamed}");
+    let endpoint = ["--endpoint-url", "http://127.0.0.1:1"];
+    let unreachable = refused(&table, &[BOOTSTRAP, &endpoint].concat()).await;
+    assert!(unreachable.contains("cannot be reached"), "{unreachable}");
+    let bad = refused(&table, &["bootstrap", "--organization", "a#b", "--name", "A"]).await;
+    assert!(bad.contains("an organization id is 1 to 64 letters"), "{bad}");
+    let nothing = refused(&table, &[]).await;
+    assert!(nothing.contains("[subcommands: bootstrap, root-key, account, help]"), "{nothing}");
+}

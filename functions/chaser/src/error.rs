@@ -1,0 +1,41 @@
+//! Errors as Chaser's clients read them: `{"error": {"code", "message"}}`.
+
+use lambda_http::Body;
+use lambda_http::http::{Response, StatusCode};
+use latchkey::error::Error;
+use latchkey::http::reply_error;
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Problem {
+    error: ProblemDetail,
+}
+
+#[derive(Serialize)]
+struct ProblemDetail {
+    code: &'static str,
+    message: String,
+}
+
+/// Says `error` the way this dialect's clients expect to read it.
+pub(crate) fn render(error: &Error) -> Response<Body> {
+    let detail = ProblemDetail { code: code(error.status()), message: error.to_string() };
+    reply_error(error, &Problem { error: detail })
+}
+
+/// Ours: the codes of the vendor's other API, one for each status.
+fn code(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::UNAUTHORIZED => "unauthorized",
+        StatusCode::FORBIDDEN => "forbidden",
+        StatusCode::NOT_FOUND => "not_found",
+        StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
+        StatusCode::CONFLICT => "conflict",
+        StatusCode::PAYLOAD_TOO_LARGE => "payload_too_large",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "unsupported_media_type",
+        StatusCode::TOO_MANY_REQUESTS => "rate_limited",
+        StatusCode::SERVICE_UNAVAILABLE => "unavailable",
+        status if status.is_client_error() => "invalid_request",
+        _ => "internal",
+    }
+}

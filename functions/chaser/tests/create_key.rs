@@ -1,0 +1,296 @@
+//! `create-current-service-account-key`: event in, response out, the embedded DynamoDB between.
+
+use chaser::{AllowedScopes, App, handle};
+use latchkey::config::KeyPolicy;
+use latchkey::token::Token;
+use latchkey_local::contract::{Contract, validate};
+use latchkey_local::{Answer, TestTable, event, project, sample};
+use serde_json::{Value, json};
+
+const PLACE: (&str, &str) =
+    ("POST", "/v1/accounts/current/service-accounts/{service_account_id}/keys");
+
+/// Every refusal: the event, its status, its code, and the message that the client reads.
+const REFUSALS: &[(&str, u16, &str, &str)] = &[
+    ("create-key-bad-base64", 400, "invalid_request", "the body is not valid base64"),
+    (
+        "create-key-malformed-json",
+        400,
+        "invalid_request",
+        "the body is not valid JSON: it ends too early at line 1, column 2",
+    ),
+    (
+        "create-key-not-an-object",
+        400,
+        "invalid_request",
+        "the body must be a JSON object, not a list",
+    ),
+    (
+        "create-key-unknown-field",
+        400,
+        "invalid_request",
+        "`scope` is not a field of this request; did you mean `scopes`?",
+    ),
+    (
+        "create-key-duplicate-field",
+        400,
+        "invalid_request",
+        "the body holds the field `scopes` twice",
+    ),
+    (
+        "create-key-name-not-a-string",
+        400,
+        "invalid_request",
+        "`name` must be a string or null, not a number",
+    ),
+    ("create-key-long-name", 400, "invalid_request", "`name` must be at most 128 characters"),
+    (
+        "create-key-control-character",
+        400,
+        "invalid_request",
+        "`name` must not hold control characters",
+    ),
+    (
+        "create-key-scopes-not-a-list",
+        400,
+        "invalid_request",
+        "`scopes` must be a list of strings or null, not a string",
+    ),
+    (
+        "create-key-scope-not-a-string",
+        400,
+        "invalid_request",
+        "`scopes[1]` must be a string, not a number",
+    ),
+    (
+        "create-key-unknown-scope",
+        400,
+        "invalid_request",
+        "`sessions.admin` is not a scope of this deployment; its scopes are `sessions.read`, \
+         `sessions.write`, `workspaces.read`, `workspaces.write`, `exec.write`, `files.read`, \
+         `files.write`, `keys.read`, `keys.write`, `billing.read`, `billing.write`, `audit.read`, \
+         `webhooks.read` and `webhooks.write`",
+    ),
+    (
+        "create-key-no-credentials",
+        401,
+        "unauthorized",
+        "the request carries no credentials; send `Authorization: Bearer <key>`",
+    ),
+    (
+        "create-key-basic-credentials",
+        401,
+        "unauthorized",
+        "the `Authorization` header is not of the form `Bearer <key>`",
+    ),
+    ("create-key-altered-key", 401, "unauthorized", "the key presented is not valid"),
+    ("create-key-unknown-key", 401, "unauthorized", "the key presented is not valid"),
+    ("create-key-expired-key", 401, "unauthorized", "the key presented is not valid"),
+    ("create-key-revoked-key", 401, "unauthorized", "the key presented is not valid"),
+    ("create-key-disabled-caller", 401, "unauthorized", "the key presented is not valid"),
+    (
+        "create-key-root-key",
+        403,
+        "forbidden",
+        "a root key belongs to no organization; present a service account's key instead",
+    ),
+    ("create-key-missing-scope", 403, "forbidden", "this key lacks the scope `keys.write`"),
+    (
+        "create-key-scope-not-held",
+        403,
+        "forbidden",
+        "this key does not hold the scope `files.read`, so it cannot mint a key that does",
+    ),
+    (
+        "create-key-full-access-not-held",
+        403,
+        "forbidden",
+        "this key has scopes, so it cannot mint a key with full access; name the scopes of the new key",
+    ),
+    (
+        "create-key-other-account-selected",
+        403,
+        "forbidden",
+        "this key belongs to another account than the one selected",
+    ),
+    ("create-key-bad-account", 404, "not_found", "this service account does not exist"),
+    (
+        "create-key-unknown-account",
+        404,
+        "not_found",
+        "service account `SAMPLEACCOUNT999` does not exist",
+    ),
+    (
+        "create-key-other-organization",
+        404,
+        "not_found",
+        "service account `SAMPLEACCOUNT004` does not exist",
+    ),
+    ("unknown-route", 404, "not_found", "no operation has this path"),
+    ("wrong-method", 405, "method_not_allowed", "this path does not take PUT; it takes `POST`"),
+    (
+        "create-key-disabled-account",
+        409,
+        "conflict",
+        "service account `SAMPLEACCOUNT003` is disabled; enable it before minting keys for it",
+    ),
+    (
+        "create-key-full-account",
+        409,
+        "conflict",
+        "service account `SAMPLEACCOUNT002` already holds 10 keys; revoke one before minting another",
+    ),
+    (
+        "create-key-form-body",
+        415,
+        "unsupported_media_type",
+        "the body must be JSON in UTF-8: send `Content-Type: application/json`",
+    ),
+];
+
+/// Every success: the event, the key's name and its scopes.
+const SUCCESSES: &[(&str, Option<&str>, &[&str])] = &[
+    ("create-key", Some("ci"), &["sessions.read", "files.read"]),
+    ("create-key-base64-body", Some("ci"), &["sessions.read", "files.read"]),
+    ("create-key-stage-in-path", Some("ci"), &["sessions.read", "files.read"]),
+    ("create-key-rest-api", Some("ci"), &["sessions.read", "files.read"]),
+    ("create-key-function-url", Some("ci"), &["sessions.read", "files.read"]),
+    ("create-key-empty-body", None, &[]),
+    ("create-key-empty-object", None, &[]),
+    ("create-key-null-fields", None, &[]),
+    ("create-key-empty-fields", Some(""), &[]),
+    ("create-key-scoped-caller", None, &["sessions.read"]),
+    ("create-key-by-account-id", None, &[]),
+    ("create-key-by-account-name", None, &[]),
+];
+
+async fn answer(table: &TestTable, policy: KeyPolicy, event: Value) -> Answer {
+    let scopes = AllowedScopes::parse("").expect("the default");
+    let app = App { latchkey: table.latchkey(policy), scopes };
+    let answer = Answer::from(handle(&app, event::parse(event)).await);
+    Contract::load("chaser").check(PLACE, &answer);
+    answer
+}
+
+async fn answer_to(table: &TestTable, case: &str) -> Answer {
+    let unlimited = KeyPolicy { key_limit: None, ..KeyPolicy::default() };
+    answer(table, unlimited, event::json("chaser", case)).await
+}
+
+#[tokio::test]
+async fn a_key_is_minted_from_every_kind_of_event() {
+    let table = TestTable::start().await;
+    let vendor = project::json("functions/chaser/tests/vendor/create-key.json");
+    for (case, name, scopes) in SUCCESSES {
+        let answer = answer_to(&table, case).await;
+        assert_eq!(answer.status, 200, "{case}: {}", answer.text);
+        assert_eq!(answer.header("cache-control"), "no-store");
+        validate(&vendor["response"], &answer.body, "vendor's response");
+
+        let token: Token = answer.string("/key").parse().expect("a token");
+        let expected = json!({
+            "full_access": scopes.is_empty(),
+            "id": token.key().as_ref(),
+            "key": token.expose(),
+            "key_prefix": token.key_prefix(),
+            "name": name,
+            "scopes": scopes,
+            "service_account": {
+                "created_at": "2026-01-01T00:00:00.000Z",
+                "created_by_user_id": "ROOT",
+                "disabled": false,
+                "id": sample::ACCOUNT,
+                "name": "sample account SAMPLEACCOUNT001",
+                "updated_at": "2026-01-01T00:00:00.000Z",
+            },
+        });
+        assert_eq!(answer.body, expected, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn fields_come_in_the_documented_order() {
+    let table = TestTable::start().await;
+    let answer = answer_to(&table, "create-key").await;
+    let fields = ["full_access", "id", "key", "key_prefix", "name", "scopes", "service_account"];
+    let positions = fields.map(|field| answer.text.find(&format!("\"{field}\":")).expect(field));
+    assert!(positions.is_sorted(), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn every_refusal_is_a_message_that_helps() {
+    let table = TestTable::start().await;
+    let before = table.items().await.len();
+    for (case, status, code, message) in REFUSALS {
+        let event = event::json("chaser", case);
+        let answer = answer(&table, KeyPolicy::default(), event).await;
+        let expected = json!({ "error": { "code": code, "message": message } });
+        assert_eq!(answer.body, expected, "{case}");
+        assert_eq!(answer.status, *status, "{case}");
+        let challenged = !answer.header("www-authenticate").is_empty();
+        assert_eq!(challenged, *status == 401 || *case == "create-key-missing-scope", "{case}");
+        assert_eq!(answer.header("allow"), if *status == 405 { "POST" } else { "" }, "{case}");
+    }
+    assert_eq!(table.items().await.len(), before, "a refusal wrote something");
+}
+
+#[test]
+fn every_event_has_its_expectation() {
+    let expected = SUCCESSES.iter().map(|case| case.0).chain(REFUSALS.iter().map(|case| case.0));
+    assert_eq!(event::cases("chaser"), expected.map(str::to_owned).collect());
+}
+
+#[tokio::test]
+async fn a_body_over_64_kib_is_too_large() {
+    let table = TestTable::start().await;
+    let mut event = event::json("chaser", "create-key-empty-object");
+    event["body"] = format!("{{{}}}", " ".repeat(64 * 1024 - 1)).into();
+    let answer = answer(&table, KeyPolicy::default(), event).await;
+    assert_eq!(answer.status, 413);
+    assert_eq!(answer.string("/error/code"), "payload_too_large");
+}
+
+#[tokio::test]
+async fn the_maximum_lifetime_holds_although_this_dialect_has_no_expiry() {
+    let table = TestTable::start().await;
+    let day = std::time::Duration::from_secs(86_400);
+    let policy = KeyPolicy { max_lifetime: Some(day), ..KeyPolicy::default() };
+    let minted = answer(&table, policy, event::json("chaser", "create-key-empty-body")).await;
+    assert_eq!(minted.status, 200);
+    assert!(!minted.text.contains("expires"), "{}", minted.text);
+
+    let items = table.items().await;
+    let id = minted.string("/id");
+    let of = |name: &str| {
+        let item =
+            items.iter().find(|item| item.get("id").is_some_and(|v| v.as_s() == Ok(&id.into())));
+        item.and_then(|item| item.get(name)?.as_n().ok()?.parse::<i64>().ok())
+    };
+    let end = sample::now().saturating_add(day).as_millis();
+    assert_eq!(of("expires_at"), Some(end));
+    assert_eq!(of("ttl"), Some(end / 1000 + 30 * 86_400));
+}
+
+#[tokio::test]
+async fn two_selected_accounts_are_none() {
+    let table = TestTable::start().await;
+    let mut event = event::json("chaser", "create-key-rest-api");
+    event["multiValueHeaders"]["X-Chaser-Account"] = json!(["sample", "other"]);
+    assert_eq!(answer(&table, KeyPolicy::default(), event).await.status, 403);
+}
+
+#[tokio::test]
+async fn a_retry_with_an_idempotency_key_gives_the_same_bytes() {
+    let table = TestTable::start().await;
+    let mut event = event::json("chaser", "create-key");
+    event["headers"]["idempotency-key"] = "one".into();
+    let first = answer(&table, KeyPolicy::default(), event.clone()).await;
+    let again = answer(&table, KeyPolicy::default(), event.clone()).await;
+    assert_eq!(first.status, 200, "{}", first.text);
+    assert_eq!((again.status, again.text), (200, first.text));
+    assert_eq!(again.headers, first.headers);
+
+    event["body"] = "{}".into();
+    let conflict = answer(&table, KeyPolicy::default(), event).await;
+    assert_eq!((conflict.status, conflict.string("/error/code")), (409, "conflict"));
+}

@@ -1,0 +1,208 @@
+//! `CreateServiceAccountKey`: event in, response out, the embedded DynamoDB between.
+
+use lakesail::{App, handle};
+use latchkey::config::KeyPolicy;
+use latchkey::token::Token;
+use latchkey_local::contract::{Contract, validate};
+use latchkey_local::{Answer, TestTable, event, project};
+use serde_json::{Value, json};
+
+const PLACE: (&str, &str) = ("POST", "/api/org/v1/service-accounts/{sa}/keys");
+
+/// Every refusal: the event, its status, and the message that the client reads.
+const REFUSALS: &[(&str, u16, &str)] = &[
+    (
+        "create-key-bad-account",
+        400,
+        "the service account id may hold `A-Z` and `0-9` only, not 's'",
+    ),
+    ("create-key-bad-base64", 400, "the body is not valid base64"),
+    (
+        "create-key-malformed-json",
+        400,
+        "the body is not valid JSON: it ends too early at line 1, column 2",
+    ),
+    ("create-key-not-an-object", 400, "the body must be a JSON object, not a list"),
+    ("create-key-null-expiry", 400, "`expiresAt` must be a string, not null"),
+    (
+        "create-key-bad-expiry",
+        400,
+        "`expiresAt` must be an RFC 3339 date-time with an offset, such as `2026-06-01T12:00:00Z`",
+    ),
+    ("create-key-past-expiry", 400, "`expiresAt` must be in the future"),
+    (
+        "create-key-unknown-field",
+        400,
+        "`expires_at` is not a field of this request; did you mean `expiresAt`?",
+    ),
+    ("create-key-duplicate-field", 400, "the body holds the field `expiresAt` twice"),
+    (
+        "create-key-no-credentials",
+        401,
+        "the request carries no credentials; send `Authorization: Bearer <key>`",
+    ),
+    (
+        "create-key-basic-credentials",
+        401,
+        "the `Authorization` header is not of the form `Bearer <key>`",
+    ),
+    ("create-key-altered-key", 401, "the key presented is not valid"),
+    ("create-key-unknown-key", 401, "the key presented is not valid"),
+    ("create-key-expired-key", 401, "the key presented is not valid"),
+    ("create-key-revoked-key", 401, "the key presented is not valid"),
+    ("create-key-disabled-caller", 401, "the key presented is not valid"),
+    (
+        "create-key-root-key",
+        403,
+        "a root key belongs to no organization; present a service account's key instead",
+    ),
+    ("create-key-missing-scope", 403, "this key may not manage service account keys"),
+    ("create-key-unknown-account", 404, "service account `SAMPLEACCOUNT999` does not exist"),
+    ("create-key-other-organization", 404, "service account `SAMPLEACCOUNT004` does not exist"),
+    ("unknown-route", 404, "no operation has this path"),
+    ("wrong-method", 405, "this path does not take PUT; it takes `POST`"),
+    (
+        "create-key-disabled-account",
+        409,
+        "service account `SAMPLEACCOUNT003` is disabled; enable it before minting keys for it",
+    ),
+    (
+        "create-key-full-account",
+        409,
+        "service account `SAMPLEACCOUNT002` already holds 10 keys; revoke one before minting another",
+    ),
+    (
+        "create-key-form-body",
+        415,
+        "the body must be JSON in UTF-8: send `Content-Type: application/json`",
+    ),
+];
+
+/// Every success: the event and the expiry that the client reads.
+const SUCCESSES: &[(&str, Option<&str>)] = &[
+    ("create-key", Some("2099-06-01T12:00:00.000Z")),
+    ("create-key-offset-expiry", Some("2099-06-01T12:00:00.123Z")),
+    ("create-key-base64-body", Some("2099-06-01T12:00:00.000Z")),
+    ("create-key-stage-in-path", Some("2099-06-01T12:00:00.000Z")),
+    ("create-key-rest-api", Some("2099-06-01T12:00:00.000Z")),
+    ("create-key-function-url", Some("2099-06-01T12:00:00.000Z")),
+    ("create-key-empty-body", None),
+    ("create-key-empty-object", None),
+    ("create-key-scoped-caller", None),
+];
+
+async fn answer(table: &TestTable, policy: KeyPolicy, event: Value) -> Answer {
+    let app = App { latchkey: table.latchkey(policy) };
+    let answer = Answer::from(handle(&app, event::parse(event)).await);
+    Contract::load("lakesail").check(PLACE, &answer);
+    answer
+}
+
+async fn answer_to(table: &TestTable, case: &str) -> Answer {
+    answer(table, KeyPolicy::default(), event::json("lakesail", case)).await
+}
+
+#[tokio::test]
+async fn a_key_is_minted_from_every_kind_of_event() {
+    let table = TestTable::start().await;
+    let vendor = project::json("functions/lakesail/tests/vendor/create-key.json");
+    for (case, expires_at) in SUCCESSES {
+        let unlimited = KeyPolicy { key_limit: None, ..KeyPolicy::default() };
+        let answer = answer(&table, unlimited, event::json("lakesail", case)).await;
+        assert_eq!(answer.status, 201, "{case}: {}", answer.text);
+        assert_eq!(answer.body["expiresAt"].as_str(), *expires_at, "{case}");
+        assert_eq!(answer.string("/createdAt"), "2026-01-01T00:00:00.000Z");
+        assert_eq!(answer.header("cache-control"), "no-store");
+        validate(&vendor["response"], &answer.body, "vendor's response");
+
+        let token: Token = answer.string("/key").parse().expect("a token");
+        assert_eq!(token.key().as_ref(), answer.string("/id"));
+        assert_eq!(token.account().as_ref(), latchkey_local::sample::ACCOUNT);
+    }
+}
+
+#[tokio::test]
+async fn fields_come_in_the_documented_order() {
+    let table = TestTable::start().await;
+    let answer = answer_to(&table, "create-key").await;
+    let positions = ["\"id\"", "\"expiresAt\"", "\"key\"", "\"createdAt\"", "\"updatedAt\""]
+        .map(|field| answer.text.find(field).expect(field));
+    assert!(positions.is_sorted(), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn every_refusal_is_a_message_that_helps() {
+    let table = TestTable::start().await;
+    let vendor = project::json("functions/lakesail/tests/vendor/create-key.json");
+    let before = table.items().await.len();
+    for (case, status, message) in REFUSALS {
+        let answer = answer_to(&table, case).await;
+        assert_eq!(answer.body, json!({ "message": message }), "{case}");
+        assert_eq!(answer.status, *status, "{case}");
+        validate(&vendor["error"], &answer.body, "vendor's error");
+        let challenge = match (*status, *case) {
+            (401, "create-key-no-credentials" | "create-key-basic-credentials") => "Bearer",
+            (401, _) => "Bearer error=\"invalid_token\"",
+            (403, "create-key-missing-scope") => {
+                "Bearer error=\"insufficient_scope\", scope=\"keys.write\""
+            }
+            _ => "",
+        };
+        assert_eq!(answer.header("www-authenticate"), challenge, "{case}");
+        assert_eq!(answer.header("allow"), if *status == 405 { "POST" } else { "" }, "{case}");
+    }
+    assert_eq!(table.items().await.len(), before, "a refusal wrote something");
+}
+
+#[test]
+fn every_event_has_its_expectation() {
+    let expected = SUCCESSES.iter().map(|case| case.0).chain(REFUSALS.iter().map(|case| case.0));
+    assert_eq!(event::cases("lakesail"), expected.map(str::to_owned).collect());
+}
+
+#[tokio::test]
+async fn a_body_over_64_kib_is_too_large_and_one_of_64_kib_is_not() {
+    let table = TestTable::start().await;
+    let mut event = event::json("lakesail", "create-key-empty-object");
+    event["body"] = format!("{{{}}}", " ".repeat(64 * 1024 - 2)).into();
+    assert_eq!(answer(&table, KeyPolicy::default(), event.clone()).await.status, 201);
+    event["body"] = format!("{{{}}}", " ".repeat(64 * 1024 - 1)).into();
+    let answer = answer(&table, KeyPolicy::default(), event).await;
+    assert_eq!(answer.status, 413);
+    assert_eq!(answer.string("/message"), "the body is larger than 65536 bytes");
+}
+
+#[tokio::test]
+async fn no_key_outlives_the_deployments_maximum_lifetime() {
+    let table = TestTable::start().await;
+    let day = std::time::Duration::from_secs(86_400);
+    let policy = KeyPolicy { max_lifetime: Some(day * 90), ..KeyPolicy::default() };
+
+    let refused = answer(&table, policy.clone(), event::json("lakesail", "create-key")).await;
+    assert_eq!(refused.status, 400);
+    assert_eq!(
+        refused.string("/message"),
+        "`expiresAt` must be at most 90 days from now, the longest that this deployment lets a key live"
+    );
+    let minted = answer(&table, policy, event::json("lakesail", "create-key-empty-body")).await;
+    assert_eq!(minted.string("/expiresAt"), "2026-04-01T00:00:00.000Z");
+}
+
+#[tokio::test]
+async fn a_new_key_authenticates_and_has_its_minters_scopes() {
+    let table = TestTable::start().await;
+    let minted = answer_to(&table, "create-key-scoped-caller").await;
+    let mut event = event::json("lakesail", "create-key-empty-body");
+    event["headers"]["authorization"] = format!("bearer {}", minted.string("/key")).into();
+    let second = answer(&table, KeyPolicy::default(), event).await;
+    assert_eq!(second.status, 201, "{}", second.text);
+
+    let items = table.items().await;
+    let scopes = items.iter().find_map(|item| {
+        let id = item.get("id")?.as_s().ok()?;
+        (id == second.string("/id")).then(|| item.get("scopes")?.as_l().ok().cloned())?
+    });
+    let scopes: Vec<String> =
+        scopes.expect("scopes").iter().map(|scope| scope.as_s().expect("a text").clone()).collect();
+    assert_eq!(scopes, ["keys.write", "sessions.read"]);
+}

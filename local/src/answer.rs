@@ -1,0 +1,47 @@
+//! A function's response, taken apart for a test.
+
+use lambda_http::Body;
+use lambda_http::http::{HeaderMap, Response};
+use serde_json::Value;
+
+/// A function's response.
+#[derive(Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body as it was sent.
+    pub text: String,
+    /// The body as JSON; `null` if it is empty.
+    pub body: Value,
+}
+
+impl From<Response<Body>> for Answer {
+    fn from(response: Response<Body>) -> Self {
+        let (parts, body) = response.into_parts();
+        let text = String::from_utf8(body.to_vec()).expect("a body in UTF-8");
+        let body = match text.as_str() {
+            "" => Value::Null,
+            text => serde_json::from_str(text).expect("a JSON body"),
+        };
+        Self { status: parts.status.as_u16(), headers: parts.headers, text, body }
+    }
+}
+
+impl Answer {
+    /// A header's value, or nothing.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("a text"))
+    }
+
+    /// A string of the body, by its JSON pointer.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub fn string(&self, pointer: &str) -> &str {
+        let value = self.body.pointer(pointer).and_then(Value::as_str);
+        value.unwrap_or_else(|| panic!("no string at {pointer} in {}", self.text))
+    }
+}

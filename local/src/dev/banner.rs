@@ -1,0 +1,78 @@
+//! What runs where, and how to call it.
+
+use std::path::Path;
+
+use super::dialect;
+use super::stack::{Stack, shown};
+
+/// What to say when everything runs; the last line is for scripts to wait for.
+pub(crate) fn render(stack: &Stack, env_file: &Path) -> String {
+    let url = stack.url();
+    let data = match stack.data() {
+        Some(folder) => format!("data in {}", shown(&folder)),
+        None => "data in memory".to_owned(),
+    };
+    let credentials = stack.credentials();
+    let env_file = shown(env_file);
+    let mut text = format!(
+        "
+Latchkey runs, on this machine only. Ctrl-C stops everything.
+
+  API       {url}
+  DynamoDB  {endpoint}, table {table}, {data}
+  Settings  {env_file}: organization {organization}, service account {account}, its token and a root token
+
+To mint a key, in another terminal in this folder:
+
+  . {sourced}
+",
+        endpoint = stack.endpoint(),
+        table = stack.table(),
+        organization = credentials.organization,
+        account = credentials.account,
+        sourced = quoted(&env_file),
+    );
+    for dialect in dialect::ALL {
+        text += &format!("\n{}:\n\n  {}\n", dialect.name, curl(dialect));
+    }
+    text + &format!("\nready: {url}")
+}
+
+/// One line that takes everything secret from `dev.env`.
+fn curl(dialect: &dialect::Dialect) -> String {
+    let path = dialect.path("$LATCHKEY_ACCOUNT");
+    let body = dialect.body;
+    format!(
+        "curl -sS \"$LATCHKEY_URL{path}\" -H \"Authorization: Bearer $LATCHKEY_TOKEN\" \
+         -H 'Content-Type: application/json' -d '{body}'"
+    )
+}
+
+/// `path` for a shell to source: with a slash, or it would be searched for on the PATH.
+fn quoted(path: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
+    let path = if path.contains('/') { path.to_owned() } else { format!("./{path}") };
+    if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_curl_shows_no_token_and_fits_into_quotes() {
+        for dialect in dialect::ALL {
+            let curl = curl(dialect);
+            assert!(curl.contains("/$LATCHKEY_ACCOUNT/keys\""), "{curl}");
+            assert!(curl.contains("Bearer $LATCHKEY_TOKEN\""), "{curl}");
+            assert!(!dialect.body.contains('\''), "{curl}");
+        }
+    }
+
+    #[test]
+    fn a_shell_sources_any_path() {
+        assert_eq!(quoted(".latchkey/dev.env"), ".latchkey/dev.env");
+        assert_eq!(quoted("dev.env"), "./dev.env");
+        assert_eq!(quoted("/a b/it's/dev.env"), r"'/a b/it'\''s/dev.env'");
+    }
+}

@@ -1,0 +1,20 @@
+//! Development only: the embedded DynamoDB, sample data, and what the tests of all crates share.
+//!
+//! Nothing here is part of a shipped binary.
+
+mod answer;
+pub mod contract;
+pub mod database;
+pub mod event;
+pub mod faulty;
+pub mod headers;
+pub mod logs;
+pub mod meter;
+pub mod project;
+pub mod sample;
+pub mod secrets;
+pub mod table;
+mod test_table;
+
+pub use answer::Answer;
+pub use test_table::TestTable;

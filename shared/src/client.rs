@@ -1,0 +1,96 @@
+//! The DynamoDB client of a function: small and quick to start.
+//!
+//! rustls with *ring* and not aws-lc, whose jitter entropy costs 30 ms of CPU in the first TLS
+//! handshake; region and credentials straight from the environment that Lambda sets, without a
+//! provider chain; and one request before the first event, so that the connection stands.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{
+    BehaviorVersion, Builder, Credentials, IdentityCache, Region, SharedHttpClient,
+    StalledStreamProtectionConfig,
+};
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+
+use crate::config::InvalidConfig;
+
+/// One try of one request, connection included. DynamoDB answers in single milliseconds.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// One request with all of its tries; API Gateway gives up after 30 s, the function after 10 s.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
+
+const ATTEMPTS_MAX: u32 = 3;
+
+/// The client of a Lambda function, from the variables that Lambda sets.
+///
+/// `AWS_ENDPOINT_URL_DYNAMODB` names another endpoint, such as a local one.
+///
+/// # Errors
+///
+/// Names the first variable that is missing.
+pub fn from_env() -> Result<Client, InvalidConfig> {
+    let read = |variable: &'static str| {
+        let value = std::env::var(variable).ok().filter(|value| !value.is_empty());
+        value.ok_or(InvalidConfig { variable, problem: "is missing; Lambda sets it".to_owned() })
+    };
+    let credentials = Credentials::new(
+        read("AWS_ACCESS_KEY_ID")?,
+        read("AWS_SECRET_ACCESS_KEY")?,
+        std::env::var("AWS_SESSION_TOKEN").ok(),
+        None,
+        "environment",
+    );
+    let endpoint = std::env::var("AWS_ENDPOINT_URL_DYNAMODB").ok().filter(|url| !url.is_empty());
+    let mut config = config(http_client(endpoint.as_deref()))
+        .region(Region::new(read("AWS_REGION")?))
+        .credentials_provider(credentials);
+    config.set_endpoint_url(endpoint);
+    Ok(Client::from_conf(config.build()))
+}
+
+/// What every client of ours has in common: time-outs, retries, and nothing that it does not need.
+pub fn config(http_client: SharedHttpClient) -> Builder {
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build();
+    aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .http_client(http_client)
+        .identity_cache(IdentityCache::no_cache())
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX))
+        .sleep_impl(TokioSleep::new())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .timeout_config(timeouts)
+}
+
+/// HTTP for an `http://` endpoint, otherwise HTTPS over rustls and ring with the system's roots.
+pub fn http_client(endpoint: Option<&str>) -> SharedHttpClient {
+    let builder = aws_smithy_http_client::Builder::new();
+    if endpoint.is_some_and(|url| url.starts_with("http://")) {
+        builder.build_http()
+    } else {
+        builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+    }
+}
+
+/// Reads an item that does not exist, so that the connection stands before the first event.
+///
+/// Initialization has a whole core, the first event at 128 MB a fourteenth. Best effort: whatever
+/// goes wrong here goes wrong again where it can be answered.
+pub async fn prewarm(client: &Client, table: &str) {
+    use aws_sdk_dynamodb::types::AttributeValue::S;
+
+    let read = client
+        .get_item()
+        .table_name(table)
+        .key("pk", S("PREWARM".to_owned()))
+        .key("sk", S("PREWARM".to_owned()))
+        .send();
+    let _ = tokio::time::timeout(Duration::from_secs(1), read).await;
+}

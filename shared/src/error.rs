@@ -1,0 +1,241 @@
+//! What can go wrong, in no dialect's words, and the HTTP status that all dialects answer it with.
+
+use lambda_http::http::{Method, StatusCode};
+
+use crate::config::InvalidExpiry;
+use crate::id::{InvalidId, ServiceAccountId};
+use crate::idempotency::InvalidIdempotencyKey;
+use crate::json::InvalidBody;
+use crate::principal::Denial;
+use crate::scope::Scope;
+use crate::store::StoreError;
+use crate::text::InvalidText;
+use crate::time::InvalidTimestamp;
+
+/// Why a request was refused or could not be served.
+///
+/// `Display` is for the caller. What only the operator may know is a source, for the log.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No operation has this path.
+    #[error("no operation has this path")]
+    RouteNotFound,
+    /// The path exists, the method does not.
+    #[error("this path does not take {method}; it takes {}", in_words(allowed))]
+    MethodNotAllowed {
+        /// What the request asked for.
+        method: Method,
+        /// What the path takes.
+        allowed: Vec<Method>,
+    },
+    /// The caller did not prove who it is.
+    #[error("{0}")]
+    Unauthenticated(Unauthenticated),
+    /// The caller may not do this.
+    #[error("{0}")]
+    Denied(#[from] Denial),
+    /// The body is not what the operation takes.
+    #[error("{0}")]
+    InvalidBody(#[from] InvalidBody),
+    /// The path's service account id is outside the grammar.
+    #[error("the service account id {0}")]
+    InvalidAccountId(#[from] InvalidId),
+    /// A name or a description is outside its bounds.
+    #[error("`{field}` {problem}")]
+    InvalidText {
+        /// The field, as the dialect calls it.
+        field: &'static str,
+        /// The rule that it breaks.
+        problem: InvalidText,
+    },
+    /// An expiry is not a date-time.
+    #[error("`{field}` {problem}")]
+    InvalidTimestamp {
+        /// The field, as the dialect calls it.
+        field: &'static str,
+        /// The rule that it breaks.
+        problem: InvalidTimestamp,
+    },
+    /// A key may not end then.
+    #[error("`{field}` {problem}")]
+    InvalidExpiry {
+        /// The field, as the dialect calls it.
+        field: &'static str,
+        /// The rule that it breaks.
+        problem: InvalidExpiry,
+    },
+    /// The deployment knows no such scope.
+    #[error("`{shown}` is not a scope of this deployment; its scopes are {}", in_words(known))]
+    UnknownScope {
+        /// The start of what the caller asked for.
+        shown: String,
+        /// What it could have asked for.
+        known: Vec<Scope>,
+    },
+    /// No such account in the caller's organization.
+    #[error("service account `{0}` does not exist")]
+    AccountNotFound(ServiceAccountId),
+    /// Nothing of that id: it is outside our grammar, so it names no account.
+    #[error("this service account does not exist")]
+    UnknownAccount,
+    /// The account is disabled.
+    #[error("service account `{0}` is disabled; enable it before minting keys for it")]
+    AccountDisabled(ServiceAccountId),
+    /// The account holds as many live keys as it may.
+    #[error(
+        "service account `{account}` already holds {limit} keys; revoke one before minting another"
+    )]
+    KeyLimitReached {
+        /// The account.
+        account: ServiceAccountId,
+        /// The most live keys that it may hold.
+        limit: u32,
+    },
+    /// The `Idempotency-Key` header is none.
+    #[error("the `Idempotency-Key` header {0}")]
+    InvalidIdempotencyKey(#[from] InvalidIdempotencyKey),
+    /// The `Idempotency-Key` came with another request before.
+    #[error(
+        "this `Idempotency-Key` was used for another request within the last 24 hours; \
+         send a new one with each new request"
+    )]
+    IdempotencyKeyReused,
+    /// Too many writers at one item, or a store that asks for patience.
+    #[error("the key store is busy; try again")]
+    Busy,
+    /// The store failed.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// The operating system gave no random numbers.
+    #[error("the service could not draw random numbers; try again")]
+    Random(#[source] rand::rngs::SysError),
+}
+
+/// Why a caller is not who it claims to be. What the caller reads never says which half was wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unauthenticated {
+    /// No `Authorization` header.
+    #[error("the request carries no credentials; send `Authorization: Bearer <key>`")]
+    Missing,
+    /// Another scheme than `Bearer`, or no token after it.
+    #[error("the `Authorization` header is not of the form `Bearer <key>`")]
+    Scheme,
+    /// The key presented does not authenticate; the log has the reason.
+    #[error("the key presented is not valid")]
+    Refused(Refusal),
+}
+
+/// Why a key does not authenticate: for the log only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Not a token of ours; the table was not read.
+    #[error("malformed: {0}")]
+    Malformed(#[from] crate::token::InvalidToken),
+    /// The table holds no such key, or no such account.
+    #[error("unknown")]
+    Unknown,
+    /// The key exists, the secret is another.
+    #[error("wrong secret")]
+    Digest,
+    /// The key's account is disabled.
+    #[error("account disabled")]
+    AccountDisabled,
+    /// The key was revoked.
+    #[error("revoked")]
+    Revoked,
+    /// The key has ended.
+    #[error("expired")]
+    Expired,
+}
+
+impl Error {
+    /// The HTTP status that every dialect answers this error with.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::RouteNotFound | Self::AccountNotFound(_) | Self::UnknownAccount => {
+                StatusCode::NOT_FOUND
+            }
+            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
+            Self::Denied(_) => StatusCode::FORBIDDEN,
+            Self::InvalidBody(body) => body.status(),
+            Self::InvalidAccountId(_)
+            | Self::InvalidIdempotencyKey(_)
+            | Self::InvalidText { .. }
+            | Self::InvalidTimestamp { .. }
+            | Self::InvalidExpiry { .. }
+            | Self::UnknownScope { .. } => StatusCode::BAD_REQUEST,
+            Self::AccountDisabled(_)
+            | Self::KeyLimitReached { .. }
+            | Self::IdempotencyKeyReused => StatusCode::CONFLICT,
+            Self::Busy | Self::Random(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Store(error) => error.status(),
+        }
+    }
+
+    /// Seconds after which the same request may succeed, where waiting helps.
+    pub fn retry_after_seconds(&self) -> Option<u32> {
+        (self.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(1)
+    }
+
+    /// The challenge of a 401 or 403 answer (RFC 6750, section 3), if this is one.
+    pub fn challenge(&self) -> Option<String> {
+        match self {
+            Self::Unauthenticated(Unauthenticated::Missing | Unauthenticated::Scheme) => {
+                Some("Bearer".to_owned())
+            }
+            Self::Unauthenticated(Unauthenticated::Refused(_)) => {
+                Some(r#"Bearer error="invalid_token""#.to_owned())
+            }
+            Self::Denied(Denial::MissingScope(scope)) => {
+                Some(format!(r#"Bearer error="insufficient_scope", scope="{scope}""#))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A list for a sentence: `a`, `b` and `c`, each in backticks.
+fn in_words<T: std::fmt::Display>(items: &[T]) -> String {
+    let quoted: Vec<String> = items.iter().map(|item| format!("`{item}`")).collect();
+    match quoted.split_last() {
+        None => "none".to_owned(),
+        Some((only, [])) => only.clone(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_key_reads_the_same_whatever_the_reason() {
+        let reasons = [
+            Refusal::Malformed(crate::token::InvalidToken::Checksum),
+            Refusal::Unknown,
+            Refusal::Digest,
+            Refusal::AccountDisabled,
+            Refusal::Revoked,
+            Refusal::Expired,
+        ];
+        for reason in reasons {
+            let error = Error::Unauthenticated(Unauthenticated::Refused(reason));
+            assert_eq!(error.to_string(), "the key presented is not valid");
+            assert_eq!(error.status(), StatusCode::UNAUTHORIZED);
+            assert_eq!(error.challenge().as_deref(), Some(r#"Bearer error="invalid_token""#));
+        }
+    }
+
+    #[test]
+    fn only_a_503_asks_to_come_back() {
+        assert_eq!(Error::Busy.retry_after_seconds(), Some(1));
+        assert_eq!(Error::RouteNotFound.retry_after_seconds(), None);
+    }
+
+    #[test]
+    fn lists_read_as_sentences() {
+        assert_eq!(in_words(&["a"]), "`a`");
+        assert_eq!(in_words(&["a", "b", "c"]), "`a`, `b` and `c`");
+    }
+}

@@ -1,0 +1,253 @@
+//! API Gateway and function URL events in, their responses out.
+//!
+//! `lambda_http` brings the types; the conversion is ours. Its own (1.3.2) panics on input that a
+//! client controls: a `Host` or an `X-Forwarded-Proto` that makes no URL, and a body that is not
+//! base64 although it says so. With `panic = "abort"` each would end the environment.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use lambda_http::http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
+use lambda_http::{Body, Request, RequestExt};
+use lambda_runtime::LambdaEvent;
+use serde::{Deserialize, Serialize};
+use tracing::Instrument;
+
+/// Serves events with `handler` until the environment ends.
+///
+/// # Errors
+///
+/// When the Lambda runtime API itself fails.
+pub async fn run<F, R>(handler: F) -> Result<(), lambda_runtime::Error>
+where
+    F: Fn(Request) -> R,
+    R: Future<Output = Response<Body>>,
+{
+    let serve = |event: LambdaEvent<Event>| {
+        let request_id = event.context.request_id;
+        let response = with_request_id(&request_id, handler(event.payload.into()));
+        async move { Ok::<_, Infallible>(EventResponse::from(response.await)) }
+    };
+    lambda_runtime::run(lambda_runtime::service_fn(serve)).await
+}
+
+/// Puts the request's id into each line that `work` logs.
+pub fn with_request_id<W: Future>(id: &str, work: W) -> impl Future<Output = W::Output> + use<W> {
+    work.instrument(tracing::error_span!("request", id))
+}
+
+/// Marks a request whose body claimed to be base64 and was not.
+#[derive(Clone, Copy, Debug)]
+pub struct Base64Failed;
+
+/// The API's stage, without which the path may have to be read.
+#[derive(Clone, Debug)]
+struct Stage(String);
+
+/// The stage that a request came through, if its gateway has stages.
+pub fn stage(request: &Request) -> Option<&str> {
+    request.extensions().get::<Stage>().map(|Stage(stage)| stage.as_str())
+}
+
+/// An event of an HTTP API (payload 2.0), a function URL (likewise) or a REST API (payload 1.0).
+///
+/// Every part is optional, so that no event of these services fails to parse.
+/// Source: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Event {
+    // Payload 2.0.
+    raw_path: Option<String>,
+    raw_query_string: Option<String>,
+    // Payload 1.0.
+    path: Option<String>,
+    http_method: Option<String>,
+    multi_value_headers: Option<HashMap<String, Option<Vec<String>>>>,
+    multi_value_query_string_parameters: Option<HashMap<String, Option<Vec<String>>>>,
+    // Both.
+    headers: Option<HashMap<String, Option<String>>>,
+    body: Option<String>,
+    is_base64_encoded: Option<bool>,
+    request_context: Option<EventContext>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct EventContext {
+    stage: Option<String>,
+    http: Option<EventHttp>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct EventHttp {
+    method: Option<String>,
+}
+
+impl From<Event> for Request {
+    fn from(event: Event) -> Self {
+        let context = event.request_context.unwrap_or_default();
+        let method = context.http.and_then(|http| http.method).or(event.http_method);
+        let path = event.raw_path.or(event.path).unwrap_or_default();
+        let (body, base64_failed) = body(event.body, event.is_base64_encoded.unwrap_or(false));
+
+        let mut request = Request::new(body);
+        let method = method.and_then(|method| Method::from_bytes(method.as_bytes()).ok());
+        // No method is no operation's method.
+        *request.method_mut() = method.unwrap_or(Method::CONNECT);
+        *request.headers_mut() = headers(event.headers, event.multi_value_headers);
+        if let Some(stage) = context.stage {
+            request.extensions_mut().insert(Stage(stage));
+        }
+        if base64_failed {
+            request.extensions_mut().insert(Base64Failed);
+        }
+        request.with_raw_http_path(path)
+    }
+}
+
+fn body(body: Option<String>, base64: bool) -> (Body, bool) {
+    match body {
+        None => (Body::Empty, false),
+        Some(text) if base64 => match STANDARD.decode(&text) {
+            Ok(bytes) => (Body::Binary(bytes), false),
+            Err(_) => (Body::Empty, true),
+        },
+        Some(text) => (Body::Text(text), false),
+    }
+}
+
+/// Payload 1.0 sends each header twice, once with all of its values: those count.
+fn headers(
+    single: Option<HashMap<String, Option<String>>>,
+    multi: Option<HashMap<String, Option<Vec<String>>>>,
+) -> HeaderMap {
+    let all: Vec<(String, String)> = match multi.filter(|multi| !multi.is_empty()) {
+        Some(multi) => multi
+            .into_iter()
+            .flat_map(|(name, values)| {
+                values.unwrap_or_default().into_iter().map(move |value| (name.clone(), value))
+            })
+            .collect(),
+        None => single
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect(),
+    };
+    let mut headers = HeaderMap::with_capacity(all.len());
+    for (name, value) in all {
+        // What is no header in HTTP is none here either.
+        let name = HeaderName::from_bytes(name.as_bytes());
+        let value = HeaderValue::from_bytes(value.as_bytes());
+        if let (Ok(name), Ok(value)) = (name, value) {
+            headers.append(name, value);
+        }
+    }
+    headers
+}
+
+/// A response in the one shape that both payload versions and function URLs take.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventResponse {
+    status_code: u16,
+    headers: HashMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+    is_base64_encoded: bool,
+}
+
+impl From<Response<Body>> for EventResponse {
+    fn from(response: Response<Body>) -> Self {
+        let (parts, body) = response.into_parts();
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let headers = parts.headers.iter().map(|(name, value)| (name.to_string(), text(value)));
+        let (body, is_base64_encoded) = match body {
+            Body::Text(text) => (Some(text), false),
+            Body::Binary(bytes) => (Some(STANDARD.encode(bytes)), true),
+            _ => (None, false),
+        };
+        Self {
+            status_code: parts.status.as_u16(),
+            headers: headers.collect(),
+            body,
+            is_base64_encoded,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn request(event: Value) -> Request {
+        serde_json::from_value::<Event>(event).expect("an event").into()
+    }
+
+    #[test]
+    fn each_payload_gives_the_same_request() {
+        let http_api = request(json!({
+            "version": "2.0", "rawPath": "/prod/a/b", "headers": {"x-one": "1"}, "body": "{}",
+            "requestContext": {"stage": "prod", "http": {"method": "POST"}},
+        }));
+        let rest_api = request(json!({
+            "path": "/prod/a/b", "httpMethod": "POST", "headers": {"X-One": "1"},
+            "multiValueHeaders": {"X-One": ["1"]}, "body": "e30=", "isBase64Encoded": true,
+            "requestContext": {"stage": "prod"},
+        }));
+        for request in [http_api, rest_api] {
+            assert_eq!(request.method(), Method::POST);
+            assert_eq!(request.raw_http_path(), "/prod/a/b");
+            assert_eq!(stage(&request), Some("prod"));
+            assert_eq!(request.headers()["x-one"], "1");
+            assert_eq!(request.body().as_ref(), b"{}");
+        }
+    }
+
+    #[test]
+    fn what_breaks_an_url_or_a_header_breaks_no_request() {
+        let request = request(json!({
+            "rawPath": "/a", "body": "!!!", "isBase64Encoded": true,
+            "headers": {"host": "[", "x-forwarded-proto": "a b", "x-é": "1", "x-nul": "\u{0}", "x-null": null, "x-utf8": "é"},
+            "requestContext": {"http": {"method": "PO ST"}},
+        }));
+        assert_eq!(request.headers().len(), 3);
+        assert_eq!(request.method(), Method::CONNECT);
+        assert!(request.extensions().get::<Base64Failed>().is_some());
+    }
+
+    #[test]
+    fn every_value_of_a_repeated_header_counts() {
+        let request = request(json!({
+            "headers": {"authorization": "b"}, "multiValueHeaders": {"authorization": ["a", "b"]},
+        }));
+        assert_eq!(request.headers().get_all("authorization").iter().count(), 2);
+    }
+
+    #[test]
+    fn a_response_keeps_its_status_headers_and_body() {
+        let mut response = Response::new(Body::Text("{}".to_owned()));
+        response.headers_mut().insert("x-one", HeaderValue::from_static("1"));
+        let event = serde_json::to_value(EventResponse::from(response)).expect("JSON");
+        let expected = json!({
+            "statusCode": 200, "headers": {"x-one": "1"}, "body": "{}", "isBase64Encoded": false,
+        });
+        assert_eq!(event, expected);
+    }
+
+    proptest! {
+        #[test]
+        fn no_event_panics(path in "\\PC{0,20}", name in "\\PC{0,8}", value in "\\PC{0,8}", method in "\\PC{0,8}", body in "\\PC{0,20}", base64: bool) {
+            let _ = request(json!({
+                "rawPath": path, "headers": {name: value}, "body": body, "isBase64Encoded": base64,
+                "requestContext": {"http": {"method": method}},
+            }));
+        }
+    }
+}

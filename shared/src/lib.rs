@@ -1,0 +1,28 @@
+//! Service-account keys: identities, tokens, minting, verification and the key store.
+//!
+//! This crate knows no dialect. A function speaks one, and leaves every decision to [`Latchkey`].
+
+pub mod account;
+pub mod client;
+pub mod config;
+mod encoding;
+pub mod error;
+pub mod gateway;
+pub mod http;
+pub mod id;
+pub mod idempotency;
+pub mod json;
+pub mod key;
+mod latchkey;
+pub mod log;
+pub mod operator;
+pub mod principal;
+pub mod route;
+pub mod scope;
+pub mod store;
+pub mod text;
+pub mod time;
+pub mod token;
+mod verify;
+
+pub use latchkey::{Latchkey, MintRequest, Minted};

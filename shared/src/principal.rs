@@ -1,0 +1,146 @@
+//! Who a request comes from, and what that allows.
+
+use crate::id::{KeyId, OrganizationId, ServiceAccountId};
+use crate::scope::{Scope, Scopes};
+
+/// Who a request comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Principal {
+    /// A root key: administers the deployment and belongs to no organization.
+    Root {
+        /// The key presented.
+        key: KeyId,
+    },
+    /// A key of a service account.
+    ServiceAccount(AccountPrincipal),
+}
+
+/// A service account that presents one of its keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountPrincipal {
+    /// The account's organization.
+    pub organization: OrganizationId,
+    /// The account.
+    pub account: ServiceAccountId,
+    /// The key presented.
+    pub key: KeyId,
+    /// What that key may do.
+    pub scopes: Scopes,
+}
+
+/// Why a principal may not do what it asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denial {
+    /// A root key on an organization's resource.
+    #[error("a root key belongs to no organization; present a service account's key instead")]
+    RootKey,
+    /// The key lacks the scope that the operation needs.
+    #[error("this key lacks the scope `{0}`")]
+    MissingScope(&'static str),
+    /// The key asks for a scope that it does not hold.
+    #[error("this key does not hold the scope `{0}`, so it cannot mint a key that does")]
+    ScopeNotHeld(Scope),
+    /// A key with scopes asks for full access.
+    #[error(
+        "this key has scopes, so it cannot mint a key with full access; name the scopes of the new key"
+    )]
+    FullAccessNotHeld,
+    /// The request selects another organization than the key's.
+    #[error("this key belongs to another account than the one selected")]
+    OtherOrganization,
+}
+
+impl Principal {
+    /// The service account behind the request.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::RootKey`] for the root, which is in no organization.
+    pub fn service_account(&self) -> Result<&AccountPrincipal, Denial> {
+        match self {
+            Self::Root { .. } => Err(Denial::RootKey),
+            Self::ServiceAccount(principal) => Ok(principal),
+        }
+    }
+}
+
+impl AccountPrincipal {
+    /// Checks that the key presented may do what `scope` stands for.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::MissingScope`] if it may not.
+    pub fn require(&self, scope: &'static str) -> Result<(), Denial> {
+        if self.scopes.allow(scope) { Ok(()) } else { Err(Denial::MissingScope(scope)) }
+    }
+
+    /// Checks that a key with `scopes` may do nothing that this one may not.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::FullAccessNotHeld`] or [`Denial::ScopeNotHeld`], naming the first such scope.
+    pub fn cover(&self, scopes: &Scopes) -> Result<(), Denial> {
+        if self.scopes.is_full_access() {
+            return Ok(());
+        }
+        if scopes.is_full_access() {
+            return Err(Denial::FullAccessNotHeld);
+        }
+        match scopes.as_slice().iter().find(|scope| !self.scopes.allow(scope.as_ref())) {
+            Some(scope) => Err(Denial::ScopeNotHeld(scope.clone())),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn principal(scopes: Scopes) -> AccountPrincipal {
+        AccountPrincipal {
+            organization: "acme".parse().expect("an id"),
+            account: ServiceAccountId::root(),
+            key: "KEY".parse().expect("an id"),
+            scopes,
+        }
+    }
+
+    fn scopes(texts: &[&str]) -> Scopes {
+        texts.iter().map(|text| text.parse::<Scope>().expect("a scope")).collect()
+    }
+
+    proptest! {
+        /// A key never exceeds its minter: whatever a covered key allows, its minter allows.
+        #[test]
+        fn a_covered_key_never_exceeds_its_minter(
+            held in prop::collection::vec("[a-d]", 0..4),
+            asked in prop::collection::vec("[a-d]", 0..4),
+        ) {
+            let of = |texts: &[String]| -> Scopes {
+                texts.iter().map(|text| text.parse::<Scope>().expect("a scope")).collect()
+            };
+            let (held, asked) = (of(&held), of(&asked));
+            let covered = principal(held.clone()).cover(&asked).is_ok();
+            let exceeds = ["a", "b", "c", "d", "e"].iter().any(|s| asked.allow(s) && !held.allow(s));
+            prop_assert_eq!(covered, !exceeds);
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_what_is_missing() {
+        let reader = principal(scopes(&["keys.read"]));
+        assert_eq!(reader.require("keys.write"), Err(Denial::MissingScope("keys.write")));
+        let scope = "x".parse().expect("a scope");
+        assert_eq!(reader.cover(&scopes(&["keys.read", "x"])), Err(Denial::ScopeNotHeld(scope)));
+        assert_eq!(reader.cover(&Scopes::full_access()), Err(Denial::FullAccessNotHeld));
+    }
+
+    #[test]
+    fn the_root_is_in_no_organization() {
+        let root = Principal::Root { key: "KEY".parse().expect("an id") };
+        assert_eq!(root.service_account(), Err(Denial::RootKey));
+    }
+}

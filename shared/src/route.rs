@@ -1,0 +1,132 @@
+//! Routes: a method and a path template for each operation of a dialect.
+
+use std::borrow::Cow;
+
+use lambda_http::http::Method;
+use percent_encoding::percent_decode_str;
+
+use crate::error::Error;
+
+/// One operation's place: `POST /api/org/v1/service-accounts/{sa}/keys`.
+#[derive(Clone, Copy, Debug)]
+pub struct Route<O> {
+    /// The method, in upper case.
+    pub method: &'static str,
+    /// The path, with parameters in braces.
+    pub path: &'static str,
+    /// What is served there.
+    pub operation: O,
+}
+
+/// A request's operation and the values of its path parameters, percent-decoded, in the path's order.
+#[derive(Debug)]
+pub struct Match<'a, O> {
+    /// What is asked for.
+    pub operation: O,
+    /// The values of the parameters.
+    pub parameters: Vec<Cow<'a, str>>,
+}
+
+/// Finds the operation that `method` and `path` ask for.
+///
+/// A path that starts with the API's stage matches without it too: HTTP APIs send the stage along,
+/// REST APIs and function URLs do not.
+///
+/// # Errors
+///
+/// [`Error::RouteNotFound`], or [`Error::MethodNotAllowed`] where the path exists.
+pub fn find<'a, O: Copy>(
+    routes: &[Route<O>],
+    method: &Method,
+    path: &'a str,
+    stage: Option<&str>,
+) -> Result<Match<'a, O>, Error> {
+    let staged = stage.and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage));
+    let candidates = [Some(path), staged.filter(|rest| rest.starts_with('/'))];
+    let mut allowed = Vec::new();
+    for path in candidates.into_iter().flatten() {
+        for route in routes {
+            let Some(parameters) = parameters(route.path, path) else { continue };
+            if route.method == method.as_str() {
+                return Ok(Match { operation: route.operation, parameters });
+            }
+            allowed.extend(Method::from_bytes(route.method.as_bytes()));
+        }
+    }
+    if allowed.is_empty() {
+        Err(Error::RouteNotFound)
+    } else {
+        Err(Error::MethodNotAllowed { method: method.clone(), allowed })
+    }
+}
+
+/// The values of `template`'s parameters in `path`, or `None` if it is another path.
+fn parameters<'a>(template: &str, path: &'a str) -> Option<Vec<Cow<'a, str>>> {
+    let mut values = Vec::new();
+    let mut segments = path.split('/');
+    for expected in template.split('/') {
+        let segment = segments.next()?;
+        if expected.starts_with('{') {
+            values.push(percent_decode_str(segment).decode_utf8_lossy());
+        } else if segment != expected {
+            return None;
+        }
+    }
+    segments.next().is_none().then_some(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROUTES: &[Route<u8>] = &[
+        Route { method: "POST", path: "/v1/accounts/{a}/keys", operation: 1 },
+        Route { method: "GET", path: "/v1/accounts/{a}/keys", operation: 2 },
+        Route { method: "GET", path: "/v1/me", operation: 3 },
+    ];
+
+    fn found(method: &str, path: &str, stage: Option<&str>) -> Option<(u8, Vec<String>)> {
+        let method = method.parse().expect("a method");
+        let matched = find(ROUTES, &method, path, stage).ok()?;
+        let values = matched.parameters.into_iter().map(Cow::into_owned).collect();
+        Some((matched.operation, values))
+    }
+
+    #[test]
+    fn method_and_path_decide() {
+        assert_eq!(found("POST", "/v1/accounts/A/keys", None), Some((1, vec!["A".into()])));
+        assert_eq!(found("GET", "/v1/accounts/A/keys", None), Some((2, vec!["A".into()])));
+        assert_eq!(found("GET", "/v1/me", None), Some((3, vec![])));
+        for path in ["/", "", "/v1/me/", "/v1/accounts/A/keys/", "/v1/accounts/A/B/keys", "//v1/me"]
+        {
+            assert_eq!(found("GET", path, None), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn parameters_are_percent_decoded_after_the_path_is_split() {
+        let read = |path: &str| found("GET", path, None).map(|(_, values)| values);
+        assert_eq!(read("/v1/accounts/%41%2FB/keys"), Some(vec!["A/B".into()]));
+        assert_eq!(read("/v1/accounts/%zz%ff/keys"), Some(vec!["%zz\u{fffd}".into()]));
+        assert_eq!(read("/v1/accounts//keys"), Some(vec!["".into()]));
+    }
+
+    #[test]
+    fn the_stage_may_be_part_of_the_path() {
+        assert_eq!(found("GET", "/prod/v1/me", Some("prod")), Some((3, vec![])));
+        assert_eq!(found("GET", "/v1/me", Some("prod")), Some((3, vec![])));
+        assert_eq!(found("GET", "/prod/v1/me", Some("$default")), None);
+        // A stage called like the path's first segment changes nothing.
+        assert_eq!(found("GET", "/v1/me", Some("v1")), Some((3, vec![])));
+        assert_eq!(found("GET", "/v1/v1/me", Some("v1")), Some((3, vec![])));
+        assert_eq!(found("GET", "/prodv1/me", Some("prod")), None);
+    }
+
+    #[test]
+    fn another_method_on_a_known_path_lists_those_that_it_takes() {
+        let error = find(ROUTES, &Method::DELETE, "/v1/accounts/A/keys", None).expect_err("405");
+        let Error::MethodNotAllowed { allowed, .. } = &error else { panic!("{error}") };
+        assert_eq!(allowed, &[Method::POST, Method::GET]);
+        assert_eq!(error.to_string(), "this path does not take DELETE; it takes `POST` and `GET`");
+    }
+}

@@ -1,0 +1,115 @@
+//! Scopes: what a key may do.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The scope that managing keys needs.
+pub const KEYS_WRITE: &str = "keys.write";
+
+/// One permission: 1 to 64 printable ASCII characters without space, `"` and `\`,
+/// the `scope-token` of RFC 6749, section 3.3.
+///
+/// ```
+/// use latchkey::scope::Scope;
+///
+/// assert!("keys.write".parse::<Scope>().is_ok());
+/// assert!("keys write".parse::<Scope>().is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Scope(String);
+
+/// Why a text is not a [`Scope`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a scope is 1 to 64 printable ASCII characters other than space, `\"` and `\\`")]
+pub struct InvalidScope;
+
+impl FromStr for Scope {
+    type Err = InvalidScope;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let allowed = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+        if (1..=64).contains(&text.len()) && text.bytes().all(allowed) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidScope)
+        }
+    }
+}
+
+impl AsRef<str> for Scope {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl serde::Serialize for Scope {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// The scopes of a key, in the order given and without duplicates. None means full access.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scopes(Vec<Scope>);
+
+impl Scopes {
+    /// No scopes: full access.
+    pub fn full_access() -> Self {
+        Self::default()
+    }
+
+    /// Whether these are no scopes, which is full access.
+    pub fn is_full_access(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a key with these may do what `scope` stands for.
+    pub fn allow(&self, scope: &str) -> bool {
+        self.is_full_access() || self.0.iter().any(|held| held.as_ref() == scope)
+    }
+
+    /// The scopes, in the order given.
+    pub fn as_slice(&self) -> &[Scope] {
+        &self.0
+    }
+}
+
+impl FromIterator<Scope> for Scopes {
+    fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
+        let mut distinct = Vec::new();
+        for scope in scopes {
+            if !distinct.contains(&scope) {
+                distinct.push(scope);
+            }
+        }
+        Self(distinct)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scopes(texts: &[&str]) -> Scopes {
+        texts.iter().map(|text| text.parse::<Scope>().expect("a scope")).collect()
+    }
+
+    #[test]
+    fn duplicates_collapse_and_order_is_kept() {
+        assert_eq!(scopes(&["b", "a", "b"]), scopes(&["b", "a"]));
+        assert_ne!(scopes(&["b", "a"]), scopes(&["a", "b"]));
+    }
+
+    #[test]
+    fn no_scopes_allow_everything_and_some_allow_only_themselves() {
+        assert!(Scopes::full_access().allow("keys.write"));
+        assert!(scopes(&["keys.write"]).allow("keys.write"));
+        assert!(!scopes(&["keys.read"]).allow("keys.write"));
+    }
+}

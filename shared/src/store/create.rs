@@ -1,0 +1,104 @@
+//! What only an operator writes: organizations, their first accounts, and root keys.
+
+use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem};
+
+use crate::account::{Organization, ServiceAccount};
+use crate::config::KeyPolicy;
+use crate::error::Error;
+use crate::id::OrganizationId;
+use crate::key::Key;
+
+use super::transaction::{Condition, Outcome};
+use super::{KeyStore, StoreError, record};
+
+/// Why an operator's record was not written. Then nothing was.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// There is an organization of this id already.
+    #[error("organization `{0}` already exists")]
+    OrganizationExists(OrganizationId),
+    /// There is no organization of this id.
+    #[error("organization `{0}` does not exist")]
+    OrganizationNotFound(OrganizationId),
+    /// The store failed, or others stayed in the way.
+    #[error("{0}")]
+    Failed(#[from] Error),
+}
+
+impl From<StoreError> for CreateError {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl KeyStore {
+    /// Writes a new organization with its first account and that account's first key: all or nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError::OrganizationExists`], [`CreateError::Failed`].
+    pub async fn create_organization(
+        &self,
+        organization: &Organization,
+        account: &ServiceAccount,
+        key: &Key,
+        policy: &KeyPolicy,
+    ) -> Result<(), CreateError> {
+        let items = [
+            self.put_new(record::organization_item(organization))?,
+            self.put_new(record::directory_item(account))?,
+            self.put_new(record::account_item(account, 1))?,
+            self.put_new(record::key_item(key, policy.retention))?,
+        ];
+        match self.transact(&items).await? {
+            Outcome::Written => Ok(()),
+            Outcome::Refused(conditions) => match conditions.first() {
+                Some(Condition::Failed(_)) => {
+                    Err(CreateError::OrganizationExists(organization.id.clone()))
+                }
+                _ => Err(CreateError::Failed(Error::Busy)),
+            },
+        }
+    }
+
+    /// Writes a new account of an organization that exists.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError::OrganizationNotFound`], [`CreateError::Failed`].
+    pub async fn create_account(&self, account: &ServiceAccount) -> Result<(), CreateError> {
+        let check = ConditionCheck::builder()
+            .table_name(&self.table)
+            .set_key(Some(record::organization_key(&account.organization)))
+            .condition_expression("attribute_exists(pk)")
+            .build()
+            .map_err(|error| StoreError::Refused(error.into()))?;
+        let items = [
+            TransactWriteItem::builder().condition_check(check).build(),
+            self.put_new(record::directory_item(account))?,
+            self.put_new(record::account_item(account, 0))?,
+        ];
+        match self.transact(&items).await? {
+            Outcome::Written => Ok(()),
+            Outcome::Refused(conditions) => match conditions.first() {
+                Some(Condition::Failed(_)) => {
+                    Err(CreateError::OrganizationNotFound(account.organization.clone()))
+                }
+                _ => Err(CreateError::Failed(Error::Busy)),
+            },
+        }
+    }
+
+    /// Writes a new root key. Root keys belong to no account and count against no limit.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError::Failed`].
+    pub async fn create_root_key(&self, key: &Key, policy: &KeyPolicy) -> Result<(), CreateError> {
+        let items = [self.put_new(record::key_item(key, policy.retention))?];
+        match self.transact(&items).await? {
+            Outcome::Written => Ok(()),
+            Outcome::Refused(_) => Err(CreateError::Failed(Error::Busy)),
+        }
+    }
+}

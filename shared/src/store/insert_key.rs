@@ -1,0 +1,267 @@
+//! Inserting a key: counted against its account's limit, in one transaction.
+
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem,
+    Update,
+};
+
+use crate::config::KeyPolicy;
+use crate::error::Error;
+use crate::id::{OrganizationId, ServiceAccountId};
+use crate::idempotency::SealedAnswer;
+use crate::key::Key;
+use crate::time::Timestamp;
+
+use super::record::{self, Item};
+use super::transaction::{Condition, Outcome};
+use super::{KeyStore, StoreError};
+
+/// How often a full account is counted again before the caller is told to come back.
+const RECOUNTS_MAX: u32 = 4;
+
+/// What became of a key to be inserted.
+#[derive(Debug)]
+pub enum Inserted {
+    /// It was written.
+    New,
+    /// It was not: the request came before, and this is its answer.
+    Before(SealedAnswer),
+}
+
+impl KeyStore {
+    /// Writes a new key and counts it, if its account exists in `organization`, is enabled and not full.
+    ///
+    /// `live_keys` on the account is an upper bound: nobody subtracts a key that expires. So when it
+    /// says full, the live keys are counted and the bound corrected. The correction is conditional
+    /// on the account's `revision`, which each mint raises: were it conditional on the bound alone,
+    /// mints between two corrections could bring the bound back to what was seen, and the late
+    /// correction would forget them.
+    ///
+    /// `answer`, the sealed answer to the request, is written with the key. If one is kept already,
+    /// the key is not written and that answer is returned: the request came before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AccountNotFound`], [`Error::AccountDisabled`], [`Error::KeyLimitReached`],
+    /// [`Error::Busy`] or [`Error::Store`]; then nothing is written.
+    pub async fn insert_key(
+        &self,
+        key: &Key,
+        organization: &OrganizationId,
+        policy: &KeyPolicy,
+        now: Timestamp,
+        answer: Option<&SealedAnswer>,
+    ) -> Result<Inserted, Error> {
+        let account = &key.spec.account;
+        let mut items = vec![
+            self.count_one_more(account, organization, policy)?,
+            self.put_new(record::key_item(key, policy.retention))?,
+        ];
+        if let Some(answer) = answer {
+            items.push(self.put_answer(answer, now)?);
+        }
+        for _ in 0..RECOUNTS_MAX {
+            let conditions = match self.transact(&items).await? {
+                Outcome::Written => return Ok(Inserted::New),
+                Outcome::Refused(conditions) => conditions,
+            };
+            let mut conditions = conditions.into_iter();
+            let counted = conditions.next();
+            // The answer comes first: a repetition is answered even if the account is full by now.
+            if let Some(Condition::Failed(Some(kept))) = conditions.nth(1) {
+                return Ok(Inserted::Before(record::answer(&kept).map_err(StoreError::from)?));
+            }
+            let found = match counted {
+                Some(Condition::Failed(found)) => found,
+                // Only the new id was taken: one in four billion within the same millisecond.
+                _ => return Err(Error::Busy),
+            };
+            let found = found.ok_or_else(|| Error::AccountNotFound(account.clone()))?;
+            let state = record::account(&found).map_err(StoreError::from)?;
+            if state.organization != *organization {
+                return Err(Error::AccountNotFound(account.clone()));
+            }
+            if state.disabled {
+                return Err(Error::AccountDisabled(account.clone()));
+            }
+            let Some(limit) = policy.key_limit else { return Err(Error::Busy) };
+            self.correct_count(account, &found, limit.get(), now).await?;
+        }
+        Err(Error::Busy)
+    }
+
+    /// Removes a key that was just inserted and counts it no longer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] or [`Error::Store`]; then the key stays.
+    pub async fn remove_key(&self, key: &Key) -> Result<(), Error> {
+        let account = &key.spec.account;
+        let delete = Delete::builder()
+            .table_name(&self.table)
+            .set_key(Some(record::key_key(account, &key.id)))
+            .condition_expression("attribute_exists(pk)")
+            .build()
+            .map_err(|error| StoreError::Refused(error.into()))?;
+        let update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(record::account_key(account)))
+            .update_expression("SET live_keys = live_keys - :one, revision = revision + :one")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":one", number(1))
+            .build()
+            .map_err(|error| StoreError::Refused(error.into()))?;
+        let items = [
+            TransactWriteItem::builder().update(update).build(),
+            TransactWriteItem::builder().delete(delete).build(),
+        ];
+        match self.transact(&items).await? {
+            // Refused: the key, or its account and so all of its keys, is gone already.
+            Outcome::Written | Outcome::Refused(_) => Ok(()),
+        }
+    }
+
+    fn count_one_more(
+        &self,
+        account: &ServiceAccountId,
+        organization: &OrganizationId,
+        policy: &KeyPolicy,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let mut condition = "organization = :organization AND disabled = :false".to_owned();
+        let mut update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(record::account_key(account)))
+            .update_expression("SET live_keys = live_keys + :one, revision = revision + :one")
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":false", AttributeValue::Bool(false))
+            .expression_attribute_values(
+                ":organization",
+                AttributeValue::S(organization.to_string()),
+            )
+            // One round trip then tells not found, disabled and full apart.
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        if let Some(limit) = policy.key_limit {
+            condition.push_str(" AND live_keys < :limit");
+            update = update.expression_attribute_values(":limit", number(limit.get().into()));
+        }
+        let update = update.condition_expression(condition).build();
+        let update = update.map_err(|error| StoreError::Refused(error.into()))?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+
+    /// A transaction's put of an answer, in place of none or of one that is forgotten.
+    fn put_answer(
+        &self,
+        answer: &SealedAnswer,
+        now: Timestamp,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(record::answer_item(answer)))
+            .condition_expression("attribute_not_exists(pk) OR expires_at <= :now")
+            .expression_attribute_values(":now", number(now.as_millis()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(|error| StoreError::Refused(error.into()))?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// A transaction's put of an item that does not exist yet.
+    pub(super) fn put_new(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)")
+            .build()
+            .map_err(|error| StoreError::Refused(error.into()))?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// Lowers the bound of a seemingly full account to the number of its live keys.
+    async fn correct_count(
+        &self,
+        account: &ServiceAccountId,
+        found: &Item,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let (bound, revision) = record::key_count(found).map_err(StoreError::from)?;
+        let live = self.live_keys(account, limit, now).await?;
+        if live >= limit {
+            return Err(Error::KeyLimitReached { account: account.clone(), limit });
+        }
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(record::account_key(account)))
+            .update_expression("SET live_keys = :live, revision = revision + :one")
+            .condition_expression("revision = :revision")
+            .expression_attribute_values(":live", number(live.into()))
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":revision", number(revision));
+        match update.send().await {
+            Ok(_) => {
+                tracing::info!(account.id = %account, bound, live, "expired keys no longer count");
+                Ok(())
+            }
+            // Another writer came first; the next attempt sees what it left.
+            Err(error) if is_condition_failed(&error) => Ok(()),
+            Err(error) => Err(StoreError::from(error).into()),
+        }
+    }
+
+    /// The number of keys that are neither revoked nor expired, counted no further than `limit`.
+    async fn live_keys(
+        &self,
+        account: &ServiceAccountId,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<u32, StoreError> {
+        let mut live: u32 = 0;
+        let mut start = None;
+        loop {
+            let page = self
+                .client
+                .query()
+                .table_name(&self.table)
+                // Consistent: the count decides access to the limit.
+                .consistent_read(true)
+                .select(Select::Count)
+                .key_condition_expression("pk = :pk AND begins_with(sk, :keys)")
+                .filter_expression(
+                    "attribute_not_exists(revoked_at) \
+                     AND (attribute_not_exists(expires_at) OR expires_at > :now)",
+                )
+                .expression_attribute_values(
+                    ":pk",
+                    AttributeValue::S(record::account_partition(account)),
+                )
+                .expression_attribute_values(
+                    ":keys",
+                    AttributeValue::S(record::KEY_PREFIX.to_owned()),
+                )
+                .expression_attribute_values(":now", number(now.as_millis()))
+                .set_exclusive_start_key(start)
+                .send()
+                .await?;
+            live = live.saturating_add(page.count.try_into().unwrap_or(0));
+            start = page.last_evaluated_key;
+            if live >= limit || start.is_none() {
+                return Ok(live);
+            }
+        }
+    }
+}
+
+fn number(value: i64) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+fn is_condition_failed(
+    error: &aws_sdk_dynamodb::error::SdkError<
+        aws_sdk_dynamodb::operation::update_item::UpdateItemError,
+    >,
+) -> bool {
+    error.as_service_error().is_some_and(|error| error.is_conditional_check_failed_exception())
+}

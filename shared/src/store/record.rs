@@ -1,0 +1,332 @@
+//! Items: how records lie in the table. Both conversions of each record stand side by side.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::account::{Organization, ServiceAccount};
+use crate::id::{KeyId, OrganizationId, ServiceAccountId};
+use crate::idempotency::SealedAnswer;
+use crate::key::{Key, KeySpec};
+use crate::scope::{Scope, Scopes};
+use crate::time::Timestamp;
+use crate::token::TokenDigest;
+
+use super::CorruptItem;
+
+/// An item as the SDK has it.
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// The sort key of an account's own item.
+pub(super) const ACCOUNT: &str = "ACCOUNT";
+
+/// What the sort keys of an account's keys start with.
+pub(super) const KEY_PREFIX: &str = "KEY#";
+
+/// The primary key of an organization.
+pub(super) fn organization_key(id: &OrganizationId) -> Item {
+    primary_key(format!("ORG#{id}"), "ORG".to_owned())
+}
+
+/// The primary key of an account.
+pub(super) fn account_key(id: &ServiceAccountId) -> Item {
+    primary_key(account_partition(id), ACCOUNT.to_owned())
+}
+
+/// The primary key of a key.
+pub(super) fn key_key(account: &ServiceAccountId, id: &KeyId) -> Item {
+    primary_key(account_partition(account), format!("{KEY_PREFIX}{id}"))
+}
+
+/// The partition of an account and all of its keys.
+pub(super) fn account_partition(id: &ServiceAccountId) -> String {
+    format!("ACCOUNT#{id}")
+}
+
+fn primary_key(partition: String, sort: String) -> Item {
+    Item::from([
+        ("pk".to_owned(), AttributeValue::S(partition)),
+        ("sk".to_owned(), AttributeValue::S(sort)),
+    ])
+}
+
+pub(super) fn organization_item(organization: &Organization) -> Item {
+    let mut item = organization_key(&organization.id);
+    put_text(&mut item, "organization", &organization.id);
+    put_text(&mut item, "name", &organization.name);
+    put_number(&mut item, "created_at", organization.created_at.as_millis());
+    item
+}
+
+pub(super) fn organization(item: &Item) -> Result<Organization, CorruptItem> {
+    let item = Reader(item);
+    Ok(Organization {
+        id: item.parse("organization")?,
+        name: item.parse("name")?,
+        created_at: item.timestamp("created_at")?,
+    })
+}
+
+/// An organization's entry for one of its accounts: what listing accounts reads.
+pub(super) fn directory_item(account: &ServiceAccount) -> Item {
+    primary_key(format!("ORG#{}", account.organization), format!("ACCOUNT#{}", account.id))
+}
+
+/// An account with its first `live_keys` keys. `revision` grows with each write to the item.
+pub(super) fn account_item(account: &ServiceAccount, live_keys: u32) -> Item {
+    let mut item = account_key(&account.id);
+    put_text(&mut item, "id", &account.id);
+    put_text(&mut item, "organization", &account.organization);
+    put_text(&mut item, "name", &account.name);
+    put_text(&mut item, "description", &account.description);
+    item.insert("disabled".to_owned(), AttributeValue::Bool(account.disabled));
+    put_text(&mut item, "created_by", &account.created_by);
+    put_number(&mut item, "created_at", account.created_at.as_millis());
+    put_number(&mut item, "updated_at", account.updated_at.as_millis());
+    put_number(&mut item, "live_keys", live_keys.into());
+    put_number(&mut item, "revision", 0);
+    item
+}
+
+pub(super) fn account(item: &Item) -> Result<ServiceAccount, CorruptItem> {
+    let item = Reader(item);
+    Ok(ServiceAccount {
+        id: item.parse("id")?,
+        organization: item.parse("organization")?,
+        name: item.parse("name")?,
+        description: item.parse("description")?,
+        disabled: item.boolean("disabled")?,
+        created_by: item.parse("created_by")?,
+        created_at: item.timestamp("created_at")?,
+        updated_at: item.timestamp("updated_at")?,
+    })
+}
+
+/// How many keys an account holds at most, and the revision that this was true at.
+pub(super) fn key_count(item: &Item) -> Result<(i64, i64), CorruptItem> {
+    let item = Reader(item);
+    Ok((item.number("live_keys")?, item.number("revision")?))
+}
+
+/// A key, which the table forgets `retention` after its end.
+pub(super) fn key_item(key: &Key, retention: Duration) -> Item {
+    let mut item = key_key(&key.spec.account, &key.id);
+    put_text(&mut item, "id", &key.id);
+    put_text(&mut item, "account", &key.spec.account);
+    put_text(&mut item, "key_prefix", &key.key_prefix);
+    put_bytes(&mut item, "digest", key.digest.as_bytes());
+    if let Some(name) = &key.spec.name {
+        put_text(&mut item, "name", name);
+    }
+    if !key.spec.scopes.is_full_access() {
+        let scopes = key.spec.scopes.as_slice().iter();
+        let scopes = scopes.map(|scope| AttributeValue::S(scope.to_string())).collect();
+        item.insert("scopes".to_owned(), AttributeValue::L(scopes));
+    }
+    if let Some(created_by) = &key.spec.created_by {
+        put_text(&mut item, "created_by", created_by);
+    }
+    put_number(&mut item, "created_at", key.created_at.as_millis());
+    put_number(&mut item, "updated_at", key.updated_at.as_millis());
+    if let Some(expires_at) = key.spec.expires_at {
+        put_number(&mut item, "expires_at", expires_at.as_millis());
+    }
+    if let Some(revoked_at) = key.revoked_at {
+        put_number(&mut item, "revoked_at", revoked_at.as_millis());
+    }
+    if let Some(ttl) = key.ttl(retention) {
+        put_number(&mut item, "ttl", ttl);
+    }
+    item
+}
+
+pub(super) fn key(item: &Item) -> Result<Key, CorruptItem> {
+    let item = Reader(item);
+    let digest = TokenDigest::try_from(item.bytes("digest")?);
+    Ok(Key {
+        id: item.parse("id")?,
+        spec: KeySpec {
+            account: item.parse("account")?,
+            name: item.optional("name", Reader::parse)?,
+            scopes: item.optional("scopes", Reader::scopes)?.unwrap_or_default(),
+            expires_at: item.optional("expires_at", Reader::timestamp)?,
+            created_by: item.optional("created_by", Reader::parse)?,
+        },
+        key_prefix: item.parse("key_prefix")?,
+        digest: digest.map_err(|_| CorruptItem { attribute: "digest" })?,
+        created_at: item.timestamp("created_at")?,
+        updated_at: item.timestamp("updated_at")?,
+        revoked_at: item.optional("revoked_at", Reader::timestamp)?,
+    })
+}
+
+/// The primary key of an answer kept for a repeated request.
+pub(super) fn answer_key(id: &str) -> Item {
+    primary_key(format!("IDEMPOTENCY#{id}"), "IDEMPOTENCY".to_owned())
+}
+
+pub(super) fn answer_item(answer: &SealedAnswer) -> Item {
+    let mut item = answer_key(&answer.id);
+    put_text(&mut item, "id", &answer.id);
+    put_bytes(&mut item, "fingerprint", &answer.fingerprint);
+    put_bytes(&mut item, "sealed", &answer.sealed);
+    put_number(&mut item, "expires_at", answer.expires_at.as_millis());
+    put_number(&mut item, "ttl", answer.expires_at.as_seconds_ceil());
+    item
+}
+
+pub(super) fn answer(item: &Item) -> Result<SealedAnswer, CorruptItem> {
+    let item = Reader(item);
+    let fingerprint = item.bytes("fingerprint")?.try_into();
+    Ok(SealedAnswer {
+        id: item.parse("id")?,
+        fingerprint: fingerprint.map_err(|_| CorruptItem { attribute: "fingerprint" })?,
+        sealed: item.bytes("sealed")?.to_vec(),
+        expires_at: item.timestamp("expires_at")?,
+    })
+}
+
+fn put_bytes(item: &mut Item, attribute: &str, value: &[u8]) {
+    item.insert(attribute.to_owned(), AttributeValue::B(Blob::new(value)));
+}
+
+fn put_text(item: &mut Item, attribute: &str, value: &impl ToString) {
+    item.insert(attribute.to_owned(), AttributeValue::S(value.to_string()));
+}
+
+fn put_number(item: &mut Item, attribute: &str, value: i64) {
+    item.insert(attribute.to_owned(), AttributeValue::N(value.to_string()));
+}
+
+/// Reads the attributes of an item, naming the one that is not as written.
+#[derive(Clone, Copy)]
+struct Reader<'a>(&'a Item);
+
+impl<'a> Reader<'a> {
+    fn parse<T: FromStr>(self, attribute: &'static str) -> Result<T, CorruptItem> {
+        let text = self.0.get(attribute).and_then(|value| value.as_s().ok());
+        text.and_then(|text| text.parse().ok()).ok_or(CorruptItem { attribute })
+    }
+
+    fn number(self, attribute: &'static str) -> Result<i64, CorruptItem> {
+        let number = self.0.get(attribute).and_then(|value| value.as_n().ok());
+        number.and_then(|number| number.parse().ok()).ok_or(CorruptItem { attribute })
+    }
+
+    fn bytes(self, attribute: &'static str) -> Result<&'a [u8], CorruptItem> {
+        let blob = self.0.get(attribute).and_then(|value| value.as_b().ok());
+        blob.map(AsRef::as_ref).ok_or(CorruptItem { attribute })
+    }
+
+    fn timestamp(self, attribute: &'static str) -> Result<Timestamp, CorruptItem> {
+        Timestamp::from_millis(self.number(attribute)?).ok_or(CorruptItem { attribute })
+    }
+
+    fn boolean(self, attribute: &'static str) -> Result<bool, CorruptItem> {
+        let value = self.0.get(attribute).and_then(|value| value.as_bool().ok());
+        value.copied().ok_or(CorruptItem { attribute })
+    }
+
+    fn scopes(self, attribute: &'static str) -> Result<Scopes, CorruptItem> {
+        let scope = |value: &AttributeValue| value.as_s().ok()?.parse::<Scope>().ok();
+        let values = self.0.get(attribute).and_then(|value| value.as_l().ok());
+        let scopes = values.and_then(|values| values.iter().map(scope).collect::<Option<Scopes>>());
+        // No scopes would be full access, so a list without one is never trusted.
+        scopes.filter(|scopes| !scopes.is_full_access()).ok_or(CorruptItem { attribute })
+    }
+
+    fn optional<T>(
+        self,
+        attribute: &'static str,
+        read: impl Fn(Reader<'a>, &'static str) -> Result<T, CorruptItem>,
+    ) -> Result<Option<T>, CorruptItem> {
+        self.0.contains_key(attribute).then(|| read(self, attribute)).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    use super::*;
+    use crate::token::Prefix;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis).expect("in range")
+    }
+
+    fn full_key() -> Key {
+        let mut rng = StdRng::seed_from_u64(1);
+        let scopes =
+            ["keys.write", "audit.read"].map(|text| text.parse::<Scope>().expect("a scope"));
+        let spec = KeySpec {
+            account: ServiceAccountId::mint(&mut rng, at(0)).expect("infallible"),
+            name: Some("ci".parse().expect("a name")),
+            scopes: scopes.into_iter().collect(),
+            expires_at: Some(at(10_000)),
+            created_by: Some("KEY".parse().expect("an id")),
+        };
+        let (key, _) = Key::mint(&mut rng, at(5), &Prefix::default(), spec).expect("infallible");
+        Key { revoked_at: Some(at(9_000)), ..key }
+    }
+
+    #[test]
+    fn a_key_survives_writing_and_reading() {
+        let key = full_key();
+        assert_eq!(super::key(&key_item(&key, Duration::ZERO)), Ok(key.clone()));
+        let bare = Key {
+            revoked_at: None,
+            spec: KeySpec {
+                name: None,
+                scopes: Scopes::full_access(),
+                expires_at: None,
+                created_by: None,
+                ..key.spec
+            },
+            ..key
+        };
+        let item = key_item(&bare, Duration::ZERO);
+        assert!(!item.contains_key("ttl"));
+        assert_eq!(super::key(&item), Ok(bare));
+    }
+
+    #[test]
+    fn a_damaged_attribute_is_named_and_never_trusted() {
+        let item = key_item(&full_key(), Duration::ZERO);
+        for attribute in item.keys().filter(|name| !matches!(name.as_str(), "pk" | "sk" | "ttl")) {
+            for value in [AttributeValue::Null(true), AttributeValue::L(vec![])] {
+                let mut damaged = item.clone();
+                damaged.insert(attribute.clone(), value);
+                let error = super::key(&damaged).expect_err(attribute);
+                assert_eq!(error.attribute, attribute);
+            }
+        }
+    }
+
+    #[test]
+    fn an_account_and_an_organization_survive_writing_and_reading() {
+        let account = ServiceAccount {
+            id: "ACC".parse().expect("an id"),
+            organization: "acme".parse().expect("an id"),
+            name: "ci".parse().expect("a name"),
+            description: "".parse().expect("a description"),
+            disabled: true,
+            created_by: ServiceAccountId::root(),
+            created_at: at(1),
+            updated_at: at(2),
+        };
+        let item = account_item(&account, 3);
+        assert_eq!(super::account(&item), Ok(account));
+        assert_eq!(key_count(&item), Ok((3, 0)));
+        let organization = Organization {
+            id: "acme".parse().expect("an id"),
+            name: "Acme".parse().expect("a name"),
+            created_at: at(1),
+        };
+        assert_eq!(super::organization(&organization_item(&organization)), Ok(organization));
+    }
+}

@@ -1,0 +1,137 @@
+//! Texts that people choose: names and descriptions, bounded and without control characters.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Why a text is not a name or a description.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidText {
+    /// The text is empty where it may not be.
+    #[error("must not be empty")]
+    Empty,
+    /// The text is longer than this many characters.
+    #[error("must be at most {0} characters")]
+    TooLong(usize),
+    /// The text holds a control character.
+    #[error("must not hold control characters")]
+    Control,
+}
+
+fn check(text: &str, min: usize, max: usize) -> Result<(), InvalidText> {
+    let length = text.chars().count();
+    if length < min {
+        return Err(InvalidText::Empty);
+    }
+    if length > max {
+        return Err(InvalidText::TooLong(max));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(InvalidText::Control);
+    }
+    Ok(())
+}
+
+macro_rules! text {
+    ($(#[$doc:meta])* $name:ident, $min:literal, $max:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub struct $name(String);
+
+        impl FromStr for $name {
+            type Err = InvalidText;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                check(text, $min, $max).map(|()| Self(text.to_owned()))
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+    };
+}
+
+text! {
+    /// What people call an organization or a service account: 1 to 128 characters, none of them control characters.
+    ///
+    /// ```
+    /// use latchkey::text::{InvalidText, Name};
+    ///
+    /// assert_eq!("".parse::<Name>(), Err(InvalidText::Empty));
+    /// ```
+    Name, 1, 128
+}
+
+text! {
+    /// What people call a key: up to 128 characters, none of them control characters, and may be empty.
+    ///
+    /// ```
+    /// use latchkey::text::KeyName;
+    ///
+    /// assert!("".parse::<KeyName>().is_ok());
+    /// ```
+    KeyName, 0, 128
+}
+
+text! {
+    /// A service account's description: up to 1024 characters, none of them control characters, and may be empty.
+    ///
+    /// ```
+    /// use latchkey::text::{Description, InvalidText};
+    ///
+    /// assert_eq!("a\nb".parse::<Description>(), Err(InvalidText::Control));
+    /// ```
+    Description, 0, 1024
+}
+
+impl Description {
+    /// No description.
+    pub fn empty() -> Self {
+        Self(String::new())
+    }
+}
+
+/// The start of a text that a caller sent, fit for an error message.
+///
+/// At most 40 characters, so that no secret of a token (43) fits, and control characters escaped.
+pub fn excerpt(text: &str) -> String {
+    const LENGTH_MAX: usize = 40;
+    let mut shown: String = text.chars().take(LENGTH_MAX).flat_map(char::escape_debug).collect();
+    if text.chars().nth(LENGTH_MAX).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_count_characters_and_not_bytes() {
+        assert!("é".repeat(128).parse::<Name>().is_ok());
+        assert_eq!("é".repeat(129).parse::<Name>(), Err(InvalidText::TooLong(128)));
+        assert!("".parse::<Description>().is_ok());
+        assert_eq!("\u{7f}".parse::<KeyName>(), Err(InvalidText::Control));
+    }
+
+    #[test]
+    fn an_excerpt_is_short_and_printable() {
+        assert_eq!(excerpt("a\nb"), "a\\nb");
+        assert_eq!(excerpt(&"x".repeat(41)), format!("{}…", "x".repeat(40)));
+    }
+}

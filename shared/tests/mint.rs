@@ -1,0 +1,223 @@
+//! Minting: the key limit, the transaction, and what both cost.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use lambda_http::Body;
+use lambda_http::http::Response;
+use latchkey::account::ServiceAccount;
+use latchkey::config::KeyPolicy;
+use latchkey::error::Error;
+use latchkey::key::{Key, KeySpec};
+use latchkey::scope::Scopes;
+use latchkey::time::Timestamp;
+use latchkey::token::Prefix;
+use latchkey::{Latchkey, MintRequest, Minted};
+use latchkey_local::sample::{self, SampleKey};
+use latchkey_local::{TestTable, headers};
+use rand::rngs::SysRng;
+
+fn request(account: &str, expires_at: Option<Timestamp>) -> MintRequest {
+    MintRequest {
+        account: account.parse().expect("an id"),
+        name: None,
+        scopes: None,
+        expires_at,
+        expires_at_field: "expiresAt",
+    }
+}
+
+async fn mint(latchkey: &Latchkey, request: MintRequest) -> Result<Response<Body>, Error> {
+    let principal = latchkey.authenticate(&headers::bearer(SampleKey::Other)).await?;
+    latchkey.mint(principal.service_account()?, request, None, respond).await
+}
+
+fn respond(minted: &Minted) -> Response<Body> {
+    Response::new(Body::Text(minted.token.expose().to_owned()))
+}
+
+fn limit(limit: u32) -> KeyPolicy {
+    KeyPolicy { key_limit: NonZeroU32::new(limit), ..KeyPolicy::default() }
+}
+
+/// Live keys by the account's own count, and keys in its partition.
+async fn counts(table: &TestTable) -> (u32, usize) {
+    let items = table.items().await;
+    let partition = AttributeValue::S(format!("ACCOUNT#{}", sample::OTHER_ACCOUNT));
+    let own = || items.iter().filter(|item| item["pk"] == partition);
+    let bound = own().find_map(|item| item.get("live_keys")?.as_n().ok()?.parse().ok());
+    (bound.expect("an account"), own().filter(|item| item.contains_key("digest")).count())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn concurrent_mints_never_exceed_the_limit() {
+    let table = TestTable::start().await;
+    // One of the ten is the key that asks for the others.
+    let mints = (0..32).map(|_| {
+        let latchkey = table.latchkey(limit(10));
+        tokio::spawn(async move { mint(&latchkey, request(sample::OTHER_ACCOUNT, None)).await })
+    });
+    let mut minted = 1;
+    for outcome in futures(mints).await {
+        match outcome {
+            Ok(_) => minted += 1,
+            Err(Error::KeyLimitReached { limit: 10, .. }) => {}
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(minted, 10);
+    assert_eq!(counts(&table).await, (10, 10));
+}
+
+async fn futures<T>(tasks: impl Iterator<Item = tokio::task::JoinHandle<T>>) -> Vec<T> {
+    let tasks: Vec<_> = tasks.collect();
+    let mut outcomes = Vec::new();
+    for task in tasks {
+        outcomes.push(task.await.expect("a task that ends"));
+    }
+    outcomes
+}
+
+#[tokio::test]
+async fn expired_keys_do_not_use_up_the_limit() {
+    let table = TestTable::start().await;
+    let now = sample::now();
+    let soon = now.saturating_add(Duration::from_secs(60));
+    let latchkey = table.latchkey_at(limit(3), now);
+    for _ in 0..2 {
+        mint(&latchkey, request(sample::OTHER_ACCOUNT, Some(soon))).await.expect("room");
+    }
+    let full = mint(&latchkey, request(sample::OTHER_ACCOUNT, None)).await.expect_err("full");
+    assert!(matches!(full, Error::KeyLimitReached { limit: 3, .. }), "{full:?}");
+
+    // The instant that the two end, there is room for two, and not for more.
+    let later = table.latchkey_at(limit(3), soon);
+    for _ in 0..2 {
+        mint(&later, request(sample::OTHER_ACCOUNT, None)).await.expect("room again");
+    }
+    assert_eq!(counts(&table).await, (3, 5));
+    let full = mint(&later, request(sample::OTHER_ACCOUNT, None)).await.expect_err("full again");
+    assert!(matches!(full, Error::KeyLimitReached { .. }), "{full:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_recount_during_mints_never_forgets_one() {
+    let table = TestTable::start().await;
+    let now = sample::now();
+    let soon = now.saturating_add(Duration::from_secs(60));
+    for _ in 0..4 {
+        let latchkey = table.latchkey_at(limit(5), now);
+        mint(&latchkey, request(sample::OTHER_ACCOUNT, Some(soon))).await.expect("room");
+    }
+    // All find the account full by its bound, count again and mint at the same time.
+    let mints = (0..24).map(|_| {
+        let latchkey = table.latchkey_at(limit(5), soon);
+        tokio::spawn(async move { mint(&latchkey, request(sample::OTHER_ACCOUNT, None)).await })
+    });
+    let minted = futures(mints).await.into_iter().filter(Result::is_ok).count();
+    assert!(minted <= 4, "{minted} keys beside the first one, where 4 fit");
+    let (bound, keys) = counts(&table).await;
+    assert_eq!(keys, 1 + 4 + minted);
+    assert_eq!(usize::try_from(bound), Ok(1 + minted));
+    let latchkey = table.latchkey_at(limit(5), soon);
+    for _ in minted..4 {
+        mint(&latchkey, request(sample::OTHER_ACCOUNT, None)).await.expect("room that was left");
+    }
+    let full = mint(&latchkey, request(sample::OTHER_ACCOUNT, None)).await.expect_err("full");
+    assert!(matches!(full, Error::KeyLimitReached { .. }), "{full:?}");
+}
+
+#[tokio::test]
+async fn a_limit_of_zero_is_none() {
+    let table = TestTable::start().await;
+    let latchkey = table.latchkey(limit(0));
+    for _ in 0..12 {
+        mint(&latchkey, request(sample::OTHER_ACCOUNT, None)).await.expect("room");
+    }
+    assert_eq!(counts(&table).await, (13, 13));
+}
+
+#[tokio::test]
+async fn another_organizations_account_is_indistinguishable_from_none() {
+    let table = TestTable::start().await;
+    let latchkey = table.latchkey(KeyPolicy::default());
+    let mut texts = Vec::new();
+    for account in [sample::ACCOUNT, sample::FULL_ACCOUNT, sample::DISABLED_ACCOUNT, "NONE"] {
+        let error = mint(&latchkey, request(account, None)).await.expect_err(account);
+        texts.push((error.status(), error.to_string().replace(account, "?")));
+    }
+    texts.dedup();
+    assert_eq!(texts.len(), 1, "{texts:?}");
+}
+
+#[tokio::test]
+async fn a_mint_is_two_round_trips_and_a_known_number_of_units() {
+    let table = TestTable::start().await;
+    let latchkey = table.latchkey(KeyPolicy::default());
+    let principal = latchkey.authenticate(&headers::bearer(SampleKey::Other)).await.expect("valid");
+    let caller = principal.service_account().expect("an account");
+    let verified = table.meter.take();
+    assert_eq!(verified.requests, [("BatchGetItem", 1)].into());
+    assert_eq!(verified.units, [("BatchGetItem", 1.0)].into());
+
+    let request = || request(sample::OTHER_ACCOUNT, None);
+    latchkey.mint(caller, request(), None, respond).await.expect("room");
+    let minted = table.meter.take();
+    assert_eq!(minted.requests, [("TransactWriteItems", 1)].into());
+    assert_eq!(minted.units, [("TransactWriteItems", 4.0)].into());
+
+    // Describing the account costs a read more, at the same time as the transaction.
+    let describe = |minted: &Minted, _: &ServiceAccount| respond(minted);
+    let described = latchkey.mint_and_describe(caller, request(), None, describe).await;
+    described.expect("room");
+    let described = table.meter.take();
+    assert_eq!(described.requests, [("GetItem", 1), ("TransactWriteItems", 1)].into());
+    assert_eq!(described.units, [("GetItem", 1.0), ("TransactWriteItems", 4.0)].into());
+}
+
+#[tokio::test]
+async fn a_refused_mint_writes_nothing() {
+    let table = TestTable::start().await;
+    let before = table.items().await.len();
+    let latchkey = table.latchkey(KeyPolicy::default());
+    let past = Some(sample::now());
+    for request in [request(sample::OTHER_ACCOUNT, past), request(sample::ACCOUNT, None)] {
+        mint(&latchkey, request).await.expect_err("refused");
+    }
+    assert_eq!(table.items().await.len(), before);
+    assert_eq!(counts(&table).await, (1, 1));
+}
+
+#[tokio::test]
+async fn an_id_that_is_taken_is_never_overwritten() {
+    let table = TestTable::start().await;
+    let (key, _) = SampleKey::Other.mint();
+    let organization = sample::OTHER_ORGANIZATION.parse().expect("an id");
+    let policy = KeyPolicy::default();
+    let inserted =
+        table.store().insert_key(&key, &organization, &policy, sample::now(), None).await;
+    assert!(matches!(inserted, Err(Error::Busy)), "{inserted:?}");
+    assert_eq!(counts(&table).await, (1, 1));
+}
+
+#[tokio::test]
+async fn a_removed_key_counts_no_longer_and_is_removed_once() {
+    let table = TestTable::start().await;
+    let organization = sample::OTHER_ORGANIZATION.parse().expect("an id");
+    let spec = KeySpec {
+        account: sample::OTHER_ACCOUNT.parse().expect("an id"),
+        name: None,
+        scopes: Scopes::full_access(),
+        expires_at: None,
+        created_by: None,
+    };
+    let (key, _) =
+        Key::mint(&mut SysRng, sample::now(), &Prefix::default(), spec).expect("random numbers");
+    let (store, policy) = (table.store(), KeyPolicy::default());
+    store.insert_key(&key, &organization, &policy, sample::now(), None).await.expect("room");
+    assert_eq!(counts(&table).await, (2, 2));
+    store.remove_key(&key).await.expect("removed");
+    store.remove_key(&key).await.expect("gone already");
+    assert_eq!(counts(&table).await, (1, 1));
+}

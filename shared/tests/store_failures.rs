@@ -1,0 +1,232 @@
+//! A store that fails never lets anyone in, is never tried without end, and leaves nothing behind.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use aws_sdk_dynamodb::Client;
+use lambda_http::Body;
+use lambda_http::http::Response;
+use latchkey::config::KeyPolicy;
+use latchkey::error::Error;
+use latchkey::principal::{AccountPrincipal, Principal};
+use latchkey::scope::Scopes;
+use latchkey::store::{KeyStore, StoreError};
+use latchkey::time::Clock;
+use latchkey::{Latchkey, MintRequest, Minted};
+use latchkey_local::sample::{self, SampleKey};
+use latchkey_local::{faulty, headers};
+use serde_json::{Value, json};
+
+fn latchkey(client: Client) -> Latchkey {
+    let store = KeyStore::new(client, "table");
+    Latchkey::new(store, KeyPolicy::default(), Clock::new(sample::now))
+}
+
+async fn authenticate(client: Client) -> Result<Principal, Error> {
+    latchkey(client).authenticate(&headers::bearer(SampleKey::FullAccess)).await
+}
+
+fn caller() -> AccountPrincipal {
+    AccountPrincipal {
+        organization: sample::ORGANIZATION.parse().expect("an id"),
+        account: sample::ACCOUNT.parse().expect("an id"),
+        key: SampleKey::FullAccess.mint().0.id,
+        scopes: Scopes::full_access(),
+    }
+}
+
+fn request() -> MintRequest {
+    MintRequest {
+        account: sample::ACCOUNT.parse().expect("an id"),
+        name: None,
+        scopes: None,
+        expires_at: None,
+        expires_at_field: "expiresAt",
+    }
+}
+
+fn respond(minted: &Minted) -> Response<Body> {
+    Response::new(Body::Text(minted.token.expose().to_owned()))
+}
+
+fn canceled(codes: &[&str]) -> (u16, String) {
+    let reasons: Vec<Value> = codes.iter().map(|code| json!({ "Code": code })).collect();
+    let code = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
+    let body = json!({ "__type": code, "message": "", "CancellationReasons": reasons });
+    (400, body.to_string())
+}
+
+/// Counts calls, and tells how many came before.
+#[derive(Clone, Default)]
+struct Calls(Arc<AtomicU32>);
+
+impl Calls {
+    fn next(&self) -> u32 {
+        self.0.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn count(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_store_is_an_error_and_never_an_allow() {
+    let unprocessed = json!({
+        "Responses": {},
+        "UnprocessedKeys": { "table": { "Keys": [{ "pk": { "S": "a" }, "sk": { "S": "b" } }] } },
+    });
+    for (answer, status) in [
+        (faulty::error(500, "InternalServerError"), 503),
+        (faulty::error(503, "ServiceUnavailable"), 503),
+        (faulty::error(400, "ProvisionedThroughputExceededException"), 503),
+        (faulty::error(400, "RequestLimitExceeded"), 503),
+        (faulty::error(400, "ThrottlingException"), 503),
+        (faulty::error(400, "AccessDeniedException"), 500),
+        (faulty::error(400, "ResourceNotFoundException"), 500),
+        (faulty::error(400, "ValidationException"), 500),
+        ((200, "<html>".to_owned()), 503),
+        ((200, "{\"Responses\":7}".to_owned()), 503),
+        ((200, unprocessed.to_string()), 503),
+        ((502, "bad gateway".to_owned()), 503),
+    ] {
+        let calls = Calls::default();
+        let (counted, answered) = (calls.clone(), answer.clone());
+        let client = faulty::client(move |_, _| {
+            counted.next();
+            answered.clone()
+        });
+        let error = authenticate(client).await.expect_err("never an allow");
+        assert!(matches!(error, Error::Store(_)), "{answer:?}: {error:?}");
+        assert_eq!(error.status().as_u16(), status, "{answer:?}");
+        assert!(calls.count() <= 4, "{answer:?} was asked for {} times", calls.count());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_store_is_given_up_on() {
+    let began = tokio::time::Instant::now();
+    let error = authenticate(faulty::silent_client()).await.expect_err("never an allow");
+    assert!(matches!(error, Error::Store(StoreError::Unavailable(_))), "{error:?}");
+    assert!(began.elapsed().as_secs() < 10, "gave up after {:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_damaged_item_is_an_error_and_never_an_allow() {
+    let (key, _) = SampleKey::FullAccess.mint();
+    let account = format!("ACCOUNT#{}", sample::ACCOUNT);
+    let sort_key = format!("KEY#{}", key.id);
+    let body = json!({ "Responses": { "table": [
+        { "pk": { "S": account }, "sk": { "S": sort_key }, "digest": { "B": "AAAA" } },
+    ] } });
+    let client = faulty::client(move |_, _| (200, body.to_string()));
+    let error = authenticate(client).await.expect_err("never an allow");
+    assert!(matches!(error, Error::Store(StoreError::Corrupt(_))), "{error:?}");
+    assert_eq!(error.status().as_u16(), 500);
+}
+
+#[tokio::test]
+async fn what_a_batch_left_out_is_asked_for_again() {
+    let calls = Calls::default();
+    let counted = calls.clone();
+    let client = faulty::client(move |_, body| {
+        let asked: Value = serde_json::from_str(body).expect("JSON");
+        match counted.next() {
+            0 => (200, json!({ "UnprocessedKeys": asked["RequestItems"] }).to_string()),
+            _ => (200, json!({ "Responses": { "table": [] } }).to_string()),
+        }
+    });
+    authenticate(client).await.expect_err("unknown");
+    // Once more for what was left out, and once more, consistently, for what was not found.
+    assert_eq!(calls.count(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conflict_with_another_transaction_is_retried() {
+    for codes in [&["TransactionConflict", "None"], &["None", "ThrottlingError"]] {
+        let calls = Calls::default();
+        let counted = calls.clone();
+        let client = faulty::client(move |_, _| match counted.next() {
+            0..3 => canceled(codes),
+            _ => (200, "{}".to_owned()),
+        });
+        latchkey(client).mint(&caller(), request(), None, respond).await.expect("minted at last");
+        assert_eq!(calls.count(), 4);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_tries_of_a_transaction_carry_one_token() {
+    let tokens = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = Arc::clone(&tokens);
+    let client = faulty::client(move |_, body| {
+        let body: Value = serde_json::from_str(body).expect("JSON");
+        let mut seen = seen.lock().expect("no panic elsewhere");
+        seen.push(body["ClientRequestToken"].as_str().expect("a token").to_owned());
+        match seen.len() {
+            1 => canceled(&["TransactionConflict"]),
+            2 => faulty::error(500, "InternalServerError"),
+            _ => (200, "{}".to_owned()),
+        }
+    });
+    latchkey(client).mint(&caller(), request(), None, respond).await.expect("minted at last");
+    let mut tokens = tokens.lock().expect("no panic elsewhere").clone();
+    assert_eq!(tokens.len(), 3);
+    tokens.dedup();
+    assert_eq!(tokens.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn endless_conflicts_end_in_a_503_that_says_when_to_come_back() {
+    let calls = Calls::default();
+    let counted = calls.clone();
+    let client = faulty::client(move |_, _| {
+        counted.next();
+        canceled(&["TransactionConflict", "None"])
+    });
+    let error = latchkey(client).mint(&caller(), request(), None, respond).await.expect_err("busy");
+    assert!(matches!(error, Error::Busy), "{error:?}");
+    assert_eq!((error.status().as_u16(), error.retry_after_seconds()), (503, Some(1)));
+    assert_eq!(calls.count(), 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transaction_that_is_wrong_in_itself_is_not_retried() {
+    let calls = Calls::default();
+    let counted = calls.clone();
+    let client = faulty::client(move |_, _| {
+        counted.next();
+        canceled(&["ValidationError", "None"])
+    });
+    let error =
+        latchkey(client).mint(&caller(), request(), None, respond).await.expect_err("a bug");
+    assert_eq!(error.status().as_u16(), 500);
+    assert_eq!(calls.count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_whose_answer_cannot_be_given_does_not_stay() {
+    let transactions = Arc::new(std::sync::Mutex::new(Vec::<Value>::new()));
+    let seen = Arc::clone(&transactions);
+    let client = faulty::client(move |operation, body| match operation {
+        "GetItem" => faulty::error(500, "InternalServerError"),
+        _ => {
+            seen.lock()
+                .expect("no panic elsewhere")
+                .push(serde_json::from_str(body).expect("JSON"));
+            (200, "{}".to_owned())
+        }
+    });
+    let error = latchkey(client)
+        .mint_and_describe(&caller(), request(), None, |minted, _| respond(minted))
+        .await
+        .expect_err("no answer");
+    assert_eq!(error.status().as_u16(), 503);
+
+    let transactions = transactions.lock().expect("no panic elsewhere");
+    let [minted, removed] = transactions.as_slice() else { panic!("{transactions:?}") };
+    let put = &minted["TransactItems"][1]["Put"]["Item"];
+    let delete = &removed["TransactItems"][1]["Delete"]["Key"];
+    assert_eq!((&put["pk"], &put["sk"]), (&delete["pk"], &delete["sk"]));
+    assert!(put["sk"].is_object());
+}
