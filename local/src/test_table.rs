@@ -43,7 +43,7 @@ impl TestTable {
         KeyStore::new(Client::from_conf(config.build()), NAME)
     }
 
-    /// The service over this table at [`sample::NOW`].
+    /// The service over this table at [`sample::now`].
     pub fn latchkey(&self, policy: KeyPolicy) -> Latchkey {
         self.latchkey_at(policy, sample::now())
     }

@@ -13,8 +13,11 @@ use aws_sdk_dynamodb::config::{
     BehaviorVersion, Builder, Credentials, IdentityCache, Region, SharedHttpClient,
     StalledStreamProtectionConfig,
 };
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+
+use tokio::task::JoinSet;
 
 use crate::config::InvalidConfig;
 
@@ -79,18 +82,17 @@ pub fn http_client(endpoint: Option<&str>) -> SharedHttpClient {
     }
 }
 
-/// Reads an item that does not exist, so that the connection stands before the first event.
+/// Reads an item that does not exist, over `connections` connections at once, so that as many
+/// stand before the first event: as many as one event uses at the same time.
 ///
 /// Initialization has a whole core, the first event at 128 MB a fourteenth. Best effort: whatever
 /// goes wrong here goes wrong again where it can be answered.
-pub async fn prewarm(client: &Client, table: &str) {
-    use aws_sdk_dynamodb::types::AttributeValue::S;
-
-    let read = client
-        .get_item()
-        .table_name(table)
-        .key("pk", S("PREWARM".to_owned()))
-        .key("sk", S("PREWARM".to_owned()))
-        .send();
-    let _ = tokio::time::timeout(Duration::from_secs(1), read).await;
+pub async fn prewarm(client: &Client, table: &str, connections: usize) {
+    let key = || AttributeValue::S("PREWARM".to_owned());
+    let mut reads = JoinSet::new();
+    for _ in 0..connections {
+        let read = client.get_item().table_name(table).key("pk", key()).key("sk", key());
+        reads.spawn(async move { read.send().await.is_ok() });
+    }
+    let _ = tokio::time::timeout(Duration::from_secs(1), reads.join_all()).await;
 }

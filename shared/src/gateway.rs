@@ -27,8 +27,11 @@ where
 {
     let serve = |event: LambdaEvent<Event>| {
         let request_id = event.context.request_id;
-        let response = with_request_id(&request_id, handler(event.payload.into()));
-        async move { Ok::<_, Infallible>(EventResponse::from(response.await)) }
+        let payload = event.payload.payload();
+        // Boxed: the compiler gives up on the layout of so many futures within each other.
+        let work = Box::pin(handler(event.payload.into()));
+        let response = with_request_id(&request_id, work);
+        async move { Ok::<_, Infallible>(EventResponse::new(response.await, payload)) }
     };
     lambda_runtime::run(lambda_runtime::service_fn(serve)).await
 }
@@ -58,6 +61,8 @@ pub fn stage(request: &Request) -> Option<&str> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Event {
+    // REST APIs send none.
+    version: Option<String>,
     // Payload 2.0.
     raw_path: Option<String>,
     raw_query_string: Option<String>,
@@ -84,6 +89,23 @@ struct EventContext {
 #[serde(default)]
 struct EventHttp {
     method: Option<String>,
+}
+
+/// Which of its two shapes an event has, and its response is to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// REST APIs.
+    V1,
+    /// HTTP APIs and function URLs.
+    V2,
+}
+
+impl Event {
+    /// The event's shape.
+    pub fn payload(&self) -> Payload {
+        // By the version and not by what else there is: `cargo lambda watch` sends an `httpMethod` too.
+        if self.version.as_deref() == Some("2.0") { Payload::V2 } else { Payload::V1 }
+    }
 }
 
 impl From<Event> for Request {
@@ -149,7 +171,7 @@ fn headers(
     headers
 }
 
-/// A response in the one shape that both payload versions and function URLs take.
+/// A response as API Gateway and function URLs take it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EventResponse {
@@ -158,10 +180,21 @@ pub struct EventResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<String>,
     is_base64_encoded: bool,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    payload_v2: Option<PayloadV2>,
 }
 
-impl From<Response<Body>> for EventResponse {
-    fn from(response: Response<Body>) -> Self {
+/// What tools for payload 2.0 insist on, `cargo lambda watch` among them. A REST API has no `cookies`.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PayloadV2 {
+    multi_value_headers: HashMap<String, String>,
+    cookies: [String; 0],
+}
+
+impl EventResponse {
+    /// `response` in the shape of `payload`.
+    pub fn new(response: Response<Body>, payload: Payload) -> Self {
         let (parts, body) = response.into_parts();
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers = parts.headers.iter().map(|(name, value)| (name.to_string(), text(value)));
@@ -175,12 +208,14 @@ impl From<Response<Body>> for EventResponse {
             headers: headers.collect(),
             body,
             is_base64_encoded,
+            payload_v2: (payload == Payload::V2).then(PayloadV2::default),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
@@ -230,15 +265,38 @@ mod tests {
         assert_eq!(request.headers().get_all("authorization").iter().count(), 2);
     }
 
-    #[test]
-    fn a_response_keeps_its_status_headers_and_body() {
+    fn response() -> Response<Body> {
         let mut response = Response::new(Body::Text("{}".to_owned()));
         response.headers_mut().insert("x-one", HeaderValue::from_static("1"));
-        let event = serde_json::to_value(EventResponse::from(response)).expect("JSON");
+        response
+    }
+
+    #[test]
+    fn a_response_is_what_tools_for_payload_2_0_read() {
+        let event = serde_json::to_value(EventResponse::new(response(), Payload::V2));
+        let event = event.expect("JSON");
+        let read: ApiGatewayV2httpResponse = serde_json::from_value(event).expect("a response");
+        assert_eq!((read.status_code, read.is_base64_encoded), (200, false));
+        assert_eq!(read.headers["x-one"], "1");
+        assert_eq!(read.body, Some(Body::Text("{}".to_owned())));
+    }
+
+    #[test]
+    fn a_rest_api_gets_only_the_fields_that_it_knows() {
+        let event = serde_json::to_value(EventResponse::new(response(), Payload::V1));
         let expected = json!({
             "statusCode": 200, "headers": {"x-one": "1"}, "body": "{}", "isBase64Encoded": false,
         });
-        assert_eq!(event, expected);
+        assert_eq!(event.expect("JSON"), expected);
+    }
+
+    #[test]
+    fn the_version_tells_the_payloads_apart() {
+        let payload =
+            |event: Value| serde_json::from_value::<Event>(event).expect("an event").payload();
+        assert_eq!(payload(json!({"httpMethod": "POST"})), Payload::V1);
+        assert_eq!(payload(json!({"version": "1.0"})), Payload::V1);
+        assert_eq!(payload(json!({"version": "2.0", "httpMethod": "POST"})), Payload::V2);
     }
 
     proptest! {

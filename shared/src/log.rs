@@ -65,8 +65,8 @@ pub fn failure(error: &Error) {
     let code = status.as_u16();
     if status == StatusCode::UNAUTHORIZED {
         let reason = match error {
-            Error::Unauthenticated(Unauthenticated::Refused(refusal)) => refusal.to_string(),
-            _ => String::new(),
+            Error::Unauthenticated(Unauthenticated::Refused(refusal)) => Some(refusal.to_string()),
+            _ => None,
         };
         tracing::info!(http.status = code, auth.refusal = reason, "{error}");
     } else if status.is_server_error() {

@@ -12,7 +12,8 @@ async fn main() -> Result<(), lambda_http::Error> {
     let config = Config::from_env()?;
     let scopes = AllowedScopes::from_env()?;
     let client = client::from_env()?;
-    client::prewarm(&client, &config.table).await;
+    // Two: a mint describes the account while its transaction runs.
+    client::prewarm(&client, &config.table, 2).await;
     let store = KeyStore::new(client, config.table);
     let latchkey = Latchkey::new(store, config.policy, Clock::system());
     let app = App { latchkey, scopes };

@@ -11,7 +11,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     log::init("lakesail")?;
     let config = Config::from_env()?;
     let client = client::from_env()?;
-    client::prewarm(&client, &config.table).await;
+    client::prewarm(&client, &config.table, 1).await;
     let store = KeyStore::new(client, config.table);
     let app = App { latchkey: Latchkey::new(store, config.policy, Clock::system()) };
     gateway::run(|request| handle(&app, request)).await

@@ -23,17 +23,15 @@ Latchkey runs, on this machine only. Ctrl-C stops everything.
   Settings  {env_file}: organization {organization}, service account {account}, its token and a root token
 
 To mint a key, in another terminal in this folder:
-
-  . {sourced}
 ",
         endpoint = stack.endpoint(),
         table = stack.table(),
         organization = credentials.organization,
         account = credentials.account,
-        sourced = quoted(&env_file),
     );
     for dialect in dialect::ALL {
-        text += &format!("\n{}:\n\n  {}\n", dialect.name, curl(dialect));
+        let (source, curl) = (quoted(&env_file), curl(dialect));
+        text += &format!("\n{}:\n\n  . {source} && {curl}\n", dialect.name);
     }
     text + &format!("\nready: {url}")
 }

@@ -47,7 +47,8 @@ async fn install(folder: &Path) -> Result<(), String> {
         |error: std::io::Error| format!("cannot install into {}: {error}", folder.display());
     remove(&partial).map_err(failed)?;
     fs::create_dir_all(&partial).map_err(failed)?;
-    installer.run(&partial).await?;
+    let installed = installer.run(&partial).await;
+    installed.map_err(|problem| format!("{problem}, or {}", by_hand()))?;
     remove(folder).map_err(failed)?;
     fs::rename(&partial, folder).map_err(failed)
 }

@@ -1,4 +1,4 @@
-//! Files of `NAME=value` lines, as a shell sources them and `cargo lambda watch --env-file` reads them.
+//! Files of `export NAME=value` lines, for a shell to source and to hand on to what it runs.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
@@ -56,14 +56,14 @@ impl EnvFile {
     }
 
     fn render(&self) -> String {
-        let lines = self.iter().map(|(name, value)| format!("{name}={value}\n"));
+        let lines = self.iter().map(|(name, value)| format!("export {name}={value}\n"));
         format!("# Written by `cargo dev`.\n{}", lines.collect::<String>())
     }
 
     /// Skips what is no assignment: whoever edits the file loses a line and not the start.
     fn parse(text: &str) -> Self {
-        let assignments = text.lines().filter(|line| !line.starts_with('#'));
-        let assignments = assignments.filter_map(|line| line.trim().split_once('='));
+        let assignments = text.lines().filter_map(|line| line.trim().strip_prefix("export "));
+        let assignments = assignments.filter_map(|assignment| assignment.split_once('='));
         Self(assignments.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
     }
 }
@@ -88,14 +88,14 @@ mod tests {
     #[test]
     fn a_shell_reads_what_was_set() {
         let text = sample().render();
-        let expected = "# Written by `cargo dev`.\nLATCHKEY_URL=http://127.0.0.1:9000\nLATCHKEY_TOKEN=sk_01ABC_01DEF_x9\n";
+        let expected = "# Written by `cargo dev`.\nexport LATCHKEY_URL=http://127.0.0.1:9000\nexport LATCHKEY_TOKEN=sk_01ABC_01DEF_x9\n";
         assert_eq!(text, expected);
         assert_eq!(EnvFile::parse(&text), sample());
     }
 
     #[test]
     fn what_is_no_assignment_is_skipped() {
-        let file = EnvFile::parse("\n# A=0\nB=1=2\nC\n");
+        let file = EnvFile::parse("\n# A=0\nexport B=1=2\nC\n");
         assert_eq!(file.iter().collect::<Vec<_>>(), [("B", "1=2")]);
         assert_eq!(file.get("A"), None);
     }

@@ -3,9 +3,13 @@
 //! `cargo lambda watch` listens on one address, and the only one that means both is every interface.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
+
+/// How long to wait after a connection that could not be taken.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Passes connections to `::1` on to `127.0.0.1`. A convenience: without IPv6 it does nothing.
 pub(crate) async fn run(port: u16) {
@@ -13,8 +17,8 @@ pub(crate) async fn run(port: u16) {
     loop {
         match listener.accept().await {
             Ok((client, _)) => drop(tokio::spawn(pass_on(client, port))),
-            // Such as too many open files: the next moment may be better.
-            Err(_) => tokio::task::yield_now().await,
+            // Such as too many open files: a moment later there may be fewer.
+            Err(_) => tokio::time::sleep(PAUSE).await,
         }
     }
 }

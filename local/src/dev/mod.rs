@@ -44,9 +44,11 @@ pub(crate) async fn run(port: u16, ephemeral: bool) -> Result<(), String> {
     let mut server = functions.serve(&stack)?;
     let ended = tokio::select! {
         ended = watch(&stack, &mut server) => ended,
-        () = signals.next() => Ok(()),
+        () = signals.next() => {
+            say("\nStopping.");
+            Ok(())
+        }
     };
-    say("\nStopping.");
     server.stop().await;
     ended
 }

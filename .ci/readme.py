@@ -1,0 +1,84 @@
+"""Runs the README's local commands against a fresh `cargo dev`, and checks the answers it shows.
+
+Each block after `<!-- ci: run -->` runs in one shell, in order; each JSON block after
+`<!-- ci: answer -->` must have the fields, types and order of what the block before it printed.
+"""
+
+import json
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import threading
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BLOCK = re.compile(r"<!-- ci: (run|answer) -->\n```\w+\n(.*?)```", re.DOTALL)
+MARK = "--- end of block ---"
+# The first start compiles everything.
+READY_WITHIN_SECONDS = 1800
+
+
+def shape(value):
+    """The fields, their order and the types of a JSON value."""
+    if isinstance(value, dict):
+        return {name: shape(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [shape(member) for member in value[:1]]
+    return type(value).__name__
+
+
+def ordered(text):
+    return json.dumps(shape(json.loads(text)))
+
+
+def start():
+    command = ["cargo", "dev", "--ephemeral", "--port", "0"]
+    dev = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    watchdog = threading.Timer(READY_WITHIN_SECONDS, dev.kill)
+    watchdog.daemon = True
+    watchdog.start()
+    for line in dev.stdout:
+        print("cargo dev |", line, end="")
+        if line.startswith("ready: "):
+            watchdog.cancel()
+            # Its later output is not ours to read, but must not fill the pipe.
+            threading.Thread(target=dev.stdout.read, daemon=True).start()
+            return dev
+    sys.exit("cargo dev ended before it was ready")
+
+
+def run(blocks):
+    script = "set -euo pipefail\n" + "".join(f"{block}\necho\necho '{MARK}'\n" for block in blocks)
+    done = subprocess.run(["bash", "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        print(done.stdout)
+        sys.exit(f"a command of the README failed with status {done.returncode}")
+    return done.stdout.split(MARK)
+
+
+def main():
+    found = BLOCK.findall((ROOT / "README.md").read_text())
+    commands = [text for kind, text in found if kind == "run"]
+    dev = start()
+    try:
+        outputs = run(commands)
+        index = -1
+        answers = 0
+        for kind, text in found:
+            if kind == "run":
+                index += 1
+                continue
+            given = ordered(outputs[index])
+            if given != ordered(text):
+                sys.exit(f"the README shows {ordered(text)}, the answer was {given}")
+            answers += 1
+        print(f"{len(commands)} commands of the README work, {answers} answers are as shown")
+    finally:
+        dev.send_signal(signal.SIGINT)
+        dev.wait(timeout=60)
+    if dev.returncode != 0:
+        sys.exit(f"cargo dev ended with status {dev.returncode}")
+
+
+main()
