@@ -17,4 +17,4 @@ pub mod table;
 mod test_table;
 
 pub use answer::Answer;
-pub use test_table::TestTable;
+pub use test_table::{NO_CACHE, TestTable};

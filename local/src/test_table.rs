@@ -1,9 +1,11 @@
 //! A table of a test's own.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use latchkey::Latchkey;
-use latchkey::config::KeyPolicy;
+use latchkey::config::{CachePolicy, KeyPolicy};
 use latchkey::store::KeyStore;
 use latchkey::time::{Clock, Timestamp};
 
@@ -19,6 +21,9 @@ pub struct TestTable {
     pub meter: Meter,
     database: LocalDatabase,
 }
+
+/// Every verification reads the table.
+pub const NO_CACHE: CachePolicy = CachePolicy { ttl: Duration::ZERO, entries: 0 };
 
 const NAME: &str = "latchkey-test";
 
@@ -50,7 +55,7 @@ impl TestTable {
 
     /// The service over this table, at `now`.
     pub fn latchkey_at(&self, policy: KeyPolicy, now: Timestamp) -> Latchkey {
-        Latchkey::new(self.store(), policy, Clock::new(move || now))
+        Latchkey::new(self.store(), policy, &NO_CACHE, Clock::new(move || now))
     }
 
     /// The table's name.

@@ -14,6 +14,19 @@ pub struct Config {
     pub table: String,
     /// The rules for keys.
     pub policy: KeyPolicy,
+    /// How long verdicts on keys are kept.
+    pub cache: CachePolicy,
+}
+
+/// How long an execution environment keeps what it found out about a key.
+///
+/// This is how long a revoked key may still pass in an environment that has just verified it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CachePolicy {
+    /// `LATCHKEY_CACHE_TTL`: for how long. Default 10 seconds; `0s` keeps nothing.
+    pub ttl: Duration,
+    /// How many keys.
+    pub entries: usize,
 }
 
 /// The deployment's rules for keys.
@@ -64,6 +77,14 @@ pub enum InvalidExpiry {
 const DEFAULT_KEY_LIMIT: u32 = 10;
 const DEFAULT_RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
+const DEFAULT_CACHE_TTL: Duration = Duration::from_secs(10);
+
+/// Longer, and revoking a key would hardly mean anything.
+const CACHE_TTL_MAX: Duration = Duration::from_secs(60 * 60);
+
+/// An entry takes some 300 bytes, so all of them a good megabyte.
+const CACHE_ENTRIES: usize = 4096;
+
 /// A hundred years: longer durations are typing errors, and sums stay within [`Timestamp`].
 const DURATION_MAX: Duration = Duration::from_secs(36_525 * 24 * 60 * 60);
 
@@ -88,7 +109,8 @@ impl Config {
             variable: "LATCHKEY_TABLE",
             problem: "is missing; set it to the name of the DynamoDB table".to_owned(),
         })?;
-        Ok(Self { table, policy: KeyPolicy::from_lookup(read)? })
+        let cache = CachePolicy::from_lookup(read)?;
+        Ok(Self { table, policy: KeyPolicy::from_lookup(read)?, cache })
     }
 }
 
@@ -141,6 +163,17 @@ impl KeyPolicy {
             }
             (Some(end), _) => Ok(Some(end)),
         }
+    }
+}
+
+impl CachePolicy {
+    fn from_lookup(read: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidConfig> {
+        let variable = "LATCHKEY_CACHE_TTL";
+        let ttl = Setting { variable, value: read(variable) }
+            .parse("a duration of up to 1 hour, such as `10s`; `0s` for no cache", |text| {
+                duration(text).filter(|ttl| *ttl <= CACHE_TTL_MAX)
+            })?;
+        Ok(Self { ttl: ttl.unwrap_or(DEFAULT_CACHE_TTL), entries: CACHE_ENTRIES })
     }
 }
 
@@ -207,6 +240,7 @@ mod tests {
         let config = config(&[("LATCHKEY_TABLE", "keys"), ("LATCHKEY_MAX_LIFETIME", "")]);
         let config = config.expect("valid");
         assert_eq!(config.policy, KeyPolicy::default());
+        assert_eq!(config.cache.ttl.as_secs(), 10);
         assert_eq!(config.policy.key_limit.map(NonZeroU32::get), Some(10));
         assert_eq!(config.policy.retention.as_secs(), 2_592_000);
     }
@@ -220,6 +254,7 @@ mod tests {
             ("LATCHKEY_MAX_LIFETIME", "0d"),
             ("LATCHKEY_MAX_LIFETIME", "200y"),
             ("LATCHKEY_RETENTION", "-1d"),
+            ("LATCHKEY_CACHE_TTL", "2h"),
             ("LATCHKEY_PREFIX", "SK"),
             ("LATCHKEY_PREFIX", "a_prefix_that_is_too_long"),
         ] {

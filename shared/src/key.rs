@@ -130,12 +130,17 @@ mod tests {
 
     #[test]
     fn a_thousand_mints_give_a_thousand_distinct_tokens() {
+        let pattern = regex::Regex::new(Token::PATTERN).expect("a pattern");
         let mut seen = HashSet::new();
         for _ in 0..1000 {
             let spec = key(None).spec;
             let (key, token) = Key::mint(&mut SysRng, at(0), &Prefix::default(), spec)
                 .expect("the system's generator");
             assert_eq!(token.expose().parse::<Token>().expect("a token").key(), &key.id);
+            assert_eq!(
+                pattern.find(token.expose()).map(|found| found.len()),
+                Some(token.expose().len())
+            );
             assert!(seen.insert(token.expose().to_owned()));
         }
     }

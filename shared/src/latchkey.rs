@@ -1,11 +1,13 @@
 //! The service: what every dialect asks for, decided once.
 
+use std::sync::Arc;
+
 use lambda_http::Body;
 use lambda_http::http::{HeaderMap, Response};
 use rand::rngs::SysRng;
 
 use crate::account::ServiceAccount;
-use crate::config::KeyPolicy;
+use crate::config::{CachePolicy, KeyPolicy};
 use crate::error::Error;
 use crate::http::bearer;
 use crate::id::{OrganizationId, ServiceAccountId};
@@ -17,12 +19,13 @@ use crate::store::{Inserted, KeyStore, StoreError};
 use crate::text::KeyName;
 use crate::time::{Clock, Timestamp};
 use crate::token::Token;
-use crate::verify::verify;
+use crate::verify::Verifier;
 
 /// The service behind every dialect.
 #[derive(Clone, Debug)]
 pub struct Latchkey {
     store: KeyStore,
+    verifier: Arc<Verifier>,
     policy: KeyPolicy,
     clock: Clock,
 }
@@ -52,9 +55,19 @@ pub struct Minted {
 }
 
 impl Latchkey {
-    /// The service over `store`, by the rules of `policy` and the time of `clock`.
-    pub fn new(store: KeyStore, policy: KeyPolicy, clock: Clock) -> Self {
-        Self { store, policy, clock }
+    /// The service over `store`, by the rules of `policy` and `cache` and the time of `clock`.
+    pub fn new(store: KeyStore, policy: KeyPolicy, cache: &CachePolicy, clock: Clock) -> Self {
+        let verifier = Arc::new(Verifier::new(store.clone(), cache));
+        Self { store, verifier, policy, clock }
+    }
+
+    /// Who presents `token` as its key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unauthenticated`], [`Error::Store`].
+    pub async fn verify(&self, token: &str) -> Result<Principal, Error> {
+        self.verifier.verify(token, self.clock.now()).await
     }
 
     /// Who a request comes from, by its `Authorization` header.
@@ -64,7 +77,7 @@ impl Latchkey {
     /// [`Error::Unauthenticated`], [`Error::Store`].
     pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, Error> {
         let presented = bearer(headers).map_err(Error::Unauthenticated)?;
-        verify(&self.store, presented, self.clock.now()).await
+        self.verify(presented).await
     }
 
     /// Mints a key for an account of the caller's organization and answers with what `respond` makes

@@ -3,6 +3,7 @@
 //! This crate knows no dialect. A function speaks one, and leaves every decision to [`Latchkey`].
 
 pub mod account;
+mod cache;
 pub mod client;
 pub mod config;
 mod encoding;

@@ -2,6 +2,7 @@
 
 use crate::id::{KeyId, OrganizationId, ServiceAccountId};
 use crate::scope::{Scope, Scopes};
+use crate::time::Timestamp;
 
 /// Who a request comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,6 +11,8 @@ pub enum Principal {
     Root {
         /// The key presented.
         key: KeyId,
+        /// When that key ends.
+        expires_at: Option<Timestamp>,
     },
     /// A key of a service account.
     ServiceAccount(AccountPrincipal),
@@ -26,6 +29,8 @@ pub struct AccountPrincipal {
     pub key: KeyId,
     /// What that key may do.
     pub scopes: Scopes,
+    /// When that key ends.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// Why a principal may not do what it asked for.
@@ -51,6 +56,14 @@ pub enum Denial {
 }
 
 impl Principal {
+    /// When the key presented ends.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Root { expires_at, .. } => *expires_at,
+            Self::ServiceAccount(principal) => principal.expires_at,
+        }
+    }
+
     /// The service account behind the request.
     ///
     /// # Errors
@@ -105,6 +118,7 @@ mod tests {
             account: ServiceAccountId::root(),
             key: "KEY".parse().expect("an id"),
             scopes,
+            expires_at: None,
         }
     }
 
@@ -140,7 +154,7 @@ mod tests {
 
     #[test]
     fn the_root_is_in_no_organization() {
-        let root = Principal::Root { key: "KEY".parse().expect("an id") };
+        let root = Principal::Root { key: "KEY".parse().expect("an id"), expires_at: None };
         assert_eq!(root.service_account(), Err(Denial::RootKey));
     }
 }

@@ -208,6 +208,11 @@ impl TokenDigest {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// The bytes, as a cache's key.
+    pub(crate) fn to_bytes(&self) -> [u8; 32] {
+        self.0
+    }
 }
 
 impl TryFrom<&[u8]> for TokenDigest {
@@ -237,6 +242,7 @@ mod tests {
     use proptest::prelude::*;
     use rand::SeedableRng;
     use rand::rngs::StdRng;
+    use regex::Regex;
 
     use super::*;
     use crate::time::Timestamp;
@@ -288,7 +294,27 @@ mod tests {
         assert!(token.expose().starts_with(&expected));
     }
 
+    #[test]
+    fn the_readme_and_the_documents_publish_the_pattern() {
+        let file = |path: &str| {
+            let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+            std::fs::read_to_string(path).expect("a file")
+        };
+        assert!(file("README.md").contains(Token::PATTERN));
+    }
+
     proptest! {
+        /// Whatever parses is found by the published pattern, and whatever has its shape is
+        /// refused for its checksum only.
+        #[test]
+        fn the_published_pattern_and_the_parser_agree(
+            text in "([a-z_]{1,3}|sk)_(ROOT|ROOTS|[0-9A-Z]{15,17})_[0-9A-Z]{15,17}_[0-9A-Za-z]{48,50}",
+        ) {
+            let pattern = Regex::new(&format!("^{}$", Token::PATTERN)).expect("a pattern");
+            let shaped = refusal(&text) == InvalidToken::Checksum;
+            prop_assert_eq!(pattern.is_match(&text), shaped);
+        }
+
         #[test]
         fn a_token_survives_writing_and_reading(seed: u64, prefix in "[a-z0-9_]{1,16}") {
             let minted = token(seed, &prefix);
@@ -296,6 +322,9 @@ mod tests {
             prop_assert_eq!(read.account(), minted.account());
             prop_assert_eq!(read.key(), minted.key());
             prop_assert!(read.digest() == minted.digest());
+            let text = format!("KEY=\"{}\";", minted.expose());
+            let found = Regex::new(Token::PATTERN).expect("a pattern").find(&text).expect("found");
+            prop_assert_eq!(found.as_str(), minted.expose());
         }
 
         #[test]

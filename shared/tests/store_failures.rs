@@ -14,12 +14,12 @@ use latchkey::store::{KeyStore, StoreError};
 use latchkey::time::Clock;
 use latchkey::{Latchkey, MintRequest, Minted};
 use latchkey_local::sample::{self, SampleKey};
-use latchkey_local::{faulty, headers};
+use latchkey_local::{NO_CACHE, faulty, headers};
 use serde_json::{Value, json};
 
 fn latchkey(client: Client) -> Latchkey {
     let store = KeyStore::new(client, "table");
-    Latchkey::new(store, KeyPolicy::default(), Clock::new(sample::now))
+    Latchkey::new(store, KeyPolicy::default(), &NO_CACHE, Clock::new(sample::now))
 }
 
 async fn authenticate(client: Client) -> Result<Principal, Error> {
@@ -32,6 +32,7 @@ fn caller() -> AccountPrincipal {
         account: sample::ACCOUNT.parse().expect("an id"),
         key: SampleKey::FullAccess.mint().0.id,
         scopes: Scopes::full_access(),
+        expires_at: None,
     }
 }
 

@@ -1,9 +1,15 @@
 //! Verifying: who is let in, who is not, and what that costs.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::AttributeValue;
-use latchkey::config::KeyPolicy;
+use latchkey::Latchkey;
+use latchkey::config::{CachePolicy, KeyPolicy};
 use latchkey::error::{Error, Refusal, Unauthenticated};
 use latchkey::principal::Principal;
+use latchkey::time::{Clock, Timestamp};
 use latchkey::token::Token;
 use latchkey_local::meter::Usage;
 use latchkey_local::sample::{self, SampleKey};
@@ -49,7 +55,7 @@ async fn every_refusal_has_its_reason() {
 async fn a_key_ends_the_instant_that_it_expires() {
     let table = TestTable::start().await;
     let end = SampleKey::Reader.mint().0.spec.expires_at.expect("an expiry");
-    let before = latchkey::time::Timestamp::from_millis(end.as_millis() - 1).expect("in range");
+    let before = Timestamp::from_millis(end.as_millis() - 1).expect("in range");
     let bearer = headers::bearer(SampleKey::Reader);
     let policy = KeyPolicy::default;
     assert!(table.latchkey_at(policy(), before).authenticate(&bearer).await.is_ok());
@@ -126,4 +132,94 @@ async fn an_unknown_key_costs_one_more_read() {
     assert_eq!(table.meter.take().requests, [("BatchGetItem", 2)].into());
     latchkey.authenticate(&headers::bearer(SampleKey::Root)).await.expect("known");
     assert_eq!(table.meter.take().requests, [("BatchGetItem", 1)].into());
+}
+
+/// A clock that a test sets.
+#[derive(Clone)]
+struct SetClock(Arc<AtomicI64>);
+
+impl SetClock {
+    fn new() -> Self {
+        Self(Arc::new(AtomicI64::new(sample::now().as_millis())))
+    }
+
+    fn advance(&self, millis: i64) {
+        self.0.fetch_add(millis, Ordering::Relaxed);
+    }
+
+    fn latchkey(&self, table: &TestTable) -> Latchkey {
+        let millis = Arc::clone(&self.0);
+        let clock = Clock::new(move || {
+            Timestamp::from_millis(millis.load(Ordering::Relaxed)).expect("in range")
+        });
+        let cache = CachePolicy { ttl: Duration::from_secs(10), entries: 100 };
+        Latchkey::new(table.store(), KeyPolicy::default(), &cache, clock)
+    }
+}
+
+async fn set(table: &TestTable, sort_key: &str, attribute: &str, value: AttributeValue) {
+    let update = table.client.update_item().table_name(table.name());
+    let update = update
+        .key("pk", AttributeValue::S(format!("ACCOUNT#{}", sample::ACCOUNT)))
+        .key("sk", AttributeValue::S(sort_key.to_owned()))
+        .update_expression("SET #attribute = :value")
+        .expression_attribute_names("#attribute", attribute)
+        .expression_attribute_values(":value", value);
+    update.send().await.expect("a write");
+}
+
+#[tokio::test]
+async fn a_cached_verification_reads_nothing() {
+    let table = TestTable::start().await;
+    let latchkey = SetClock::new().latchkey(&table);
+    let bearer = headers::bearer(SampleKey::FullAccess);
+    let first = latchkey.authenticate(&bearer).await.expect("valid");
+    table.meter.take();
+    assert_eq!(latchkey.authenticate(&bearer).await.expect("valid"), first);
+    assert_eq!(table.meter.take(), Usage::default());
+}
+
+/// The bound of the README: a key that is revoked, or whose account is disabled, by someone else
+/// passes for as long as the cache keeps it and not a millisecond longer.
+#[tokio::test]
+async fn what_was_revoked_elsewhere_is_refused_within_the_bound() {
+    for (sort_key, attribute, value, expected) in [
+        (
+            format!("KEY#{}", SampleKey::FullAccess.mint().0.id),
+            "revoked_at",
+            AttributeValue::N("1".to_owned()),
+            Refusal::Revoked,
+        ),
+        ("ACCOUNT".to_owned(), "disabled", AttributeValue::Bool(true), Refusal::AccountDisabled),
+    ] {
+        let table = TestTable::start().await;
+        let clock = SetClock::new();
+        let latchkey = clock.latchkey(&table);
+        let bearer = headers::bearer(SampleKey::FullAccess);
+        latchkey.authenticate(&bearer).await.expect("valid");
+        set(&table, &sort_key, attribute, value).await;
+
+        clock.advance(9_999);
+        latchkey.authenticate(&bearer).await.expect("still kept");
+        clock.advance(1);
+        assert_eq!(refusal(latchkey.authenticate(&bearer).await), expected);
+        // Once refused, refused: also while and after that is kept.
+        for _ in 0..4 {
+            clock.advance(1_000);
+            assert_eq!(refusal(latchkey.authenticate(&bearer).await), expected);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_kept_key_ends_the_instant_that_it_expires() {
+    let table = TestTable::start().await;
+    let clock = SetClock::new();
+    let end = SampleKey::Reader.mint().0.spec.expires_at.expect("an expiry");
+    clock.advance(end.as_millis() - sample::now().as_millis() - 1);
+    let latchkey = clock.latchkey(&table);
+    let bearer = headers::bearer(SampleKey::Reader);
+    latchkey.authenticate(&bearer).await.expect("valid");
+    clock.advance(1);
+    assert_eq!(refusal(latchkey.authenticate(&bearer).await), Refusal::Expired);
 }

@@ -39,3 +39,27 @@ fn code(status: StatusCode) -> &'static str {
         _ => "internal",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_has_its_code() {
+        for (status, expected) in [
+            (400, "invalid_request"),
+            (401, "unauthorized"),
+            (403, "forbidden"),
+            (404, "not_found"),
+            (405, "method_not_allowed"),
+            (409, "conflict"),
+            (413, "payload_too_large"),
+            (415, "unsupported_media_type"),
+            (429, "rate_limited"),
+            (500, "internal"),
+            (503, "unavailable"),
+        ] {
+            assert_eq!(code(StatusCode::from_u16(status).expect("a status")), expected);
+        }
+    }
+}

@@ -15,7 +15,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     // Two: a mint describes the account while its transaction runs.
     client::prewarm(&client, &config.table, 2).await;
     let store = KeyStore::new(client, config.table);
-    let latchkey = Latchkey::new(store, config.policy, Clock::system());
+    let latchkey = Latchkey::new(store, config.policy, &config.cache, Clock::system());
     let app = App { latchkey, scopes };
     gateway::run(|request| handle(&app, request)).await
 }

@@ -13,6 +13,6 @@ async fn main() -> Result<(), lambda_http::Error> {
     let client = client::from_env()?;
     client::prewarm(&client, &config.table, 1).await;
     let store = KeyStore::new(client, config.table);
-    let app = App { latchkey: Latchkey::new(store, config.policy, Clock::system()) };
+    let app = App { latchkey: Latchkey::new(store, config.policy, &config.cache, Clock::system()) };
     gateway::run(|request| handle(&app, request)).await
 }

@@ -2,6 +2,7 @@
 
 use lakesail::{App, handle};
 use latchkey::config::KeyPolicy;
+use latchkey_local::NO_CACHE;
 use latchkey_local::logs::Logs;
 use latchkey_local::secrets::Secrets;
 use latchkey_local::{Answer, TestTable, event, faulty};
@@ -37,7 +38,8 @@ async fn a_failing_store_is_logged_once_with_its_cause_and_without_a_secret() {
     let client = faulty::client(|_, _| faulty::error(400, "AccessDeniedException"));
     let store = latchkey::store::KeyStore::new(client, "table");
     let clock = latchkey::time::Clock::new(latchkey_local::sample::now);
-    let app = App { latchkey: latchkey::Latchkey::new(store, KeyPolicy::default(), clock) };
+    let app =
+        App { latchkey: latchkey::Latchkey::new(store, KeyPolicy::default(), &NO_CACHE, clock) };
     let request = event::parse(event::json("lakesail", "create-key"));
     let answer =
         Answer::from(latchkey::gateway::with_request_id("id-1", handle(&app, request)).await);
@@ -59,7 +61,8 @@ async fn a_busy_store_is_said_in_the_dialect() {
     let client = faulty::client(|_, _| faulty::error(400, "ThrottlingException"));
     let store = latchkey::store::KeyStore::new(client, "table");
     let clock = latchkey::time::Clock::new(latchkey_local::sample::now);
-    let app = App { latchkey: latchkey::Latchkey::new(store, KeyPolicy::default(), clock) };
+    let app =
+        App { latchkey: latchkey::Latchkey::new(store, KeyPolicy::default(), &NO_CACHE, clock) };
     let answer =
         Answer::from(handle(&app, event::parse(event::json("lakesail", "create-key"))).await);
     assert_eq!(answer.status, 503);

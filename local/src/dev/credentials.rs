@@ -20,6 +20,8 @@ use latchkey::time::Clock;
 use latchkey::token::Token;
 use rand::rngs::SysRng;
 
+use latchkey_local::NO_CACHE;
+
 use super::env_file::EnvFile;
 use super::say;
 
@@ -106,7 +108,7 @@ impl Maker {
         let Ok(value) = HeaderValue::from_str(&format!("Bearer {token}")) else { return Ok(None) };
         let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
         let store = self.store.clone();
-        let latchkey = Latchkey::new(store, self.policy.clone(), self.clock.clone());
+        let latchkey = Latchkey::new(store, self.policy.clone(), &NO_CACHE, self.clock.clone());
         match latchkey.authenticate(&headers).await {
             Ok(principal) => Ok(Some(principal)),
             Err(Error::Unauthenticated(_)) => Ok(None),
