@@ -5,7 +5,8 @@ use latchkey::id::OrganizationId;
 use latchkey::text::{Description, Name};
 use latchkey::time::Timestamp;
 
-/// Operates a Latchkey table: makes the first organization and key, root keys and accounts.
+/// Operates a Latchkey table: makes the first organization and key, root keys and accounts, and
+/// verifies keys.
 ///
 /// It writes to the DynamoDB table itself, with your AWS credentials, and needs no key.
 /// A key is printed once, on standard output, and can never be shown again.
@@ -26,6 +27,7 @@ Examples:
   latchkey bootstrap --table keys --organization acme --name \"Acme\"
   latchkey account create --organization acme --name ci
   latchkey root-key create --expires-in 90d --output json
+  latchkey verify < key.txt
 
 Keys follow the deployment's rules if you set them here too, as for its functions:
   LATCHKEY_PREFIX, LATCHKEY_MAX_LIFETIME, LATCHKEY_RETENTION";
@@ -58,6 +60,14 @@ pub(crate) enum Format {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    #[command(flatten)]
+    Make(Make),
+    /// Read a key from standard input and tell whether it is valid, whose, and until when.
+    Verify(Verify),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Make {
     /// Make an organization, its first service account and a full-access key.
     Bootstrap(Bootstrap),
     /// Root keys: they administer the deployment and belong to no organization.
@@ -66,6 +76,13 @@ pub(crate) enum Command {
     /// Service accounts.
     #[command(subcommand)]
     Account(AccountCommand),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Verify {
+    /// Check the form and the checksum only, without a table.
+    #[arg(long)]
+    pub(crate) offline: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -5,6 +5,7 @@ mod connect;
 mod explain;
 mod output;
 mod run;
+mod verify;
 
 use std::process::ExitCode;
 

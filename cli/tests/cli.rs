@@ -1,16 +1,23 @@
 //! The command line as an operator runs it: a process, its output, and what is in the table after.
 
+use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 use latchkey::config::KeyPolicy;
 use latchkey::principal::Principal;
 use latchkey::token::Token;
+use latchkey_local::sample::{self, SampleKey};
 use latchkey_local::secrets::Secrets;
 use latchkey_local::{TestTable, headers};
 use serde_json::Value;
 
 /// Runs `latchkey` with `arguments` against `table`, with nothing else from this environment.
 async fn latchkey(table: &TestTable, arguments: &[&str]) -> Output {
+    latchkey_reading(table, arguments, "").await
+}
+
+/// The same, with `input` on standard input.
+async fn latchkey_reading(table: &TestTable, arguments: &[&str], input: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_latchkey"));
     command
         .args(arguments)
@@ -20,8 +27,19 @@ async fn latchkey(table: &TestTable, arguments: &[&str]) -> Output {
         .env("AWS_REGION", "us-east-1")
         .env("AWS_ACCESS_KEY_ID", "local")
         .env("AWS_SECRET_ACCESS_KEY", "local")
-        .stdin(Stdio::null());
-    tokio::task::spawn_blocking(move || command.output().expect("a process")).await.expect("an end")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let input = input.to_owned();
+    let run = move || {
+        let mut process = command.spawn().expect("a process");
+        let mut stdin = process.stdin.take().expect("a pipe");
+        // Most commands end without a look at it.
+        let _ = stdin.write_all(input.as_bytes());
+        drop(stdin);
+        process.wait_with_output().expect("an end")
+    };
+    tokio::task::spawn_blocking(run).await.expect("an end")
 }
 
 fn stdout(output: &Output) -> String {
@@ -139,5 +157,65 @@ async fn every_failure_says_what_to_do() {
     let bad = refused(&table, &["bootstrap", "--organization", "a#b", "--name", "A"]).await;
     assert!(bad.contains("an organization id is 1 to 64 letters"), "{bad}");
     let nothing = refused(&table, &[]).await;
-    assert!(nothing.contains("[subcommands: bootstrap, root-key, account, help]"), "{nothing}");
+    assert!(
+        nothing.contains("[subcommands: bootstrap, root-key, account, verify, help]"),
+        "{nothing}"
+    );
+}
+
+#[tokio::test]
+async fn verify_tells_whose_a_key_is_and_why_it_is_refused() {
+    let table = TestTable::start().await;
+    let secrets = Secrets::of_samples();
+    let verify = async |key: SampleKey, more: &[&str]| {
+        let arguments = [&["verify"], more].concat();
+        let output = latchkey_reading(&table, &arguments, &format!("{}\n", key.token())).await;
+        secrets.check(&(stdout(&output) + &stderr(&output)), "an output");
+        output
+    };
+
+    let valid = verify(SampleKey::Minter, &[]).await;
+    assert!(valid.status.success(), "{}", stderr(&valid));
+    let text = stdout(&valid);
+    for line in [
+        "status           valid",
+        "service account  SAMPLEACCOUNT001 (sample account SAMPLEACCOUNT001)",
+        "organization     sample",
+        "scopes           keys.write sessions.read",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is missing:\n{text}");
+    }
+
+    for (key, reason) in [
+        (SampleKey::Expired, "expired"),
+        (SampleKey::Revoked, "revoked"),
+        (SampleKey::Disabled, "account disabled"),
+        (SampleKey::Unknown, "unknown"),
+    ] {
+        let refused = verify(key, &["--output", "json"]).await;
+        assert!(!refused.status.success());
+        let report: Value = serde_json::from_str(&stdout(&refused)).expect("JSON");
+        assert_eq!((&report["status"], &report["reason"]), (&"refused".into(), &reason.into()));
+        assert_eq!(stderr(&refused), format!("error: the key is refused: {reason}\n"));
+    }
+}
+
+#[tokio::test]
+async fn verify_offline_needs_no_table() {
+    let table = TestTable::start().await;
+    let offline = ["verify", "--offline", "--table", "", "--endpoint-url", "http://127.0.0.1:1"];
+    let known = latchkey_reading(&table, &offline, &SampleKey::Unknown.token()).await;
+    assert!(known.status.success(), "{}", stderr(&known));
+    assert!(stdout(&known).contains("well-formed") && stdout(&known).contains(sample::ACCOUNT));
+
+    let mut mistyped = SampleKey::Unknown.token();
+    mistyped.replace_range(50..51, "_");
+    for (input, expected) in [
+        (mistyped.as_str(), "error: this is no key: "),
+        ("", "error: no key: write it to standard input"),
+    ] {
+        let refused = latchkey_reading(&table, &offline, input).await;
+        assert!(!refused.status.success());
+        assert!(stderr(&refused).starts_with(expected), "{}", stderr(&refused));
+    }
 }

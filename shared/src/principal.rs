@@ -41,7 +41,7 @@ pub enum Denial {
     RootKey,
     /// The key lacks the scope that the operation needs.
     #[error("this key lacks the scope `{0}`")]
-    MissingScope(&'static str),
+    MissingScope(String),
     /// The key asks for a scope that it does not hold.
     #[error("this key does not hold the scope `{0}`, so it cannot mint a key that does")]
     ScopeNotHeld(Scope),
@@ -83,8 +83,8 @@ impl AccountPrincipal {
     /// # Errors
     ///
     /// [`Denial::MissingScope`] if it may not.
-    pub fn require(&self, scope: &'static str) -> Result<(), Denial> {
-        if self.scopes.allow(scope) { Ok(()) } else { Err(Denial::MissingScope(scope)) }
+    pub fn require(&self, scope: &str) -> Result<(), Denial> {
+        if self.scopes.allow(scope) { Ok(()) } else { Err(Denial::MissingScope(scope.to_owned())) }
     }
 
     /// Checks that a key with `scopes` may do nothing that this one may not.
@@ -146,7 +146,10 @@ mod tests {
     #[test]
     fn a_refusal_names_what_is_missing() {
         let reader = principal(scopes(&["keys.read"]));
-        assert_eq!(reader.require("keys.write"), Err(Denial::MissingScope("keys.write")));
+        assert_eq!(
+            reader.require("keys.write"),
+            Err(Denial::MissingScope("keys.write".to_owned()))
+        );
         let scope = "x".parse().expect("a scope");
         assert_eq!(reader.cover(&scopes(&["keys.read", "x"])), Err(Denial::ScopeNotHeld(scope)));
         assert_eq!(reader.cover(&Scopes::full_access()), Err(Denial::FullAccessNotHeld));

@@ -1,0 +1,144 @@
+//! `latchkey verify`: what a key is, whose, until when, and why it is refused.
+
+use std::io::Read;
+
+use latchkey::Latchkey;
+use latchkey::config::{CachePolicy, KeyPolicy};
+use latchkey::error::{Error, Unauthenticated};
+use latchkey::log::causes;
+use latchkey::scope::Scope;
+use latchkey::store::Lookup;
+use latchkey::time::{Clock, Timestamp};
+use latchkey::token::Token;
+use serde::Serialize;
+
+use crate::args::{Format, Target, Verify};
+use crate::connect::connect;
+
+/// A token is at most some 110 characters; more on standard input is something else.
+const INPUT_BYTES_MAX: u64 = 4096;
+
+/// What is known of a key. It never holds the secret.
+#[derive(Default, Serialize)]
+struct Report {
+    /// `well-formed` is all that can be said offline.
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    key_id: String,
+    service_account: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_account_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scopes: Option<Vec<Scope>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revoked_at: Option<Timestamp>,
+}
+
+/// Verifies the key on standard input and prints what is known of it.
+///
+/// # Errors
+///
+/// What is wrong with the key, so that the status is a failure, or why nobody can tell.
+pub(crate) async fn verify(
+    verify: &Verify,
+    target: Target,
+    policy: KeyPolicy,
+    format: Format,
+) -> Result<(), String> {
+    let text = read_key()?;
+    let token: Token = text.parse().map_err(|error| format!("this is no key: {error}"))?;
+    let mut report = Report {
+        status: "well-formed",
+        key_id: token.key().to_string(),
+        service_account: token.account().to_string(),
+        ..Report::default()
+    };
+    if !verify.offline {
+        let connection = connect(target).await?;
+        let failed = |error: &dyn std::error::Error| format!("{error}\n  {}", causes(error));
+        let found = connection.store.lookup(token.account(), token.key(), true).await;
+        report.describe(&found.map_err(|error| failed(&error))?);
+        let cache = CachePolicy { ttl: std::time::Duration::ZERO, entries: 0 };
+        let latchkey = Latchkey::new(connection.store, policy, &cache, Clock::system());
+        match latchkey.verify(token.expose()).await {
+            Ok(_) => report.status = "valid",
+            Err(Error::Unauthenticated(Unauthenticated::Refused(refusal))) => {
+                report.status = "refused";
+                report.reason = Some(refusal.to_string());
+            }
+            Err(error) => return Err(failed(&error)),
+        }
+    }
+    report.print(format)?;
+    match report.reason {
+        Some(reason) => Err(format!("the key is refused: {reason}")),
+        None => Ok(()),
+    }
+}
+
+/// Standard input and never an argument, which others on the machine can see.
+fn read_key() -> Result<String, String> {
+    let mut text = String::new();
+    let mut input = std::io::stdin().take(INPUT_BYTES_MAX);
+    input.read_to_string(&mut text).map_err(|error| format!("standard input: {error}"))?;
+    let key = text.trim();
+    if key.is_empty() {
+        return Err("no key: write it to standard input, as in `latchkey verify < key.txt`".into());
+    }
+    Ok(key.to_owned())
+}
+
+impl Report {
+    fn describe(&mut self, found: &Lookup) {
+        if let Some(account) = &found.account {
+            self.service_account_name = Some(account.name.to_string());
+            self.organization = Some(account.organization.to_string());
+        }
+        if let Some(key) = &found.key {
+            self.scopes = Some(key.spec.scopes.as_slice().to_vec());
+            self.created_at = Some(key.created_at);
+            self.expires_at = key.spec.expires_at;
+            self.revoked_at = key.revoked_at;
+        }
+    }
+
+    fn print(&self, format: Format) -> Result<(), String> {
+        if format == Format::Json {
+            let text = serde_json::to_string_pretty(self).map_err(|error| error.to_string())?;
+            println!("{text}");
+            return Ok(());
+        }
+        let scopes = self.scopes.as_ref().map(|scopes| match scopes.as_slice() {
+            [] => "full access".to_owned(),
+            scopes => scopes.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(" "),
+        });
+        let account = match &self.service_account_name {
+            Some(name) => format!("{} ({name})", self.service_account),
+            None => self.service_account.clone(),
+        };
+        let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
+        for (label, value) in [
+            ("status", Some(self.status.to_owned())),
+            ("reason", self.reason.clone()),
+            ("key id", Some(self.key_id.clone())),
+            ("service account", Some(account)),
+            ("organization", self.organization.clone()),
+            ("scopes", scopes),
+            ("created", time(self.created_at)),
+            ("expires", time(self.expires_at)),
+            ("revoked", time(self.revoked_at)),
+        ] {
+            if let Some(value) = value {
+                println!("{label:<15}  {value}");
+            }
+        }
+        Ok(())
+    }
+}

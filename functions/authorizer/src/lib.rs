@@ -1,0 +1,93 @@
+//! An API Gateway Lambda authorizer: verifies keys for APIs that are not ours.
+//!
+//! One function for every form: HTTP APIs with payload 2.0 (simple response or policy) and 1.0, REST
+//! APIs with `REQUEST` and `TOKEN` authorizers.
+//!
+//! Whatever a caller presents is answered with an allow or a deny. Only a failing store and a
+//! mistaken deployment are errors: API Gateway answers those with a 500 and caches nothing.
+
+mod event;
+mod response;
+mod routes;
+mod settings;
+
+use latchkey::Latchkey;
+use latchkey::error::{Error, Unauthenticated};
+use latchkey::principal::{AccountPrincipal, Denial};
+use latchkey::scope::Scope;
+
+pub use event::Event;
+pub use response::Response;
+pub use routes::RouteScopes;
+pub use settings::{ResponseForm, Settings};
+
+/// What the function serves with, built once per cold start.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// The service.
+    pub latchkey: Latchkey,
+    /// The deployment's choices.
+    pub settings: Settings,
+}
+
+/// Why there is no verdict: nobody is let in, and nothing is cached.
+#[derive(Debug, thiserror::Error)]
+pub enum NoVerdict {
+    /// The store failed.
+    #[error("{0}")]
+    Store(#[from] Error),
+    /// The event names no API that a policy could be about.
+    #[error("the event has neither a `routeArn` nor a `methodArn` of API Gateway")]
+    NoApi,
+    /// Scopes are required by route, and the event does not say which route it is.
+    #[error("LATCHKEY_ROUTE_SCOPES is set, but the event names no route: use a REQUEST authorizer")]
+    NoRoute,
+}
+
+/// Judges a request to an API that is protected.
+///
+/// # Errors
+///
+/// [`NoVerdict`], which API Gateway turns into a 500.
+pub async fn handle(app: &App, event: Event) -> Result<Response, NoVerdict> {
+    let judged = judge(app, &event).await;
+    if let Err(error) = &judged {
+        let source = latchkey::log::causes(error);
+        tracing::error!(error.source = source, "{error}");
+    }
+    judged
+}
+
+async fn judge(app: &App, event: &Event) -> Result<Response, NoVerdict> {
+    let form = response::Form::of(event, app.settings.response)?;
+    let Some(required) = app.settings.routes.required(event)? else {
+        tracing::info!(route = event.route(), "no scopes are mapped to this route: denied");
+        return Ok(form.deny());
+    };
+    match authorize(app, event, required).await {
+        Ok(caller) => Ok(form.allow(&caller)),
+        Err(error) if error.status().is_client_error() => {
+            latchkey::log::failure(&error);
+            Ok(form.deny())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn authorize(
+    app: &App,
+    event: &Event,
+    required: &[Scope],
+) -> Result<AccountPrincipal, Error> {
+    let token = event.credential(&app.settings.header);
+    let token = token.ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
+    let principal = app.latchkey.verify(token).await?;
+    // Root keys administer Latchkey; to other APIs they are nobody.
+    let caller = principal.service_account()?;
+    for scope in required {
+        if !caller.scopes.allow(scope.as_ref()) {
+            return Err(Denial::MissingScope(scope.to_string()).into());
+        }
+    }
+    Ok(caller.clone())
+}

@@ -1,0 +1,159 @@
+//! The answers of an authorizer: a simple response, or a policy.
+
+use latchkey::principal::AccountPrincipal;
+use latchkey::time::Timestamp;
+use serde::Serialize;
+
+use crate::settings::ResponseForm;
+use crate::{Event, NoVerdict};
+
+/// An authorizer's answer.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Response {
+    /// For HTTP APIs with payload 2.0 and simple responses enabled.
+    #[serde(rename_all = "camelCase")]
+    Simple {
+        /// The verdict.
+        is_authorized: bool,
+        /// What the backend is told.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        context: Option<Context>,
+    },
+    /// For everything else.
+    #[serde(rename_all = "camelCase")]
+    Policy {
+        /// Who is asking: a service account's id.
+        principal_id: String,
+        /// The verdict.
+        policy_document: PolicyDocument,
+        /// What the backend is told.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        context: Option<Context>,
+    },
+}
+
+/// What the backend is told of the caller. Only texts and booleans: REST APIs take nothing else.
+#[derive(Debug, Serialize)]
+pub struct Context {
+    organization: String,
+    service_account: String,
+    key_id: String,
+    /// Separated by spaces; empty for full access.
+    scopes: String,
+    full_access: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Timestamp>,
+}
+
+/// An IAM policy of one statement.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct PolicyDocument {
+    version: &'static str,
+    statement: [Statement; 1],
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Statement {
+    action: &'static str,
+    effect: &'static str,
+    resource: String,
+}
+
+/// Which answer an event takes.
+pub(crate) enum Form {
+    Simple,
+    Policy { whole_api: String },
+}
+
+impl Form {
+    /// The form that `event` takes, where payload 2.0 takes `configured`.
+    pub(crate) fn of(event: &Event, configured: ResponseForm) -> Result<Self, NoVerdict> {
+        if event.is_v2() && configured == ResponseForm::Simple {
+            return Ok(Self::Simple);
+        }
+        let whole_api = event.arn().and_then(whole_api).ok_or(NoVerdict::NoApi)?;
+        Ok(Self::Policy { whole_api })
+    }
+
+    pub(crate) fn allow(self, caller: &AccountPrincipal) -> Response {
+        let context = Some(Context::from(caller));
+        match self {
+            Self::Simple => Response::Simple { is_authorized: true, context },
+            Self::Policy { whole_api } => Response::Policy {
+                principal_id: caller.account.to_string(),
+                policy_document: policy("Allow", whole_api),
+                context,
+            },
+        }
+    }
+
+    pub(crate) fn deny(self) -> Response {
+        match self {
+            Self::Simple => Response::Simple { is_authorized: false, context: None },
+            Self::Policy { whole_api } => Response::Policy {
+                principal_id: "anonymous".to_owned(),
+                policy_document: policy("Deny", whole_api),
+                context: None,
+            },
+        }
+    }
+}
+
+/// Everything in the stage of an `arn:aws:execute-api:<region>:<account>:<api>/<stage>/<method>/<path>`.
+///
+/// Never the one method: API Gateway caches the policy by the caller's key, so one that allowed only
+/// the first route asked for would refuse the second.
+fn whole_api(arn: &str) -> Option<String> {
+    let mut parts = arn.splitn(3, '/');
+    let (api, stage) = (parts.next()?, parts.next()?);
+    let execute_api = api.starts_with("arn:") && api.split(':').nth(2) == Some("execute-api");
+    (execute_api && !stage.is_empty()).then(|| format!("{api}/{stage}/*"))
+}
+
+fn policy(effect: &'static str, resource: String) -> PolicyDocument {
+    let statement = Statement { action: "execute-api:Invoke", effect, resource };
+    PolicyDocument { version: "2012-10-17", statement: [statement] }
+}
+
+impl From<&AccountPrincipal> for Context {
+    fn from(caller: &AccountPrincipal) -> Self {
+        let scopes: Vec<&str> = caller.scopes.as_slice().iter().map(AsRef::as_ref).collect();
+        Self {
+            organization: caller.organization.to_string(),
+            service_account: caller.account.to_string(),
+            key_id: caller.key.to_string(),
+            scopes: scopes.join(" "),
+            full_access: caller.scopes.is_full_access(),
+            expires_at: caller.expires_at,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_is_about_the_whole_stage() {
+        for (arn, expected) in [
+            (
+                "arn:aws:execute-api:us-east-1:1:abc/prod/GET/a/b",
+                "arn:aws:execute-api:us-east-1:1:abc/prod/*",
+            ),
+            (
+                "arn:aws-cn:execute-api:r:1:abc/$default/GET",
+                "arn:aws-cn:execute-api:r:1:abc/$default/*",
+            ),
+        ] {
+            assert_eq!(whole_api(arn).as_deref(), Some(expected));
+        }
+        for arn in
+            ["", "arn:aws:lambda:us-east-1:1:abc/prod/GET", "arn:aws:execute-api:r:1:abc", "*"]
+        {
+            assert_eq!(whole_api(arn), None, "{arn}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Which scopes a route of the protected API needs.
+
+use latchkey::config::InvalidConfig;
+use latchkey::scope::Scope;
+
+use crate::{Event, NoVerdict};
+
+const VARIABLE: &str = "LATCHKEY_ROUTE_SCOPES";
+
+/// The scopes that each route needs, from `LATCHKEY_ROUTE_SCOPES`.
+///
+/// `GET /orders/{id} orders.read; POST /orders orders.write; GET /health`: routes as the API declares
+/// them, each with the scopes that it needs, or none for any valid key. `ANY` stands for all methods.
+/// Empty, every route takes any valid key; otherwise a route that is not listed takes none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RouteScopes(Vec<(String, Vec<Scope>)>);
+
+impl RouteScopes {
+    /// Reads the list.
+    ///
+    /// # Errors
+    ///
+    /// Names the variable and the entry that is none.
+    pub fn parse(list: &str) -> Result<Self, InvalidConfig> {
+        let entries = list.split(';').map(str::trim).filter(|entry| !entry.is_empty());
+        entries.map(entry).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The scopes that the event's route needs; `None` if no key may use it.
+    ///
+    /// # Errors
+    ///
+    /// [`NoVerdict::NoRoute`] if scopes are mapped and the event does not tell its route.
+    pub(crate) fn required(&self, event: &Event) -> Result<Option<&[Scope]>, NoVerdict> {
+        if self.0.is_empty() {
+            return Ok(Some(&[]));
+        }
+        let route = event.route().ok_or(NoVerdict::NoRoute)?;
+        let any = route.split_once(' ').map(|(_, path)| format!("ANY {path}"));
+        let find = |wanted: &str| self.0.iter().find(|(mapped, _)| mapped == wanted);
+        let found = find(&route).or_else(|| find(any.as_deref()?));
+        Ok(found.map(|(_, scopes)| scopes.as_slice()))
+    }
+}
+
+/// `GET /orders/{id} orders.read`, or `$default orders.read`.
+fn entry(text: &str) -> Result<(String, Vec<Scope>), InvalidConfig> {
+    let problem = |problem: String| InvalidConfig { variable: VARIABLE, problem };
+    let mut words = text.split_whitespace();
+    let first = words.next().unwrap_or_default();
+    let route = if first == "$default" {
+        first.to_owned()
+    } else {
+        let path = words.next().filter(|path| path.starts_with('/'));
+        let method = !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_uppercase());
+        let path = path.filter(|_| method).ok_or_else(|| {
+            problem(format!(
+                "holds {text:?}, which is no route and its scopes, such as `GET /orders/{{id}} orders.read`"
+            ))
+        })?;
+        format!("{first} {path}")
+    };
+    let scopes = words.map(|word| {
+        word.parse::<Scope>().map_err(|error| problem(format!("holds {word:?}, but {error}")))
+    });
+    Ok((route, scopes.collect::<Result<_, _>>()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_read_and_a_bad_entry_named() {
+        let routes = RouteScopes::parse("GET /a/{id} a.read b.read;\n ANY /b ; $default x ;")
+            .expect("valid");
+        let read: Vec<(&str, usize)> =
+            routes.0.iter().map(|(route, scopes)| (route.as_str(), scopes.len())).collect();
+        assert_eq!(read, [("GET /a/{id}", 2), ("ANY /b", 0), ("$default", 1)]);
+        assert_eq!(RouteScopes::parse(" ; "), Ok(RouteScopes::default()));
+        for bad in ["/a a.read", "get /a a.read", "GET a.read", "GET", "GET /a \"x\""] {
+            let error = RouteScopes::parse(bad).expect_err(bad);
+            assert_eq!(error.variable, VARIABLE);
+        }
+    }
+}
