@@ -1,7 +1,9 @@
 //! The command line's arguments.
 
+use std::time::Duration;
+
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use latchkey::id::OrganizationId;
+use latchkey::id::{KeyId, OrganizationId, ServiceAccountId};
 use latchkey::text::{Description, Name};
 use latchkey::time::Timestamp;
 
@@ -11,7 +13,7 @@ use latchkey::time::Timestamp;
 /// It writes to the DynamoDB table itself, with your AWS credentials, and needs no key.
 /// A key is printed once, on standard output, and can never be shown again.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXAMPLES, subcommand_required = true, arg_required_else_help = true)]
+#[command(name = "latchkey", version, after_help = EXAMPLES, subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Args {
     #[command(flatten, next_help_heading = "Table and AWS account")]
     pub(crate) target: Target,
@@ -27,6 +29,7 @@ Examples:
   latchkey bootstrap --table keys --organization acme --name \"Acme\"
   latchkey account create --organization acme --name ci
   latchkey root-key create --expires-in 90d --output json
+  latchkey key revoke --account 0197CTTDF1YT9FUW --key 0197CTTLAFLKW3FL
   latchkey verify < key.txt
 
 Keys follow the deployment's rules if you set them here too, as for its functions:
@@ -76,6 +79,35 @@ pub(crate) enum Make {
     /// Service accounts.
     #[command(subcommand)]
     Account(AccountCommand),
+    /// Keys.
+    #[command(subcommand)]
+    Key(KeyCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Revoke a key for good. Functions that have just verified it refuse it within their cache's time.
+    Revoke(RevokeKey),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RevokeKey {
+    /// The service account's id, the second to last part of what a key shows before its secret; `ROOT`
+    /// for a root key.
+    #[arg(long, value_name = "ID")]
+    pub(crate) account: ServiceAccountId,
+    /// The key's id, the last part of what a key shows before its secret.
+    #[arg(long, value_name = "ID")]
+    pub(crate) key: KeyId,
+}
+
+/// A lifetime that a key may be given: more than none, and at most 100 years.
+fn lifetime(text: &str) -> Result<Duration, String> {
+    let lifetime = humantime::parse_duration(text).ok();
+    let allowed = Duration::from_secs(1)..=Duration::from_secs(36_525 * 86_400);
+    lifetime
+        .filter(|lifetime| allowed.contains(lifetime))
+        .ok_or_else(|| "must be a duration of 1 second to 100 years, such as 90d or 12h".to_owned())
 }
 
 #[derive(Debug, ClapArgs)]
@@ -110,8 +142,8 @@ pub(crate) struct CreateRootKey {
     #[arg(long, value_name = "TIME", conflicts_with = "expires_in")]
     pub(crate) expires_at: Option<Timestamp>,
     /// After what time the key ends, such as 90d or 12h.
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
-    pub(crate) expires_in: Option<std::time::Duration>,
+    #[arg(long, value_name = "DURATION", value_parser = lifetime, allow_hyphen_values = true)]
+    pub(crate) expires_in: Option<Duration>,
 }
 
 #[derive(Debug, Subcommand)]

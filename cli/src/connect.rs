@@ -1,5 +1,6 @@
 //! The way to the table: the AWS SDK's whole chain of credentials and regions.
 
+use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::Client;
 use latchkey::store::KeyStore;
@@ -10,7 +11,8 @@ use crate::args::Target;
 pub(crate) struct Connection {
     pub(crate) store: KeyStore,
     pub(crate) table: String,
-    pub(crate) region: String,
+    /// The endpoint, if it is not AWS's own; otherwise the region.
+    pub(crate) place: String,
 }
 
 /// Finds table, region and credentials.
@@ -26,19 +28,28 @@ pub(crate) async fn connect(target: Target) -> Result<Connection, String> {
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .http_client(latchkey::client::http_client(None));
     if let Some(profile) = target.profile {
-        loader = loader.profile_name(profile);
+        // A profile that is named goes before credentials in the environment, as in the AWS CLI.
+        let provider = ProfileFileCredentialsProvider::builder().profile_name(&profile).build();
+        loader = loader.profile_name(profile).credentials_provider(provider);
     }
     if let Some(region) = target.region {
         loader = loader.region(Region::new(region));
     }
     let shared = loader.load().await;
-    let region = shared.region().map(ToString::to_string).ok_or(
+    let region = shared.region().map(ToString::to_string).filter(|region| !region.is_empty());
+    let region = region.ok_or(
         "no AWS region: pass `--region`, set `AWS_REGION`, or choose a profile that has one",
     )?;
     let mut config = aws_sdk_dynamodb::config::Builder::from(&shared);
-    if let Some(endpoint) = target.endpoint_url {
+    let variable = std::env::var("AWS_ENDPOINT_URL_DYNAMODB").ok();
+    let endpoint = target.endpoint_url.or(variable).filter(|endpoint| !endpoint.is_empty());
+    if let Some(endpoint) = &endpoint {
+        if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
+            return Err(format!("the endpoint must be an http or https URL, not `{endpoint}`"));
+        }
         config = config.endpoint_url(endpoint);
     }
     let store = KeyStore::new(Client::from_conf(config.build()), table.clone());
-    Ok(Connection { store, table, region })
+    let place = endpoint.unwrap_or(region);
+    Ok(Connection { store, table, place })
 }

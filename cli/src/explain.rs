@@ -9,10 +9,10 @@ use crate::connect::Connection;
 /// A failure in a few lines.
 pub(crate) fn explain(error: &OperatorError, connection: &Connection) -> String {
     let causes = root_causes(error);
-    let Connection { table, region, .. } = connection;
+    let Connection { table, place, .. } = connection;
     let advice = if causes.contains("ResourceNotFoundException") {
         format!(
-            "there is no table `{table}` in {region}; deploy the template, or pass another `--table`, \
+            "there is no table `{table}` at {place}; deploy the template, or pass another `--table`, \
              `--region` or `--endpoint-url`"
         )
     } else if causes.contains("AccessDenied") {
@@ -26,7 +26,12 @@ pub(crate) fn explain(error: &OperatorError, connection: &Connection) -> String 
         "AWS does not know these credentials; sign in again or choose another `--profile`"
             .to_owned()
     } else if causes.contains("dispatch failure") {
-        format!("DynamoDB in {region} cannot be reached; check the network and `--endpoint-url`")
+        format!(
+            "DynamoDB at {place} cannot be reached; check the network, `--endpoint-url` and, for a \
+             local one, whether `cargo dev` still runs"
+        )
+    } else if causes.contains("ValidationException") {
+        format!("DynamoDB does not take this request; check the table's name `{table}`")
     } else {
         match error {
             OperatorError::Create(CreateError::OrganizationExists(_)) => {

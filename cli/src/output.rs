@@ -2,14 +2,15 @@
 
 use latchkey::Minted;
 use latchkey::account::{Organization, ServiceAccount};
+use latchkey::key::Key;
 use latchkey::operator::Bootstrap;
 use latchkey::time::Timestamp;
 use serde::Serialize;
 
 use crate::args::Format;
 
-/// What a command made.
-#[derive(Serialize)]
+/// What a command made, or ended.
+#[derive(Default, Serialize)]
 pub(crate) struct Made {
     #[serde(skip_serializing_if = "Option::is_none")]
     organization: Option<OrganizationOutput>,
@@ -17,6 +18,15 @@ pub(crate) struct Made {
     service_account: Option<AccountOutput>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<KeyOutput>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revoked_key: Option<RevokedKeyOutput>,
+}
+
+#[derive(Serialize)]
+struct RevokedKeyOutput {
+    id: String,
+    service_account: String,
+    revoked_at: Option<Timestamp>,
 }
 
 #[derive(Serialize)]
@@ -40,25 +50,37 @@ struct KeyOutput {
     expires_at: Option<Timestamp>,
 }
 
+impl From<&Key> for Made {
+    fn from(key: &Key) -> Self {
+        let revoked = RevokedKeyOutput {
+            id: key.id.to_string(),
+            service_account: key.spec.account.to_string(),
+            revoked_at: key.revoked_at,
+        };
+        Self { revoked_key: Some(revoked), ..Self::default() }
+    }
+}
+
 impl From<&Bootstrap> for Made {
     fn from(made: &Bootstrap) -> Self {
         Self {
             organization: Some(OrganizationOutput::from(&made.organization)),
             service_account: Some(AccountOutput::from(&made.account)),
             key: Some(KeyOutput::from(&made.minted)),
+            revoked_key: None,
         }
     }
 }
 
 impl From<&ServiceAccount> for Made {
     fn from(account: &ServiceAccount) -> Self {
-        Self { organization: None, service_account: Some(account.into()), key: None }
+        Self { service_account: Some(account.into()), ..Self::default() }
     }
 }
 
 impl From<&Minted> for Made {
     fn from(minted: &Minted) -> Self {
-        Self { organization: None, service_account: None, key: Some(minted.into()) }
+        Self { key: Some(minted.into()), ..Self::default() }
     }
 }
 
@@ -106,6 +128,11 @@ pub(crate) fn print(made: &Made, format: Format) -> Result<(), String> {
             }
             if let Some(account) = &made.service_account {
                 println!("service account  {} ({})", account.id, account.name);
+            }
+            if let Some(key) = &made.revoked_key {
+                let at = key.revoked_at.map_or_else(String::new, |at| at.to_string());
+                println!("key id           {}", key.id);
+                println!("revoked          {at}");
             }
             if let Some(key) = &made.key {
                 let end = key.expires_at.map_or("never".to_owned(), |end| end.to_string());

@@ -4,7 +4,7 @@ use latchkey::config::KeyPolicy;
 use latchkey::operator::{self, OperatorError};
 use latchkey::time::Clock;
 
-use crate::args::{AccountCommand, Args, Command, Make, RootKeyCommand};
+use crate::args::{AccountCommand, Args, Command, KeyCommand, Make, RootKeyCommand};
 use crate::connect::{Connection, connect};
 use crate::explain::explain;
 use crate::output::{Made, print};
@@ -41,6 +41,10 @@ async fn make(
             let (id, name, account_name) = (new.organization, new.name, new.account_name);
             let made = operator::bootstrap(store, policy, now, id, name, account_name).await?;
             Ok(Made::from(&made))
+        }
+        Make::Key(KeyCommand::Revoke(end)) => {
+            let revoked = operator::revoke_key(store, policy, now, &end.account, &end.key).await?;
+            Ok(Made::from(&revoked))
         }
         Make::RootKey(RootKeyCommand::Create(new)) => {
             let end = new.expires_in.map(|lifetime| now.saturating_add(lifetime));

@@ -148,17 +148,25 @@ async fn an_account_belongs_to_an_organization_that_exists() {
 async fn every_failure_says_what_to_do() {
     let table = TestTable::start().await;
     let no_table = refused(&table, &[BOOTSTRAP, &["--table", "other"]].concat()).await;
-    assert!(no_table.contains("there is no table `other` in us-east-1"), "{no_table}");
+    assert!(no_table.contains("there is no table `other` at http://127.0.0.1:"), "{no_table}");
     let unnamed = refused(&table, &[BOOTSTRAP, &["--table", ""]].concat()).await;
     assert!(unnamed.contains("pass `--table` or set `LATCHKEY_TABLE`"), "{unnamed}");
     let endpoint = ["--endpoint-url", "http://127.0.0.1:1"];
     let unreachable = refused(&table, &[BOOTSTRAP, &endpoint].concat()).await;
     assert!(unreachable.contains("cannot be reached"), "{unreachable}");
+    let nonsense = refused(&table, &[BOOTSTRAP, &["--endpoint-url", "nonsense"]].concat()).await;
+    assert!(nonsense.contains("must be an http or https URL"), "{nonsense}");
+    let profile = refused(&table, &[BOOTSTRAP, &["--profile", "nope"]].concat()).await;
+    assert!(profile.contains("no AWS credentials"), "{profile}");
+    for lifetime in ["-1d", "200y", "0s", "soon"] {
+        let end = refused(&table, &["root-key", "create", "--expires-in", lifetime]).await;
+        assert!(end.contains("1 second to 100 years"), "{end}");
+    }
     let bad = refused(&table, &["bootstrap", "--organization", "a#b", "--name", "A"]).await;
     assert!(bad.contains("an organization id is 1 to 64 letters"), "{bad}");
     let nothing = refused(&table, &[]).await;
     assert!(
-        nothing.contains("[subcommands: bootstrap, root-key, account, verify, help]"),
+        nothing.contains("[subcommands: bootstrap, root-key, account, key, verify, help]"),
         "{nothing}"
     );
 }
@@ -218,4 +226,37 @@ async fn verify_offline_needs_no_table() {
         assert!(!refused.status.success());
         assert!(stderr(&refused).starts_with(expected), "{}", stderr(&refused));
     }
+}
+
+#[tokio::test]
+async fn a_revoked_key_is_refused_and_makes_room_for_another() {
+    let table = TestTable::start().await;
+    let key = SampleKey::Other.mint().0;
+    let (account, id) = (key.spec.account.to_string(), key.id.to_string());
+    let revoke = ["key", "revoke", "--account", &account, "--key", &id, "--output", "json"];
+    let first = made(&table, &revoke).await;
+    assert_eq!(first["revoked_key"]["id"], id);
+    assert!(first["revoked_key"]["revoked_at"].is_string());
+    // Once more changes nothing.
+    assert_eq!(made(&table, &revoke).await, first);
+
+    let latchkey = table.latchkey(KeyPolicy::default());
+    assert!(latchkey.authenticate(&headers::bearer(SampleKey::Other)).await.is_err());
+    let item = table.items().await.into_iter().find(|item| {
+        item["sk"].as_s() == Ok(&"ACCOUNT".to_owned())
+            && item["pk"].as_s() == Ok(&format!("ACCOUNT#{account}"))
+    });
+    assert_eq!(item.expect("an account")["live_keys"].as_n(), Ok(&"0".to_owned()));
+
+    let unknown = ["key", "revoke", "--account", &account, "--key", "NONE"];
+    assert_eq!(refused(&table, &unknown).await, "error: key `NONE` does not exist\n");
+}
+
+#[tokio::test]
+async fn a_root_key_can_be_revoked() {
+    let table = TestTable::start().await;
+    let key = SampleKey::Root.mint().0.id.to_string();
+    made(&table, &["key", "revoke", "--account", "ROOT", "--key", &key, "--output", "json"]).await;
+    let latchkey = table.latchkey(KeyPolicy::default());
+    assert!(latchkey.authenticate(&headers::bearer(SampleKey::Root)).await.is_err());
 }

@@ -3,7 +3,7 @@
 use lambda_http::http::{Method, StatusCode};
 
 use crate::config::InvalidExpiry;
-use crate::id::{InvalidId, ServiceAccountId};
+use crate::id::{InvalidId, KeyId, ServiceAccountId};
 use crate::idempotency::InvalidIdempotencyKey;
 use crate::json::InvalidBody;
 use crate::principal::Denial;
@@ -78,6 +78,9 @@ pub enum Error {
     /// Nothing of that id: it is outside our grammar, so it names no account.
     #[error("this service account does not exist")]
     UnknownAccount,
+    /// No such key of that account.
+    #[error("key `{0}` does not exist")]
+    KeyNotFound(KeyId),
     /// The account is disabled.
     #[error("service account `{0}` is disabled; enable it before minting keys for it")]
     AccountDisabled(ServiceAccountId),
@@ -152,9 +155,10 @@ impl Error {
     /// The HTTP status that every dialect answers this error with.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::RouteNotFound | Self::AccountNotFound(_) | Self::UnknownAccount => {
-                StatusCode::NOT_FOUND
-            }
+            Self::RouteNotFound
+            | Self::AccountNotFound(_)
+            | Self::UnknownAccount
+            | Self::KeyNotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
             Self::Denied(_) => StatusCode::FORBIDDEN,

@@ -35,6 +35,8 @@ where
 {
     let targets = Targets::new()
         .with_default(level.min(LevelFilter::WARN))
+        // It warns at each start under `cargo lambda watch`, of a feature that we leave out.
+        .with_target("lambda_runtime", LevelFilter::ERROR)
         .with_target("latchkey", level)
         .with_target(function, level);
     let lines = tracing_subscriber::fmt::layer()
@@ -59,6 +61,9 @@ fn level(text: Option<&str>) -> Result<LevelFilter, InvalidConfig> {
     }
 }
 
+/// Characters of a cause. What DynamoDB says is shorter.
+const CAUSE_LENGTH_MAX: usize = 300;
+
 /// Logs a request that was not served, once, where its answer is rendered.
 pub fn failure(error: &Error) {
     let status = error.status();
@@ -76,12 +81,12 @@ pub fn failure(error: &Error) {
     }
 }
 
-/// The causes of an error, outermost first.
+/// The causes of an error, outermost first, each cut short: the SDK's may hold a whole request.
 pub fn causes(error: &dyn std::error::Error) -> String {
     let mut texts = Vec::new();
     let mut cause = error.source();
     while let Some(error) = cause {
-        texts.push(error.to_string());
+        texts.push(error.to_string().chars().take(CAUSE_LENGTH_MAX).collect::<String>());
         cause = error.source();
     }
     texts.join(": ")

@@ -6,7 +6,7 @@ use crate::Minted;
 use crate::account::{Organization, ServiceAccount};
 use crate::config::{InvalidExpiry, KeyPolicy};
 use crate::error::Error;
-use crate::id::{OrganizationId, ServiceAccountId};
+use crate::id::{KeyId, OrganizationId, ServiceAccountId};
 use crate::key::{Key, KeySpec};
 use crate::scope::Scopes;
 use crate::store::{CreateError, KeyStore};
@@ -72,6 +72,22 @@ pub async fn create_account(
     let account = new_account(now, organization, name, description)?;
     store.create_account(&account).await?;
     Ok(account)
+}
+
+/// Revokes a key for good; with `ROOT` as its account, a root key.
+///
+/// # Errors
+///
+/// [`OperatorError`], for instance when there is no such key.
+pub async fn revoke_key(
+    store: &KeyStore,
+    policy: &KeyPolicy,
+    now: Timestamp,
+    account: &ServiceAccountId,
+    key: &KeyId,
+) -> Result<Key, OperatorError> {
+    let revoked = store.revoke_key(account, key, policy, now).await;
+    Ok(revoked.map_err(CreateError::Failed)?)
 }
 
 /// Makes a root key, which administers the deployment and belongs to no organization.

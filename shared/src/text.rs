@@ -19,7 +19,7 @@ pub enum InvalidText {
 
 fn check(text: &str, min: usize, max: usize) -> Result<(), InvalidText> {
     let length = text.chars().count();
-    if length < min {
+    if length < min || (min > 0 && text.trim().is_empty()) {
         return Err(InvalidText::Empty);
     }
     if length > max {
@@ -126,6 +126,7 @@ mod tests {
         assert!("é".repeat(128).parse::<Name>().is_ok());
         assert_eq!("é".repeat(129).parse::<Name>(), Err(InvalidText::TooLong(128)));
         assert!("".parse::<Description>().is_ok());
+        assert_eq!(" ".parse::<Name>(), Err(InvalidText::Empty));
         assert_eq!("\u{7f}".parse::<KeyName>(), Err(InvalidText::Control));
     }
 

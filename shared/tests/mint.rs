@@ -12,7 +12,7 @@ use latchkey::error::Error;
 use latchkey::key::{Key, KeySpec};
 use latchkey::scope::Scopes;
 use latchkey::time::Timestamp;
-use latchkey::token::Prefix;
+use latchkey::token::{Prefix, Token};
 use latchkey::{Latchkey, MintRequest, Minted};
 use latchkey_local::sample::{self, SampleKey};
 use latchkey_local::{TestTable, headers};
@@ -220,4 +220,23 @@ async fn a_removed_key_counts_no_longer_and_is_removed_once() {
     store.remove_key(&key).await.expect("removed");
     store.remove_key(&key).await.expect("gone already");
     assert_eq!(counts(&table).await, (1, 1));
+}
+
+#[tokio::test]
+async fn revoking_an_expired_key_never_lowers_the_count_below_the_truth() {
+    let table = TestTable::start().await;
+    let soon = sample::now().saturating_add(Duration::from_secs(60));
+    let latchkey = table.latchkey(KeyPolicy::default());
+    let minted = mint(&latchkey, request(sample::OTHER_ACCOUNT, Some(soon))).await.expect("room");
+    let token: Token =
+        String::from_utf8(minted.body().to_vec()).expect("UTF-8").parse().expect("a token");
+    assert_eq!(counts(&table).await, (2, 2));
+    let (store, policy) = (table.store(), KeyPolicy::default());
+    let expired = store.revoke_key(token.account(), token.key(), &policy, soon).await;
+    assert_eq!(expired.expect("revoked").revoked_at, Some(soon));
+    assert_eq!(counts(&table).await, (2, 2), "counting it out is for the next recount");
+
+    let other = SampleKey::Other.mint().0;
+    store.revoke_key(&other.spec.account, &other.id, &policy, soon).await.expect("revoked");
+    assert_eq!(counts(&table).await, (1, 2));
 }

@@ -88,6 +88,8 @@ impl Stack {
         variables.set("LATCHKEY_TABLE", TABLE);
         variables.set("AWS_ENDPOINT_URL_DYNAMODB", &self.endpoint());
         variables.set("AWS_REGION", REGION);
+        // The AWS command line reads this one only.
+        variables.set("AWS_DEFAULT_REGION", REGION);
         variables.set("AWS_ACCESS_KEY_ID", ACCESS_KEY);
         variables.set("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
         variables

@@ -103,6 +103,19 @@ impl KeyStore {
             .condition_expression("attribute_exists(pk)")
             .build()
             .map_err(|error| StoreError::Refused(error.into()))?;
+        let items =
+            [self.count_one_less(account)?, TransactWriteItem::builder().delete(delete).build()];
+        match self.transact(&items).await? {
+            // Refused: the key, or its account and so all of its keys, is gone already.
+            Outcome::Written | Outcome::Refused(_) => Ok(()),
+        }
+    }
+
+    /// A transaction's update of an account that has one live key less.
+    pub(super) fn count_one_less(
+        &self,
+        account: &ServiceAccountId,
+    ) -> Result<TransactWriteItem, StoreError> {
         let update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(record::account_key(account)))
@@ -111,14 +124,7 @@ impl KeyStore {
             .expression_attribute_values(":one", number(1))
             .build()
             .map_err(|error| StoreError::Refused(error.into()))?;
-        let items = [
-            TransactWriteItem::builder().update(update).build(),
-            TransactWriteItem::builder().delete(delete).build(),
-        ];
-        match self.transact(&items).await? {
-            // Refused: the key, or its account and so all of its keys, is gone already.
-            Outcome::Written | Outcome::Refused(_) => Ok(()),
-        }
+        Ok(TransactWriteItem::builder().update(update).build())
     }
 
     fn count_one_more(

@@ -7,6 +7,7 @@ mod create;
 mod insert_key;
 mod read;
 mod record;
+mod revoke_key;
 mod transaction;
 
 use std::error::Error as StdError;
