@@ -1,6 +1,7 @@
 //! What is promised: the OpenAPI documents, the template and the local router, held against the code.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -117,14 +118,20 @@ pub fn template_places(function: &str) -> BTreeSet<Place> {
     events.values().map(place).collect()
 }
 
-/// Every path that `cargo lambda watch` routes to `function`, by the workspace's manifest.
+/// Every path that `cargo lambda watch` routes to `function`, for all methods, by the workspace's manifest.
+///
+/// # Panics
+///
+/// If cargo does not tell.
 pub fn watch_paths(function: &str) -> BTreeSet<String> {
-    let manifest = project::text("Cargo.toml");
-    let routes = manifest.split("[workspace.metadata.lambda.watch.router]").nth(1);
-    let lines = routes.unwrap_or_default().lines().skip(1);
-    lines
-        .take_while(|line| !line.starts_with('['))
-        .filter(|line| line.contains(&format!("\"{function}\"")))
-        .filter_map(|line| line.split('"').nth(1).map(str::to_owned))
-        .collect()
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(project::root())
+        .output()
+        .expect("cargo runs");
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("metadata is JSON");
+    let router = metadata["metadata"]["lambda"]["watch"]["router"].as_object();
+    let routes = router.expect("a router").iter();
+    routes.filter(|(_, target)| *target == function).map(|(path, _)| path.clone()).collect()
 }

@@ -14,6 +14,8 @@ use latchkey::token::Token;
 use latchkey_local::meter::Usage;
 use latchkey_local::sample::{self, SampleKey};
 use latchkey_local::{TestTable, headers};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 
 fn refusal(outcome: Result<Principal, Error>) -> Refusal {
     match outcome {
@@ -222,4 +224,20 @@ async fn a_kept_key_ends_the_instant_that_it_expires() {
     latchkey.authenticate(&bearer).await.expect("valid");
     clock.advance(1);
     assert_eq!(refusal(latchkey.authenticate(&bearer).await), Refusal::Expired);
+}
+
+/// The checksum lets one guess in 2^32 through to the table; none of these, by a fixed seed.
+#[tokio::test]
+async fn guesses_of_the_right_shape_never_verify_and_read_nothing() {
+    const DIGITS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let table = TestTable::start().await;
+    let latchkey = table.latchkey(KeyPolicy::default());
+    let mut rng = StdRng::seed_from_u64(1);
+    let visible = SampleKey::FullAccess.mint().0.key_prefix;
+    for _ in 0..100_000 {
+        let secret = (0..49).map(|_| char::from(DIGITS[rng.next_u32() as usize % DIGITS.len()]));
+        let guess = format!("{visible}{}", secret.collect::<String>());
+        latchkey.verify(&guess).await.expect_err("a guess");
+    }
+    assert_eq!(table.meter.take(), Usage::default());
 }
