@@ -1,6 +1,7 @@
 //! The way to the table: the AWS SDK's whole chain of credentials and regions.
 
 use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::Client;
 use latchkey::store::KeyStore;
@@ -25,12 +26,11 @@ pub(crate) async fn connect(target: Target) -> Result<Connection, String> {
         "no table: pass `--table` or set `LATCHKEY_TABLE`; the stack's output `TableName` tells it",
     )?;
     // The functions' TLS and not the SDK's own, so that one stack is to be trusted.
-    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .http_client(latchkey::client::http_client(None));
-    if let Some(profile) = target.profile {
-        // A profile that is named goes before credentials in the environment, as in the AWS CLI.
-        let provider = ProfileFileCredentialsProvider::builder().profile_name(&profile).build();
-        loader = loader.profile_name(profile).credentials_provider(provider);
+    let http_client = latchkey::client::http_client(None);
+    let mut loader =
+        aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http_client.clone());
+    if let Some(profile) = &target.profile {
+        loader = loader.profile_name(profile);
     }
     if let Some(region) = target.region {
         loader = loader.region(Region::new(region));
@@ -41,6 +41,14 @@ pub(crate) async fn connect(target: Target) -> Result<Connection, String> {
         "no AWS region: pass `--region`, set `AWS_REGION`, or choose a profile that has one",
     )?;
     let mut config = aws_sdk_dynamodb::config::Builder::from(&shared);
+    if let Some(profile) = &target.profile {
+        // A profile that is named goes before credentials in the environment, as in the AWS CLI.
+        let provider_config = ProviderConfig::without_region()
+            .with_http_client(http_client)
+            .with_region(shared.region().cloned());
+        let provider = ProfileFileCredentialsProvider::builder().configure(&provider_config);
+        config = config.credentials_provider(provider.profile_name(profile).build());
+    }
     let variable = std::env::var("AWS_ENDPOINT_URL_DYNAMODB").ok();
     let endpoint = target.endpoint_url.or(variable).filter(|endpoint| !endpoint.is_empty());
     if let Some(endpoint) = &endpoint {

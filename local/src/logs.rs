@@ -1,23 +1,38 @@
 //! Captured logs.
 
+use std::cell::RefCell;
 use std::io::Write;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 
 use tracing::level_filters::LevelFilter;
-use tracing::subscriber::DefaultGuard;
+
+thread_local! {
+    static CURRENT: RefCell<Option<Logs>> = const { RefCell::new(None) };
+}
 
 /// What a test's own thread logs, at the most talkative level.
+///
+/// All tests of a file that captures logs are to capture theirs, before anything else: the first one
+/// installs the process's subscriber, and `tracing` remembers of a place that logged before that
+/// nobody listens.
 #[derive(Clone, Debug, Default)]
 pub struct Logs(Arc<Mutex<Vec<u8>>>);
 
 impl Logs {
-    /// Captures what this thread logs as `function` would, until the guard is dropped.
-    pub fn capture(function: &'static str) -> (Self, DefaultGuard) {
+    /// Captures what this thread logs from now on, as `function` would log it.
+    ///
+    /// # Panics
+    ///
+    /// If the process has another subscriber already.
+    pub fn capture(function: &'static str) -> Self {
+        static INSTALL: Once = Once::new();
+        INSTALL.call_once(|| {
+            let subscriber = latchkey::log::subscriber(function, LevelFilter::TRACE, || ThisThread);
+            tracing::subscriber::set_global_default(subscriber).expect("the first subscriber");
+        });
         let logs = Self::default();
-        let writer = logs.clone();
-        let subscriber =
-            latchkey::log::subscriber(function, LevelFilter::TRACE, move || writer.clone());
-        (logs, tracing::subscriber::set_default(subscriber))
+        CURRENT.with_borrow_mut(|current| *current = Some(logs.clone()));
+        logs
     }
 
     /// Everything logged so far.
@@ -37,9 +52,17 @@ impl Logs {
     }
 }
 
-impl Write for Logs {
+/// Writes to the logs of the thread that writes.
+struct ThisThread;
+
+impl Write for ThisThread {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+        CURRENT.with_borrow(|current| {
+            if let Some(Logs(logs)) = current {
+                logs.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+            }
+        });
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {

@@ -81,5 +81,5 @@ fn every_function_is_allowed_named_actions_on_this_table_only() {
         }
         seen += 1;
     }
-    assert_eq!(seen, 3);
+    assert_eq!(seen, 4);
 }

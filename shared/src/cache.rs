@@ -67,6 +67,11 @@ impl VerdictCache {
         }
     }
 
+    /// Forgets what is thought of `token`, and what is just being found out about it.
+    pub(crate) fn forget(&self, token: [u8; 32]) {
+        self.entries.remove(&token);
+    }
+
     fn until(&self, verdict: &Verdict, now: Timestamp) -> Timestamp {
         match verdict {
             Ok(principal) => {
@@ -152,6 +157,21 @@ mod tests {
         let (first, second, third) = tokio::join!(ask(), ask(), ask());
         assert!(first == Ok(root(None)) && first == second && second == third);
         assert_eq!(loads.get(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_load_in_flight_never_brings_back_what_was_forgotten() {
+        let cache = cache(10);
+        let load = async {
+            // The table was read, and then the key is revoked before the verdict is kept.
+            cache.forget(TOKEN);
+            Ok::<_, Infallible>(root(None))
+        };
+        assert_eq!(cache.verdict(TOKEN, at(0), load).await, Ok(root(None)));
+        assert_eq!(loads(&cache, Err(Refusal::Revoked), &[0]).await, 1);
+
+        cache.forget(TOKEN);
+        assert_eq!(loads(&cache, root(None), &[0]).await, 1);
     }
 
     #[tokio::test]

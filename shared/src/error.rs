@@ -37,6 +37,9 @@ pub enum Error {
     /// The body is not what the operation takes.
     #[error("{0}")]
     InvalidBody(#[from] InvalidBody),
+    /// A parameter of a form or a query is missing, or given twice.
+    #[error("the parameter `{0}` must be given once")]
+    Parameter(&'static str),
     /// The path's service account id is outside the grammar.
     #[error("the service account id {0}")]
     InvalidAccountId(#[from] InvalidId),
@@ -163,7 +166,8 @@ impl Error {
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
             Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::InvalidBody(body) => body.status(),
-            Self::InvalidAccountId(_)
+            Self::Parameter(_)
+            | Self::InvalidAccountId(_)
             | Self::InvalidIdempotencyKey(_)
             | Self::InvalidText { .. }
             | Self::InvalidTimestamp { .. }

@@ -54,6 +54,15 @@ pub fn stage(request: &Request) -> Option<&str> {
     request.extensions().get::<Stage>().map(|Stage(stage)| stage.as_str())
 }
 
+/// The query string, as it was sent.
+#[derive(Clone, Debug)]
+struct Query(String);
+
+/// A request's query string, without the question mark.
+pub fn query(request: &Request) -> &str {
+    request.extensions().get::<Query>().map_or("", |Query(query)| query.as_str())
+}
+
 /// An event of an HTTP API (payload 2.0), a function URL (likewise) or a REST API (payload 1.0).
 ///
 /// Every part is optional, so that no event of these services fails to parse.
@@ -123,6 +132,9 @@ impl From<Event> for Request {
         if let Some(stage) = context.stage {
             request.extensions_mut().insert(Stage(stage));
         }
+        let multi = event.multi_value_query_string_parameters;
+        let query = event.raw_query_string.unwrap_or_else(|| encode_query(multi));
+        request.extensions_mut().insert(Query(query));
         if base64_failed {
             request.extensions_mut().insert(Base64Failed);
         }
@@ -139,6 +151,17 @@ fn body(body: Option<String>, base64: bool) -> (Body, bool) {
         },
         Some(text) => (Body::Text(text), false),
     }
+}
+
+/// Payload 1.0 sends the parameters decoded, each with all of its values.
+fn encode_query(multi: Option<HashMap<String, Option<Vec<String>>>>) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for (name, values) in multi.unwrap_or_default() {
+        for value in values.unwrap_or_default() {
+            query.append_pair(&name, &value);
+        }
+    }
+    query.finish()
 }
 
 /// Payload 1.0 sends each header twice, once with all of its values: those count.
@@ -229,11 +252,12 @@ mod tests {
     fn each_payload_gives_the_same_request() {
         let http_api = request(json!({
             "version": "2.0", "rawPath": "/prod/a/b", "headers": {"x-one": "1"}, "body": "{}",
-            "requestContext": {"stage": "prod", "http": {"method": "POST"}},
+            "rawQueryString": "a=1&a=%20", "requestContext": {"stage": "prod", "http": {"method": "POST"}},
         }));
         let rest_api = request(json!({
             "path": "/prod/a/b", "httpMethod": "POST", "headers": {"X-One": "1"},
             "multiValueHeaders": {"X-One": ["1"]}, "body": "e30=", "isBase64Encoded": true,
+            "queryStringParameters": {"a": " "}, "multiValueQueryStringParameters": {"a": ["1", " "]},
             "requestContext": {"stage": "prod"},
         }));
         for request in [http_api, rest_api] {
@@ -242,6 +266,9 @@ mod tests {
             assert_eq!(stage(&request), Some("prod"));
             assert_eq!(request.headers()["x-one"], "1");
             assert_eq!(request.body().as_ref(), b"{}");
+            let query = form_urlencoded::parse(query(&request).as_bytes());
+            let query: Vec<(String, String)> = query.into_owned().collect();
+            assert_eq!(query, [("a".into(), "1".into()), ("a".into(), " ".into())]);
         }
     }
 

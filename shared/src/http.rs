@@ -1,5 +1,7 @@
 //! What every dialect does with a request and a response: bearers, JSON bodies, replies and headers.
 
+use std::borrow::Cow;
+
 use lambda_http::http::header::{
     ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
 };
@@ -54,6 +56,39 @@ pub fn json_fields(request: &Request, known: &[&str]) -> Result<Fields, InvalidB
     }
     Fields::parse(body, known)
 }
+
+/// The parameter `name` of a form body (`application/x-www-form-urlencoded`), given exactly once.
+///
+/// # Errors
+///
+/// [`InvalidBody`] for another body, [`Error::Parameter`] if it is not given once.
+pub fn form_parameter(request: &Request, name: &'static str) -> Result<String, Error> {
+    let body = request.body().as_ref();
+    if body.len() > BODY_BYTES_MAX {
+        return Err(InvalidBody::TooLarge.into());
+    }
+    if request.extensions().get::<Base64Failed>().is_some() {
+        return Err(InvalidBody::Base64.into());
+    }
+    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = content_type.and_then(|value| value.split(';').next()).map(str::trim);
+    if !media_type.is_some_and(|known| known.eq_ignore_ascii_case(FORM)) {
+        return Err(InvalidBody::NotAForm.into());
+    }
+    let mut values = form_urlencoded::parse(body).filter(|(known, _)| known == name);
+    match (values.next(), values.next()) {
+        (Some((_, value)), None) if !value.is_empty() => Ok(value.into_owned()),
+        _ => Err(Error::Parameter(name)),
+    }
+}
+
+/// The values of the parameter `name` in a query string.
+pub fn query_parameters<'q>(query: &'q str, name: &'q str) -> impl Iterator<Item = Cow<'q, str>> {
+    let parameters = form_urlencoded::parse(query.as_bytes());
+    parameters.filter(move |(known, _)| known == name).map(|(_, value)| value)
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Whether a `Content-Type` means JSON: `application/json` or any `+json`, in UTF-8, or none at all.
 fn is_json(content_type: Option<&HeaderValue>) -> bool {

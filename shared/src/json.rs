@@ -21,6 +21,9 @@ pub enum InvalidBody {
     /// The `Content-Type` says that the body is something else.
     #[error("the body must be JSON in UTF-8: send `Content-Type: application/json`")]
     MediaType,
+    /// The `Content-Type` is not that of a form.
+    #[error("the body must be a form: send `Content-Type: application/x-www-form-urlencoded`")]
+    NotAForm,
     /// The gateway's base64 does not decode.
     #[error("the body is not valid base64")]
     Base64,
@@ -67,6 +70,7 @@ impl InvalidBody {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Base64
+            | Self::NotAForm
             | Self::Syntax { .. }
             | Self::NotAnObject(_)
             | Self::DuplicateField(_)

@@ -70,6 +70,37 @@ impl Latchkey {
         self.verifier.verify(token, self.clock.now()).await
     }
 
+    /// Who presents `token` as its key, by the table as it is now and not as it was a moment ago.
+    ///
+    /// # Errors
+    ///
+    /// As [`Latchkey::verify`].
+    pub async fn verify_now(&self, token: &str) -> Result<Principal, Error> {
+        self.verifier.verify_now(token, self.clock.now()).await
+    }
+
+    /// Revokes the key of `token`, for whoever holds that token. Nothing happens if it is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`], [`Error::Store`]; then the key is as it was.
+    pub async fn revoke_presented(&self, token: &str) -> Result<(), Error> {
+        let Ok(token) = token.parse::<Token>() else { return Ok(()) };
+        let found = self.store.lookup(token.account(), token.key(), true).await?.key;
+        let digest = token.digest();
+        if found.is_none_or(|key| key.digest != digest) {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let revoked = self.store.revoke_key(token.account(), token.key(), &self.policy, now).await;
+        self.verifier.forget(&digest);
+        match revoked {
+            // Gone meanwhile, which is as good.
+            Ok(_) | Err(Error::KeyNotFound(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Who a request comes from, by its `Authorization` header.
     ///
     /// # Errors

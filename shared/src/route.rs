@@ -10,7 +10,7 @@ use crate::error::Error;
 /// One operation's place: `POST /api/org/v1/service-accounts/{sa}/keys`.
 #[derive(Clone, Copy, Debug)]
 pub struct Route<O> {
-    /// The method, in upper case.
+    /// The method, in upper case; `ANY` for all.
     pub method: &'static str,
     /// The path, with parameters in braces.
     pub path: &'static str,
@@ -47,7 +47,7 @@ pub fn find<'a, O: Copy>(
     for path in candidates.into_iter().flatten() {
         for route in routes {
             let Some(parameters) = parameters(route.path, path) else { continue };
-            if route.method == method.as_str() {
+            if route.method == method.as_str() || route.method == "ANY" {
                 return Ok(Match { operation: route.operation, parameters });
             }
             allowed.extend(Method::from_bytes(route.method.as_bytes()));
@@ -83,6 +83,7 @@ mod tests {
         Route { method: "POST", path: "/v1/accounts/{a}/keys", operation: 1 },
         Route { method: "GET", path: "/v1/accounts/{a}/keys", operation: 2 },
         Route { method: "GET", path: "/v1/me", operation: 3 },
+        Route { method: "ANY", path: "/v1/any", operation: 4 },
     ];
 
     fn found(method: &str, path: &str, stage: Option<&str>) -> Option<(u8, Vec<String>)> {
@@ -97,6 +98,7 @@ mod tests {
         assert_eq!(found("POST", "/v1/accounts/A/keys", None), Some((1, vec!["A".into()])));
         assert_eq!(found("GET", "/v1/accounts/A/keys", None), Some((2, vec!["A".into()])));
         assert_eq!(found("GET", "/v1/me", None), Some((3, vec![])));
+        assert_eq!(found("DELETE", "/v1/any", None), Some((4, vec![])));
         for path in ["/", "", "/v1/me/", "/v1/accounts/A/keys/", "/v1/accounts/A/B/keys", "//v1/me"]
         {
             assert_eq!(found("GET", path, None), None, "{path}");

@@ -6,6 +6,9 @@ use std::str::FromStr;
 /// The scope that managing keys needs.
 pub const KEYS_WRITE: &str = "keys.write";
 
+/// The scope that reading about keys needs.
+pub const KEYS_READ: &str = "keys.read";
+
 /// One permission: 1 to 64 printable ASCII characters without space, `"` and `\`,
 /// the `scope-token` of RFC 6749, section 3.3.
 ///

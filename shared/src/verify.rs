@@ -42,6 +42,25 @@ impl Verifier {
         verdict?.map_err(refuse)
     }
 
+    /// Who presents `presented` as its key, by the table as it is now.
+    pub(crate) async fn verify_now(
+        &self,
+        presented: &str,
+        now: Timestamp,
+    ) -> Result<Principal, Error> {
+        let refuse = |refusal| Error::Unauthenticated(Unauthenticated::Refused(refusal));
+        let token: Token = presented.parse().map_err(|error| refuse(Refusal::Malformed(error)))?;
+        let found = self.store.lookup(token.account(), token.key(), true).await?;
+        judge(&token.digest(), &token, found, now).map_err(refuse)
+    }
+
+    /// Forgets what is thought of a token.
+    pub(crate) fn forget(&self, digest: &TokenDigest) {
+        if let Some(cache) = &self.cache {
+            cache.forget(digest.to_bytes());
+        }
+    }
+
     /// Reads what the table knows of `token`.
     async fn load(&self, token: &Token) -> Result<Lookup, StoreError> {
         // Eventually consistent, at half the price: it may be behind by a second on a revocation,

@@ -9,8 +9,8 @@ use latchkey_local::{Answer, TestTable, event, faulty};
 
 #[tokio::test]
 async fn no_item_log_line_or_error_holds_a_secret() {
+    let logs = Logs::capture("lakesail");
     let table = TestTable::start().await;
-    let (logs, _guard) = Logs::capture("lakesail");
     let mut secrets = Secrets::of_samples();
     let app = App { latchkey: table.latchkey(KeyPolicy::default()) };
     let mut minted = 0;
@@ -34,7 +34,7 @@ async fn no_item_log_line_or_error_holds_a_secret() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failing_store_is_logged_once_with_its_cause_and_without_a_secret() {
-    let (logs, _guard) = Logs::capture("lakesail");
+    let logs = Logs::capture("lakesail");
     let client = faulty::client(|_, _| faulty::error(400, "AccessDeniedException"));
     let store = latchkey::store::KeyStore::new(client, "table");
     let clock = latchkey::time::Clock::new(latchkey_local::sample::now);
@@ -58,6 +58,7 @@ async fn a_failing_store_is_logged_once_with_its_cause_and_without_a_secret() {
 /// The answer to a store that is busy: 503, and when to come back.
 #[tokio::test(start_paused = true)]
 async fn a_busy_store_is_said_in_the_dialect() {
+    let logs = Logs::capture("lakesail");
     let client = faulty::client(|_, _| faulty::error(400, "ThrottlingException"));
     let store = latchkey::store::KeyStore::new(client, "table");
     let clock = latchkey::time::Clock::new(latchkey_local::sample::now);
@@ -68,4 +69,5 @@ async fn a_busy_store_is_said_in_the_dialect() {
     assert_eq!(answer.status, 503);
     assert_eq!(answer.header("retry-after"), "1");
     assert_eq!(answer.string("/message"), "the key store did not answer; try again");
+    assert_eq!(logs.lines().iter().filter(|line| line["level"] == "ERROR").count(), 1);
 }

@@ -26,8 +26,8 @@ impl Functions {
         for dialect in dialect::ALL {
             build.args(["--package", dialect.function]);
         }
-        // Behind no path of its own, but there for `cargo lambda invoke`.
-        build.args(["--package", "authorizer"]);
+        // No dialects, but built by now too when they are asked for.
+        build.args(["--package", "oauth", "--package", "authorizer"]);
         Group::spawn("cargo build", &mut build)?.succeed().await?;
         Ok(Self { root: root.to_path_buf(), cargo_lambda })
     }

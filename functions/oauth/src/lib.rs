@@ -1,0 +1,72 @@
+//! Verifying keys over HTTP: OAuth token introspection (RFC 7662) and revocation (RFC 7009), their
+//! metadata (RFC 8414), and forward authentication for proxies.
+
+mod error;
+mod introspect;
+mod metadata;
+mod revoke;
+mod verify;
+
+use lambda_http::http::Response;
+use lambda_http::{Body, Request, RequestExt};
+use latchkey::Latchkey;
+use latchkey::error::Error;
+use latchkey::gateway;
+use latchkey::http::no_store;
+use latchkey::route::{self, Route};
+
+/// What the function serves with, built once per cold start.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// The service.
+    pub latchkey: Latchkey,
+}
+
+/// What this function does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// RFC 7662.
+    Introspect,
+    /// RFC 7009.
+    Revoke,
+    /// RFC 8414.
+    Metadata,
+    /// The question that NGINX, Caddy, Traefik and Envoy ask before they pass a request on.
+    Verify,
+}
+
+/// Where this function does it; the template lists the same routes.
+pub const ROUTES: &[Route<Operation>] = &[
+    Route { method: "POST", path: "/oauth/introspect", operation: Operation::Introspect },
+    Route { method: "POST", path: "/oauth/revoke", operation: Operation::Revoke },
+    Route {
+        method: "GET",
+        path: "/.well-known/oauth-authorization-server",
+        operation: Operation::Metadata,
+    },
+    Route { method: "ANY", path: "/verify", operation: Operation::Verify },
+];
+
+/// Answers a request; every refusal is a response that the client can read.
+pub async fn handle(app: &App, request: Request) -> Response<Body> {
+    let response = match serve(app, &request).await {
+        Ok(response) => response,
+        Err(error) => {
+            latchkey::log::failure(&error);
+            error::render(&error)
+        }
+    };
+    // Verdicts are for the moment, and cached by nobody but us.
+    no_store(response)
+}
+
+async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
+    let path = request.raw_http_path();
+    let matched = route::find(ROUTES, request.method(), path, gateway::stage(request))?;
+    match matched.operation {
+        Operation::Introspect => introspect::introspect(app, request).await,
+        Operation::Revoke => revoke::revoke(app, request).await,
+        Operation::Metadata => Ok(metadata::metadata(request)),
+        Operation::Verify => verify::verify(app, request).await,
+    }
+}

@@ -1,0 +1,41 @@
+//! Forward authentication: any method, `/verify`.
+
+use lambda_http::http::{HeaderValue, Response, StatusCode};
+use lambda_http::{Body, Request};
+use latchkey::error::Error;
+use latchkey::gateway;
+use latchkey::http::query_parameters;
+use latchkey::principal::Denial;
+use latchkey::text::excerpt;
+
+use crate::App;
+
+/// Answers 204 with whose key it is, for a proxy to pass on, or 401 or 403. `?scope=` names scopes that
+/// the key must have, separated by spaces.
+pub(crate) async fn verify(app: &App, request: &Request) -> Result<Response<Body>, Error> {
+    let principal = app.latchkey.authenticate(request.headers()).await?;
+    let caller = principal.service_account()?;
+    for scopes in query_parameters(gateway::query(request), "scope") {
+        for scope in scopes.split_whitespace() {
+            if !caller.scopes.allow(scope) {
+                return Err(Denial::MissingScope(excerpt(scope)).into());
+            }
+        }
+    }
+    let scopes: Vec<&str> = caller.scopes.as_slice().iter().map(AsRef::as_ref).collect();
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    for (name, value) in [
+        ("x-latchkey-organization", caller.organization.as_ref()),
+        ("x-latchkey-account", caller.account.as_ref()),
+        ("x-latchkey-key", caller.key.as_ref()),
+        // Always there, empty for full access: a proxy then overwrites what a client sent by this name.
+        ("x-latchkey-scopes", scopes.join(" ").as_str()),
+    ] {
+        // Ids and scopes are visible ASCII.
+        if let Ok(value) = HeaderValue::from_str(value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    Ok(response)
+}

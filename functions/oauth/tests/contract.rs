@@ -1,0 +1,20 @@
+//! The routes are in the code, the OpenAPI document, the template and the local router: the same ones.
+
+use std::collections::BTreeSet;
+
+use latchkey_local::contract::{Contract, Place, template_places, watch_paths};
+use oauth::ROUTES;
+
+#[test]
+fn code_document_template_and_local_router_have_the_same_routes() {
+    let code: BTreeSet<Place> =
+        ROUTES.iter().map(|route| (route.method.to_owned(), route.path.to_owned())).collect();
+    assert_eq!(code, template_places("OauthFunction"));
+    // OpenAPI has no word for all methods: the document describes one of them.
+    let documented = code.iter().map(|(method, path)| {
+        (if method == "ANY" { "GET".to_owned() } else { method.clone() }, path.clone())
+    });
+    assert_eq!(documented.collect::<BTreeSet<Place>>(), Contract::load("oauth").places());
+    let paths: BTreeSet<String> = code.into_iter().map(|(_, path)| path).collect();
+    assert_eq!(paths, watch_paths("oauth"));
+}

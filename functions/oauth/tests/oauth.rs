@@ -1,0 +1,225 @@
+//! Introspection, revocation, metadata and forward authentication: event in, response out, the
+//! embedded DynamoDB between.
+
+use std::time::Duration;
+
+use latchkey::Latchkey;
+use latchkey::config::{CachePolicy, KeyPolicy};
+use latchkey::store::KeyStore;
+use latchkey::time::Clock;
+use latchkey_local::contract::Contract;
+use latchkey_local::sample::{self, SampleKey};
+use latchkey_local::{Answer, NO_CACHE, TestTable, event, faulty};
+use oauth::{App, handle};
+use serde_json::{Value, json};
+
+/// Where each event goes, by the beginning of its name.
+const PLACES: &[(&str, (&str, &str))] = &[
+    ("introspect", ("POST", "/oauth/introspect")),
+    ("revoke", ("POST", "/oauth/revoke")),
+    ("metadata", ("GET", "/.well-known/oauth-authorization-server")),
+    ("verify", ("GET", "/verify")),
+    ("unknown-route", ("POST", "/oauth/introspect")),
+    ("wrong-method", ("POST", "/oauth/introspect")),
+];
+
+/// Every refusal: the event, its status, and its code.
+const REFUSALS: &[(&str, u16, &str)] = &[
+    ("introspect-no-token", 400, "invalid_request"),
+    ("introspect-two-tokens", 400, "invalid_request"),
+    ("introspect-json-body", 400, "invalid_request"),
+    ("introspect-no-credentials", 401, "invalid_client"),
+    ("introspect-expired-caller", 401, "invalid_client"),
+    ("introspect-basic-other-client", 401, "invalid_client"),
+    ("introspect-missing-scope", 403, "insufficient_scope"),
+    ("introspect-root-caller", 403, "access_denied"),
+    ("revoke-no-token", 400, "invalid_request"),
+    ("verify-revoked", 401, "invalid_client"),
+    ("verify-no-key", 401, "invalid_client"),
+    ("verify-missing-scope", 403, "insufficient_scope"),
+    ("verify-root", 403, "access_denied"),
+    ("unknown-route", 404, "invalid_request"),
+    ("wrong-method", 405, "invalid_request"),
+];
+
+/// Tokens of which nobody learns more than that they are not active.
+const INACTIVE: &[&str] = &[
+    "introspect-expired",
+    "introspect-revoked",
+    "introspect-disabled",
+    "introspect-unknown",
+    "introspect-other-organization",
+    "introspect-root",
+    "introspect-malformed",
+];
+
+async fn answer(latchkey: &Latchkey, case: &str, event: Value) -> Answer {
+    let app = App { latchkey: latchkey.clone() };
+    let answer = Answer::from(handle(&app, event::parse(event)).await);
+    let place = PLACES.iter().find(|(prefix, _)| case.starts_with(prefix)).expect("a place").1;
+    Contract::load("oauth").check(place, &answer);
+    assert_eq!(answer.header("cache-control"), "no-store", "{case}");
+    answer
+}
+
+async fn answer_to(table: &TestTable, case: &str) -> Answer {
+    let latchkey = table.latchkey(KeyPolicy::default());
+    answer(&latchkey, case, event::json("oauth", case)).await
+}
+
+#[tokio::test]
+async fn a_valid_key_is_active_and_tells_whose_it_is() {
+    let table = TestTable::start().await;
+    for case in ["introspect", "introspect-basic", "introspect-base64-body"] {
+        let answer = answer_to(&table, case).await;
+        let expected = json!({
+            "active": true,
+            "scope": "keys.write sessions.read",
+            "client_id": sample::ACCOUNT,
+            "token_type": "Bearer",
+            "sub": sample::ACCOUNT,
+            "organization": sample::ORGANIZATION,
+            "key_id": SampleKey::Minter.mint().0.id.as_ref(),
+            "full_access": false,
+        });
+        assert_eq!((answer.status, answer.body), (200, expected), "{case}");
+    }
+}
+
+#[tokio::test]
+async fn whatever_is_not_valid_is_not_active_and_nothing_else() {
+    let table = TestTable::start().await;
+    for case in INACTIVE {
+        let answer = answer_to(&table, case).await;
+        assert_eq!((answer.status, answer.text.as_str()), (200, "{\"active\":false}"), "{case}");
+    }
+}
+
+#[tokio::test]
+async fn every_refusal_is_said_as_oauth_says_it() {
+    let table = TestTable::start().await;
+    for (case, status, code) in REFUSALS {
+        let answer = answer_to(&table, case).await;
+        assert_eq!((answer.status, answer.string("/error")), (*status, *code), "{case}");
+        let challenged = *status == 401 || *code == "insufficient_scope";
+        assert_eq!(answer.headers.contains_key("www-authenticate"), challenged, "{case}");
+    }
+}
+
+/// A cache that has just let the key in, as the one of an environment that serves requests.
+fn cached(table: &TestTable) -> Latchkey {
+    let cache = CachePolicy { ttl: Duration::from_secs(10), entries: 100 };
+    Latchkey::new(table.store(), KeyPolicy::default(), &cache, Clock::new(sample::now))
+}
+
+#[tokio::test]
+async fn a_revoked_key_is_refused_at_once_where_it_was_revoked() {
+    let table = TestTable::start().await;
+    let latchkey = cached(&table);
+    let verify = async || answer(&latchkey, "verify", event::json("oauth", "verify-scope")).await;
+    assert_eq!(verify().await.status, 204);
+    for _ in 0..2 {
+        let revoked = answer(&latchkey, "revoke", event::json("oauth", "revoke")).await;
+        assert_eq!((revoked.status, revoked.text.as_str()), (200, ""));
+        assert_eq!(verify().await.status, 401);
+    }
+}
+
+#[tokio::test]
+async fn no_cache_asks_the_table_and_not_the_cache() {
+    let table = TestTable::start().await;
+    let latchkey = cached(&table);
+    let mut event = event::json("oauth", "introspect");
+    assert_eq!(answer(&latchkey, "introspect", event.clone()).await.body["active"], true);
+    // Elsewhere: this environment's cache knows nothing of it.
+    let elsewhere = table.latchkey(KeyPolicy::default());
+    elsewhere.revoke_presented(&SampleKey::Minter.token()).await.expect("revoked");
+    assert_eq!(answer(&latchkey, "introspect", event.clone()).await.body["active"], true);
+    event["headers"]["cache-control"] = "max-age=0, no-cache".into();
+    assert_eq!(answer(&latchkey, "introspect", event).await.body["active"], false);
+}
+
+#[tokio::test]
+async fn revoking_what_is_no_key_is_no_error_and_changes_nothing() {
+    let table = TestTable::start().await;
+    let before = format!("{:?}", table.items().await.len());
+    for case in ["revoke-unknown", "revoke-malformed"] {
+        let answer = answer_to(&table, case).await;
+        assert_eq!((answer.status, answer.text.as_str()), (200, ""), "{case}");
+    }
+    // The right key with another secret: whoever guesses at ids revokes nothing.
+    let (visible, _) = SampleKey::Reader.mint();
+    let other = latchkey::token::Token::mint(
+        &mut rand::rngs::SysRng,
+        &latchkey::token::Prefix::default(),
+        visible.spec.account.clone(),
+        visible.id.clone(),
+    );
+    let latchkey = table.latchkey(KeyPolicy::default());
+    latchkey.revoke_presented(other.expect("random numbers").expose()).await.expect("nothing");
+    latchkey.verify(&SampleKey::Reader.token()).await.expect("still valid");
+    assert_eq!(format!("{:?}", table.items().await.len()), before);
+}
+
+#[tokio::test]
+async fn verify_says_whose_key_it_is_in_headers_that_are_always_there() {
+    let table = TestTable::start().await;
+    for (case, scopes) in [
+        ("verify", "keys.read"),
+        ("verify-full-access", ""),
+        ("verify-scope", "keys.write sessions.read"),
+    ] {
+        let answer = answer_to(&table, case).await;
+        assert_eq!((answer.status, answer.text.as_str()), (204, ""), "{case}");
+        assert_eq!(answer.header("x-latchkey-organization"), sample::ORGANIZATION);
+        assert_eq!(answer.header("x-latchkey-account"), sample::ACCOUNT);
+        assert!(answer.headers.contains_key("x-latchkey-scopes"), "{case}");
+        assert_eq!(answer.header("x-latchkey-scopes"), scopes);
+    }
+}
+
+#[tokio::test]
+async fn metadata_names_the_endpoints_where_the_client_asked() {
+    let table = TestTable::start().await;
+    let metadata = answer_to(&table, "metadata").await;
+    assert_eq!(metadata.string("/issuer"), "https://abc123.execute-api.us-east-1.amazonaws.com");
+    assert_eq!(
+        metadata.string("/introspection_endpoint"),
+        "https://abc123.execute-api.us-east-1.amazonaws.com/oauth/introspect"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_store_is_never_an_answer() {
+    for (fault, status, code) in [
+        (faulty::error(400, "ThrottlingException"), 503, "temporarily_unavailable"),
+        (faulty::error(400, "AccessDeniedException"), 500, "server_error"),
+    ] {
+        let store = KeyStore::new(faulty::client(move |_, _| fault.clone()), "table");
+        let clock = Clock::new(sample::now);
+        let latchkey = Latchkey::new(store, KeyPolicy::default(), &NO_CACHE, clock);
+        for case in ["introspect", "revoke", "verify"] {
+            let answer = answer(&latchkey, case, event::json("oauth", case)).await;
+            assert_eq!((answer.status, answer.string("/error")), (status, code), "{case}");
+        }
+    }
+}
+
+#[test]
+fn every_event_has_its_expectation() {
+    let expected = REFUSALS.iter().map(|case| case.0).chain(INACTIVE.iter().copied());
+    let successes = [
+        "introspect",
+        "introspect-basic",
+        "introspect-base64-body",
+        "revoke",
+        "revoke-unknown",
+        "revoke-malformed",
+        "metadata",
+        "verify",
+        "verify-full-access",
+        "verify-scope",
+    ];
+    let expected = expected.chain(successes).map(str::to_owned).collect();
+    assert_eq!(event::cases("oauth"), expected);
+}

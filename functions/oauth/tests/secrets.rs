@@ -1,0 +1,23 @@
+//! No secret in an answer, a log line or an item.
+
+use latchkey::config::KeyPolicy;
+use latchkey_local::logs::Logs;
+use latchkey_local::secrets::Secrets;
+use latchkey_local::{Answer, TestTable, event};
+use oauth::{App, handle};
+
+#[tokio::test]
+async fn no_answer_log_line_or_item_holds_a_secret() {
+    let logs = Logs::capture("oauth");
+    let table = TestTable::start().await;
+    let secrets = Secrets::of_samples();
+    let app = App { latchkey: table.latchkey(KeyPolicy::default()) };
+    for case in event::cases("oauth") {
+        let request = event::parse(event::json("oauth", &case));
+        let answer = Answer::from(handle(&app, request).await);
+        secrets.check(&format!("{:?} {}", answer.headers, answer.text), &case);
+    }
+    secrets.check_items(&table).await;
+    assert!(logs.text().contains("key revoked"));
+    secrets.check(&logs.text(), "a log line");
+}
