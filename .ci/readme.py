@@ -1,10 +1,11 @@
-"""Runs the README's local commands against a fresh `cargo dev`, and checks the answers it shows.
+"""Runs the README's local commands and a foreign client against a fresh `cargo dev`, and checks the answers.
 
 Each block after `<!-- ci: run -->` runs in one shell, in order; each JSON block after
 `<!-- ci: answer -->` must have the fields, types and order of what the block before it printed.
 """
 
 import json
+import os
 import pathlib
 import re
 import signal
@@ -74,6 +75,11 @@ def main():
                 sys.exit(f"the README shows {ordered(text)}, the answer was {given}")
             answers += 1
         print(f"{len(commands)} commands of the README work, {answers} answers are as shown")
+        sys.stdout.flush()
+        clients = f". .latchkey/dev.env && exec '{sys.executable}' .ci/clients.py"
+        # Authlib insists on HTTPS unless told that this is a test on loopback.
+        environment = {**os.environ, "AUTHLIB_INSECURE_TRANSPORT": "1"}
+        subprocess.run(["bash", "-c", clients], cwd=ROOT, env=environment, check=True)
     finally:
         dev.send_signal(signal.SIGINT)
         dev.wait(timeout=60)
