@@ -17,8 +17,8 @@ pub(crate) fn explain(error: &OperatorError, connection: &Connection) -> String 
         )
     } else if causes.contains("AccessDenied") {
         format!(
-            "your AWS identity may not write to `{table}`; it needs dynamodb:PutItem and \
-             dynamodb:ConditionCheckItem on that table"
+            "your AWS identity may not do this to `{table}`; it needs BatchGetItem, PutItem, \
+             UpdateItem and ConditionCheckItem of DynamoDB on that table"
         )
     } else if causes.contains("credential") {
         "no AWS credentials: sign in, set `AWS_PROFILE`, or pass `--profile`".to_owned()

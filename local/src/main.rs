@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Runs Latchkey on this machine: an embedded DynamoDB and both functions, on loopback only.
+/// Runs Latchkey on this machine: an embedded DynamoDB and the functions, on loopback only.
 #[derive(Debug, Parser)]
 #[command(name = "cargo dev", bin_name = "cargo dev", after_help = AFTER_HELP)]
 struct Arguments {

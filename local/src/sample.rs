@@ -147,7 +147,8 @@ async fn insert(
     Ok(())
 }
 
-/// Sets one attribute of an item, past the store: what no operation writes yet.
+/// Sets one attribute of an item, past the store: no operation disables an account yet, and a key
+/// that the store revoked would be swept away by its time to live.
 async fn set(
     client: &Client,
     table: &str,

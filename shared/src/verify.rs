@@ -28,8 +28,7 @@ impl Verifier {
     /// A malformed token is refused without a look at table or cache. Any failure of the store is
     /// an error, never an allow, and is not kept.
     pub(crate) async fn verify(&self, presented: &str, now: Timestamp) -> Result<Principal, Error> {
-        let refuse = |refusal| Error::Unauthenticated(Unauthenticated::Refused(refusal));
-        let token: Token = presented.parse().map_err(|error| refuse(Refusal::Malformed(error)))?;
+        let token = parse(presented)?;
         let digest = token.digest();
         let load = async {
             let found = self.load(&token).await?;
@@ -48,8 +47,7 @@ impl Verifier {
         presented: &str,
         now: Timestamp,
     ) -> Result<Principal, Error> {
-        let refuse = |refusal| Error::Unauthenticated(Unauthenticated::Refused(refusal));
-        let token: Token = presented.parse().map_err(|error| refuse(Refusal::Malformed(error)))?;
+        let token = parse(presented)?;
         let found = self.store.lookup(token.account(), token.key(), true).await?;
         judge(&token.digest(), &token, found, now).map_err(refuse)
     }
@@ -74,6 +72,14 @@ impl Verifier {
         // Once more, consistently, so that a key works the moment it is minted.
         self.store.lookup(token.account(), token.key(), true).await
     }
+}
+
+fn parse(presented: &str) -> Result<Token, Error> {
+    presented.parse().map_err(|error| refuse(Refusal::Malformed(error)))
+}
+
+fn refuse(refusal: Refusal) -> Error {
+    Error::Unauthenticated(Unauthenticated::Refused(refusal))
 }
 
 fn judge(digest: &TokenDigest, token: &Token, found: Lookup, now: Timestamp) -> Verdict {
