@@ -113,21 +113,21 @@ pub async fn write(client: &Client, table: &str) -> Result<(), Box<dyn std::erro
         insert(&store, &key.mint().0, &organization.id, &policy).await?;
     }
 
-    store.create_account(&self::account(FULL_ACCOUNT, &organization.id)).await?;
+    store.create_account(&self::account(FULL_ACCOUNT, &organization.id), now(), None).await?;
     let limit = KeyPolicy::default().key_limit.map_or(0, |limit| u64::from(limit.get()));
     for seed in 0..limit {
         let (key, _) = mint(1000 + seed, FULL_ACCOUNT, &[], None);
         insert(&store, &key, &organization.id, &policy).await?;
     }
 
-    store.create_account(&self::account(DISABLED_ACCOUNT, &organization.id)).await?;
+    store.create_account(&self::account(DISABLED_ACCOUNT, &organization.id), now(), None).await?;
     insert(&store, &SampleKey::Disabled.mint().0, &organization.id, &policy).await?;
 
     let (key, _) = SampleKey::Other.mint();
     let other = self::organization(OTHER_ORGANIZATION, "Other Organization");
     let account = self::account(OTHER_ACCOUNT, &other.id);
     store.create_organization(&other, &account, &key, &policy).await?;
-    store.create_root_key(&SampleKey::Root.mint().0, &policy).await?;
+    store.create_root_key(&SampleKey::Root.mint().0, &policy, now(), None).await?;
 
     let revoked = SampleKey::Revoked.mint().0;
     let at = AttributeValue::N(now().as_millis().to_string());

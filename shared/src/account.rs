@@ -38,6 +38,24 @@ pub struct ServiceAccount {
     pub updated_at: Timestamp,
 }
 
+/// What changes about an account; `None` stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountChange {
+    /// A new name.
+    pub name: Option<Name>,
+    /// A new description.
+    pub description: Option<Description>,
+    /// Whether it is disabled from now on.
+    pub disabled: Option<bool>,
+}
+
+impl AccountChange {
+    /// Whether nothing changes.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 impl ServiceAccount {
     /// A new, enabled account with an id of its own.
     ///

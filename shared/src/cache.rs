@@ -72,6 +72,11 @@ impl VerdictCache {
         self.entries.remove(&token);
     }
 
+    /// Forgets everything, and what is just being found out.
+    pub(crate) fn forget_all(&self) {
+        self.entries.clear();
+    }
+
     fn until(&self, verdict: &Verdict, now: Timestamp) -> Timestamp {
         match verdict {
             Ok(principal) => {
@@ -171,6 +176,19 @@ mod tests {
         assert_eq!(loads(&cache, Err(Refusal::Revoked), &[0]).await, 1);
 
         cache.forget(TOKEN);
+        assert_eq!(loads(&cache, root(None), &[0]).await, 1);
+    }
+
+    #[tokio::test]
+    async fn forgetting_everything_forgets_loads_in_flight_too() {
+        let cache = cache(10);
+        let load = async {
+            cache.forget_all();
+            Ok::<_, Infallible>(root(None))
+        };
+        assert_eq!(cache.verdict(TOKEN, at(0), load).await, Ok(root(None)));
+        assert_eq!(loads(&cache, Err(Refusal::AccountDisabled), &[0]).await, 1);
+        cache.forget_all();
         assert_eq!(loads(&cache, root(None), &[0]).await, 1);
     }
 

@@ -16,6 +16,9 @@ pub struct Config {
     pub policy: KeyPolicy,
     /// How long verdicts on keys are kept.
     pub cache: CachePolicy,
+    /// `LATCHKEY_LAST_USED_INTERVAL`: how far apart two records of a key's use are at least. Default
+    /// 5 minutes; `0s` records none.
+    pub last_used_interval: Duration,
 }
 
 /// How long an execution environment keeps what it found out about a key.
@@ -85,6 +88,8 @@ const CACHE_TTL_MAX: Duration = Duration::from_secs(60 * 60);
 /// An entry takes some 300 bytes, so all of them a good megabyte.
 const CACHE_ENTRIES: usize = 4096;
 
+const DEFAULT_LAST_USED_INTERVAL: Duration = Duration::from_secs(5 * 60);
+
 /// A hundred years: longer durations are typing errors, and sums stay within [`Timestamp`].
 const DURATION_MAX: Duration = Duration::from_secs(36_525 * 24 * 60 * 60);
 
@@ -109,8 +114,15 @@ impl Config {
             variable: "LATCHKEY_TABLE",
             problem: "is missing; set it to the name of the DynamoDB table".to_owned(),
         })?;
-        let cache = CachePolicy::from_lookup(read)?;
-        Ok(Self { table, policy: KeyPolicy::from_lookup(read)?, cache })
+        let variable = "LATCHKEY_LAST_USED_INTERVAL";
+        let interval = Setting { variable, value: read(variable) }
+            .parse("a duration such as `5m`; `0s` to record no use", duration)?;
+        Ok(Self {
+            table,
+            policy: KeyPolicy::from_lookup(read)?,
+            cache: CachePolicy::from_lookup(read)?,
+            last_used_interval: interval.unwrap_or(DEFAULT_LAST_USED_INTERVAL),
+        })
     }
 }
 

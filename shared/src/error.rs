@@ -6,11 +6,13 @@ use crate::config::InvalidExpiry;
 use crate::id::{InvalidId, KeyId, ServiceAccountId};
 use crate::idempotency::InvalidIdempotencyKey;
 use crate::json::InvalidBody;
+use crate::key::Key;
+use crate::page::InvalidPage;
 use crate::principal::Denial;
 use crate::scope::Scope;
 use crate::store::StoreError;
 use crate::text::InvalidText;
-use crate::time::InvalidTimestamp;
+use crate::time::{InvalidTimestamp, Timestamp};
 
 /// Why a request was refused or could not be served.
 ///
@@ -43,6 +45,17 @@ pub enum Error {
     /// The path's service account id is outside the grammar.
     #[error("the service account id {0}")]
     InvalidAccountId(#[from] InvalidId),
+    /// The path's key id is outside the grammar.
+    #[error("the key id {0}")]
+    InvalidKeyId(InvalidId),
+    /// A query parameter is not what a list takes.
+    #[error("`{parameter}` {problem}")]
+    InvalidPage {
+        /// The parameter, as the dialect calls it.
+        parameter: &'static str,
+        /// The rule that it breaks.
+        problem: InvalidPage,
+    },
     /// A name or a description is outside its bounds.
     #[error("`{field}` {problem}")]
     InvalidText {
@@ -84,6 +97,23 @@ pub enum Error {
     /// No such key of that account.
     #[error("key `{0}` does not exist")]
     KeyNotFound(KeyId),
+    /// Nothing of that id: it is outside our grammar, so it names no key.
+    #[error("this key does not exist")]
+    UnknownKey,
+    /// The key has ended, so nothing about it changes any more.
+    #[error("key `{key}` {ended}")]
+    KeyEnded {
+        /// The key.
+        key: KeyId,
+        /// How it ended.
+        ended: Ended,
+    },
+    /// A caller is about to lock itself out.
+    #[error(
+        "service account `{0}` is the one whose key you present; \
+         to disable or delete it, present a key of another account"
+    )]
+    OwnAccount(ServiceAccountId),
     /// The account is disabled.
     #[error("service account `{0}` is disabled; enable it before minting keys for it")]
     AccountDisabled(ServiceAccountId),
@@ -115,6 +145,31 @@ pub enum Error {
     /// The operating system gave no random numbers.
     #[error("the service could not draw random numbers; try again")]
     Random(#[source] rand::rngs::SysError),
+}
+
+/// How a key came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Ended {
+    /// It was revoked.
+    #[error("is revoked")]
+    Revoked,
+    /// It ended by itself.
+    #[error("is expired")]
+    Expired,
+    /// Another key has taken its place; it may still be in its grace.
+    #[error("was rotated before; rotate the key that took its place")]
+    Rotated,
+}
+
+impl Ended {
+    /// How `key` has ended by `now`; `None` if it is live.
+    pub(crate) fn of(key: &Key, now: Timestamp) -> Option<Self> {
+        if key.revoked_at.is_some() {
+            Some(Self::Revoked)
+        } else {
+            key.is_expired(now).then_some(Self::Expired)
+        }
+    }
 }
 
 /// Why a caller is not who it claims to be. What the caller reads never says which half was wrong.
@@ -161,6 +216,7 @@ impl Error {
             Self::RouteNotFound
             | Self::AccountNotFound(_)
             | Self::UnknownAccount
+            | Self::UnknownKey
             | Self::KeyNotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
@@ -168,12 +224,16 @@ impl Error {
             Self::InvalidBody(body) => body.status(),
             Self::Parameter(_)
             | Self::InvalidAccountId(_)
+            | Self::InvalidKeyId(_)
+            | Self::InvalidPage { .. }
             | Self::InvalidIdempotencyKey(_)
             | Self::InvalidText { .. }
             | Self::InvalidTimestamp { .. }
             | Self::InvalidExpiry { .. }
             | Self::UnknownScope { .. } => StatusCode::BAD_REQUEST,
             Self::AccountDisabled(_)
+            | Self::KeyEnded { .. }
+            | Self::OwnAccount(_)
             | Self::KeyLimitReached { .. }
             | Self::IdempotencyKeyReused => StatusCode::CONFLICT,
             Self::Busy | Self::Random(_) => StatusCode::SERVICE_UNAVAILABLE,

@@ -15,12 +15,15 @@ use lambda_runtime::LambdaEvent;
 use serde::{Deserialize, Serialize};
 use tracing::Instrument;
 
-/// Serves events with `handler` until the environment ends.
+use crate::{Latchkey, runtime};
+
+/// Serves events with `handler` until the environment ends, and does what `latchkey` has left to do
+/// after each answer.
 ///
 /// # Errors
 ///
 /// When the Lambda runtime API itself fails.
-pub async fn run<F, R>(handler: F) -> Result<(), lambda_runtime::Error>
+pub async fn run<F, R>(latchkey: &Latchkey, handler: F) -> Result<(), lambda_runtime::Error>
 where
     F: Fn(Request) -> R,
     R: Future<Output = Response<Body>>,
@@ -33,7 +36,7 @@ where
         let response = with_request_id(&request_id, work);
         async move { Ok::<_, Infallible>(EventResponse::new(response.await, payload)) }
     };
-    lambda_runtime::run(lambda_runtime::service_fn(serve)).await
+    runtime::run(serve, || latchkey.after_answer()).await
 }
 
 /// Puts the request's id into each line that `work` logs.
@@ -61,6 +64,14 @@ struct Query(String);
 /// A request's query string, without the question mark.
 pub fn query(request: &Request) -> &str {
     request.extensions().get::<Query>().map_or("", |Query(query)| query.as_str())
+}
+
+/// A request with a query string, for a test.
+#[cfg(test)]
+pub(crate) fn request_with_query(body: Body, query: &str) -> Request {
+    let mut request = Request::new(body);
+    request.extensions_mut().insert(Query(query.to_owned()));
+    request
 }
 
 /// An event of an HTTP API (payload 2.0), a function URL (likewise) or a REST API (payload 1.0).

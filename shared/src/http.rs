@@ -120,6 +120,13 @@ pub fn reply(status: StatusCode, body: &impl Serialize) -> Response<Body> {
     json_response(status, serde_json::to_string(body).unwrap_or_default())
 }
 
+/// A response without a body: 204.
+pub fn no_content() -> Response<Body> {
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
 /// Marks a response that holds a secret: no cache may keep it (RFC 9111, section 5.2.2.5).
 #[must_use]
 pub fn no_store(mut response: Response<Body>) -> Response<Body> {

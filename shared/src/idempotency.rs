@@ -7,9 +7,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use aes_gcm::aead::{Aead, Payload};
-use aes_gcm::{Aes256Gcm, Key, KeyInit, Nonce};
-use hkdf::Hkdf;
 use lambda_http::http::{HeaderMap, Response, StatusCode};
 use lambda_http::{Body, Request};
 use rand::TryCryptoRng;
@@ -18,14 +15,13 @@ use zeroize::Zeroizing;
 
 use crate::http::{bearer, json_response, no_store};
 use crate::id::KeyId;
+use crate::sealing::SealingKey;
 use crate::time::Timestamp;
 
 /// How long an answer is kept.
 pub const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 const HEADER: &str = "idempotency-key";
-
-const NONCE_LENGTH: usize = 12;
 
 /// Why a header is no idempotency key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,7 +36,7 @@ pub struct Retry {
     id: String,
     /// Tells this request from another with the same idempotency key.
     fingerprint: [u8; 32],
-    sealing_key: Zeroizing<[u8; 32]>,
+    sealing_key: SealingKey,
 }
 
 /// An answer as the table keeps it.
@@ -92,16 +88,11 @@ impl Retry {
         }
         fingerprint.update(request.body().as_ref());
 
-        let mut sealing_key = Zeroizing::new([0; 32]);
-        let info = [b"latchkey/idempotency/1/", key.as_bytes()].concat();
-        // 32 bytes are within what HKDF gives (RFC 5869: 255 times the hash's length).
-        Hkdf::<Sha256>::new(None, token.as_bytes())
-            .expand(&info, sealing_key.as_mut_slice())
-            .map_err(|_| InvalidIdempotencyKey)?;
+        let purpose = [b"latchkey/idempotency/1/", key.as_bytes()].concat();
         Ok(Some(Self {
             id: format!("{caller}#{}", hex(&Sha256::digest(key))),
             fingerprint: fingerprint.finalize().into(),
-            sealing_key,
+            sealing_key: SealingKey::derive(token, &purpose),
         }))
     }
 
@@ -121,17 +112,12 @@ impl Retry {
         now: Timestamp,
         answer: &Response<Body>,
     ) -> Result<SealedAnswer, R::Error> {
-        let mut nonce = [0; NONCE_LENGTH];
-        rng.try_fill_bytes(&mut nonce)?;
         let mut plain = Zeroizing::new(answer.status().as_u16().to_be_bytes().to_vec());
         plain.extend_from_slice(answer.body());
-        let payload = Payload { msg: &plain, aad: self.id.as_bytes() };
-        // Sealing fails only for texts of 64 GiB and more.
-        let ciphertext = self.cipher().encrypt(&Nonce::from(nonce), payload).unwrap_or_default();
         Ok(SealedAnswer {
             id: self.id.clone(),
             fingerprint: self.fingerprint,
-            sealed: [nonce.as_slice(), &ciphertext].concat(),
+            sealed: self.sealing_key.seal(rng, &plain, self.id.as_bytes())?,
             expires_at: now.saturating_add(KEPT),
         })
     }
@@ -145,11 +131,8 @@ impl Retry {
         if kept.fingerprint != self.fingerprint {
             return Err(OpenError::OtherRequest);
         }
-        let (nonce, ciphertext) =
-            kept.sealed.split_first_chunk::<NONCE_LENGTH>().ok_or(OpenError::Damaged)?;
-        let payload = Payload { msg: ciphertext, aad: self.id.as_bytes() };
-        let plain = self.cipher().decrypt(&Nonce::from(*nonce), payload);
-        let plain = Zeroizing::new(plain.map_err(|_| OpenError::Damaged)?);
+        let plain = self.sealing_key.open(&kept.sealed, self.id.as_bytes());
+        let plain = plain.ok_or(OpenError::Damaged)?;
         let (status, body) = plain.split_first_chunk::<2>().ok_or(OpenError::Damaged)?;
         let status = StatusCode::from_u16(u16::from_be_bytes(*status));
         let body = String::from_utf8(body.to_vec());
@@ -157,10 +140,6 @@ impl Retry {
             (Ok(status), Ok(body)) => Ok(no_store(json_response(status, body))),
             _ => Err(OpenError::Damaged),
         }
-    }
-
-    fn cipher(&self) -> Aes256Gcm {
-        Aes256Gcm::new(&Key::<Aes256Gcm>::from(*self.sealing_key))
     }
 }
 

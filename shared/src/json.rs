@@ -51,6 +51,19 @@ pub enum InvalidBody {
         /// The nearest field that is one, or all of them.
         hint: String,
     },
+    /// A field that the operation needs is not there.
+    #[error("`{0}` is required")]
+    MissingField(&'static str),
+    /// A number out of bounds.
+    #[error("`{field}` must be a whole number from {min} to {max}")]
+    OutOfRange {
+        /// The field, as the dialect calls it.
+        field: &'static str,
+        /// The least that it may be.
+        min: u64,
+        /// The most that it may be.
+        max: u64,
+    },
     /// A field of another type.
     #[error("`{field}` must be {expected}, not {found}")]
     WrongType {
@@ -75,6 +88,8 @@ impl InvalidBody {
             | Self::NotAnObject(_)
             | Self::DuplicateField(_)
             | Self::UnknownField { .. }
+            | Self::MissingField(_)
+            | Self::OutOfRange { .. }
             | Self::WrongType { .. } => StatusCode::BAD_REQUEST,
         }
     }
@@ -123,6 +138,67 @@ impl Fields {
     /// [`InvalidBody::WrongType`] for anything but a string.
     pub fn take_string(&mut self, field: &'static str) -> Result<Option<String>, InvalidBody> {
         self.take(field).map(|value| string(Cow::Borrowed(field), value, "a string")).transpose()
+    }
+
+    /// Takes a string out that must be there.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidBody::MissingField`], [`InvalidBody::WrongType`].
+    pub fn take_required_string(&mut self, field: &'static str) -> Result<String, InvalidBody> {
+        self.take_string(field)?.ok_or(InvalidBody::MissingField(field))
+    }
+
+    /// Takes `true` or `false` out; `None` if the body does not hold it.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidBody::WrongType`] for anything else.
+    pub fn take_boolean(&mut self, field: &'static str) -> Result<Option<bool>, InvalidBody> {
+        match self.take(field) {
+            None => Ok(None),
+            Some(Value::Bool(value)) => Ok(Some(value)),
+            Some(other) => Err(InvalidBody::WrongType {
+                field: field.into(),
+                expected: "a boolean",
+                found: kind(&other),
+            }),
+        }
+    }
+
+    /// Takes a whole number from `min` to `max` out; `None` if the body does not hold it.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidBody::WrongType`], [`InvalidBody::OutOfRange`].
+    pub fn take_integer(
+        &mut self,
+        field: &'static str,
+        min: u64,
+        max: u64,
+    ) -> Result<Option<u64>, InvalidBody> {
+        let number = match self.take(field) {
+            None => return Ok(None),
+            Some(Value::Number(number)) => number,
+            Some(other) => {
+                let (field, found) = (field.into(), kind(&other));
+                return Err(InvalidBody::WrongType { field, expected: "a number", found });
+            }
+        };
+        // JSON has one kind of number: 7.0 is 7.
+        let whole = number.as_u64().or_else(|| {
+            let number = number.as_f64().filter(|number| number.fract() == 0.0)?;
+            (0.0..=9_007_199_254_740_991.0).contains(&number).then_some(number as u64)
+        });
+        match whole.filter(|number| (min..=max).contains(number)) {
+            Some(number) => Ok(Some(number)),
+            None => Err(InvalidBody::OutOfRange { field, min, max }),
+        }
+    }
+
+    /// Whether the body holds a field that was not taken out yet.
+    pub fn holds(&self, field: &str) -> bool {
+        self.0.iter().any(|(name, _)| name == field)
     }
 
     /// Takes a string or `null` out; `None` for `null` and if the body does not hold it.
@@ -332,6 +408,28 @@ mod tests {
         assert_eq!(error.to_string(), "`name[1]` must be a string, not a number");
         let error = parse("{\"name\":{}}").take_nullable_strings("name").expect_err("{}");
         assert_eq!(error.to_string(), "`name` must be a list of strings or null, not an object");
+    }
+
+    #[test]
+    fn booleans_and_numbers_are_taken_in_bounds() {
+        let parse = |value: &str| {
+            Fields::parse(format!("{{\"name\":{value}}}").as_bytes(), KNOWN).expect(value)
+        };
+        assert_eq!(parse("true").take_boolean("name"), Ok(Some(true)));
+        let error = parse("\"true\"").take_boolean("name").expect_err("a string");
+        assert_eq!(error.to_string(), "`name` must be a boolean, not a string");
+        for (value, number) in [("0", 0), ("30", 30), ("7.0", 7), ("3e1", 30)] {
+            assert_eq!(parse(value).take_integer("name", 0, 30), Ok(Some(number)));
+        }
+        for value in ["-1", "31", "1.5", "1e300", "-0.5", "99999999999999999999"] {
+            let error = parse(value).take_integer("name", 0, 30).expect_err(value);
+            assert_eq!(error.to_string(), "`name` must be a whole number from 0 to 30");
+        }
+        let error = parse("null").take_integer("name", 0, 30).expect_err("null");
+        assert_eq!(error.to_string(), "`name` must be a number, not null");
+        assert_eq!(Fields::default().take_integer("name", 0, 1), Ok(None));
+        let missing = Fields::default().take_required_string("name").expect_err("missing");
+        assert_eq!(missing.to_string(), "`name` is required");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rand::TryCryptoRng;
 
+use crate::config::KeyPolicy;
 use crate::id::{KeyId, ServiceAccountId};
 use crate::scope::Scopes;
 use crate::text::KeyName;
@@ -42,6 +43,70 @@ pub struct Key {
     pub updated_at: Timestamp,
     /// When the key was revoked, if it was.
     pub revoked_at: Option<Timestamp>,
+    /// When the key was last used, as far as that was recorded.
+    pub last_used_at: Option<Timestamp>,
+    /// The key that this one took the place of.
+    pub rotated_from: Option<KeyId>,
+    /// The key that took the place of this one.
+    pub rotated_to: Option<KeyId>,
+}
+
+/// What changes about a key; `None` stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyChange {
+    /// A new name, or none.
+    pub name: Option<Option<KeyName>>,
+    /// New scopes.
+    pub scopes: Option<Scopes>,
+}
+
+impl KeyChange {
+    /// Whether nothing changes.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A key and the one that takes its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// The key as it was read.
+    pub old: Key,
+    /// When it ends: after the grace, and never later than before.
+    pub old_ends_at: Timestamp,
+    /// The key that takes its place.
+    pub new: Key,
+}
+
+impl Rotation {
+    /// Plans the rotation of `old`: the new key has its name, scopes and prefix, and a fresh lifetime of
+    /// the same length, as far as `policy` lets a key live.
+    ///
+    /// # Errors
+    ///
+    /// The generator's own.
+    pub fn plan<R: TryCryptoRng>(
+        rng: &mut R,
+        now: Timestamp,
+        policy: &KeyPolicy,
+        old: Key,
+        grace: Duration,
+        created_by: Option<KeyId>,
+    ) -> Result<(Self, Token), R::Error> {
+        let graced = now.saturating_add(grace);
+        let old_ends_at = old.spec.expires_at.map_or(graced, |end| end.min(graced));
+        let wanted = old.lifetime().map(|lifetime| now.saturating_add(lifetime));
+        let latest = policy.max_lifetime.map(|lifetime| now.saturating_add(lifetime));
+        let expires_at = match (wanted, latest) {
+            (Some(wanted), Some(latest)) => Some(wanted.min(latest)),
+            (wanted, latest) => wanted.or(latest),
+        };
+        let spec = KeySpec { expires_at, created_by, ..old.spec.clone() };
+        let prefix = old.prefix().unwrap_or_else(|| policy.prefix.clone());
+        let (new, token) = Key::mint(rng, now, &prefix, spec)?;
+        let new = Key { rotated_from: Some(old.id.clone()), ..new };
+        Ok((Self { old, old_ends_at, new }, token))
+    }
 }
 
 impl Key {
@@ -66,6 +131,9 @@ impl Key {
             created_at: now,
             updated_at: now,
             revoked_at: None,
+            last_used_at: None,
+            rotated_from: None,
+            rotated_to: None,
         };
         Ok((key, token))
     }
@@ -73,6 +141,24 @@ impl Key {
     /// Whether the key has ended by itself.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.spec.expires_at.is_some_and(|end| end <= now)
+    }
+
+    /// How long the key was to live when it was minted; `None` if forever.
+    fn lifetime(&self) -> Option<Duration> {
+        let millis = self.spec.expires_at?.as_millis() - self.created_at.as_millis();
+        Some(Duration::from_millis(millis.try_into().unwrap_or(0)))
+    }
+
+    /// What the key's token starts with.
+    fn prefix(&self) -> Option<Prefix> {
+        let ids = format!("_{}_{}_", self.spec.account, self.id);
+        self.key_prefix.strip_suffix(&ids)?.parse().ok()
+    }
+
+    /// The key if it ended at `end`.
+    pub(crate) fn ending_at(mut self, end: Timestamp) -> Self {
+        self.spec.expires_at = Some(end);
+        self
     }
 
     /// When the table may forget the key, in seconds since the Unix epoch: `retention` after its end.

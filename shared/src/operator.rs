@@ -70,7 +70,7 @@ pub async fn create_account(
     description: Description,
 ) -> Result<ServiceAccount, OperatorError> {
     let account = new_account(now, organization, name, description)?;
-    store.create_account(&account).await?;
+    store.create_account(&account, now, None).await?;
     Ok(account)
 }
 
@@ -86,8 +86,8 @@ pub async fn revoke_key(
     account: &ServiceAccountId,
     key: &KeyId,
 ) -> Result<Key, OperatorError> {
-    let revoked = store.revoke_key(account, key, policy, now).await;
-    Ok(revoked.map_err(CreateError::Failed)?)
+    let revoked = store.revoke_key(None, account, key, policy, now).await;
+    Ok(revoked.map_err(CreateError::Failed)?.into_key())
 }
 
 /// Makes a root key, which administers the deployment and belongs to no organization.
@@ -102,7 +102,7 @@ pub async fn create_root_key(
     expires_at: Option<Timestamp>,
 ) -> Result<Minted, OperatorError> {
     let minted = mint(policy, now, ServiceAccountId::root(), expires_at)?;
-    store.create_root_key(&minted.key, policy).await?;
+    store.create_root_key(&minted.key, policy, now, None).await.map_err(CreateError::Failed)?;
     Ok(minted)
 }
 

@@ -42,6 +42,12 @@ pub enum Denial {
     /// The key lacks the scope that the operation needs.
     #[error("this key lacks the scope `{0}`")]
     MissingScope(String),
+    /// The operation needs a key with full access.
+    #[error("this key has scopes; managing service accounts needs a key with full access")]
+    FullAccessNeeded,
+    /// An organization's key on a resource of the deployment.
+    #[error("this needs a root key; the key presented belongs to an organization")]
+    RootKeyNeeded,
     /// The key asks for a scope that it does not hold.
     #[error("this key does not hold the scope `{0}`, so it cannot mint a key that does")]
     ScopeNotHeld(Scope),
@@ -56,11 +62,31 @@ pub enum Denial {
 }
 
 impl Principal {
+    /// The key presented.
+    pub fn key(&self) -> &KeyId {
+        match self {
+            Self::Root { key, .. } => key,
+            Self::ServiceAccount(principal) => &principal.key,
+        }
+    }
+
     /// When the key presented ends.
     pub fn expires_at(&self) -> Option<Timestamp> {
         match self {
             Self::Root { expires_at, .. } => *expires_at,
             Self::ServiceAccount(principal) => principal.expires_at,
+        }
+    }
+
+    /// The root key behind the request.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::RootKeyNeeded`] for a service account.
+    pub fn root(&self) -> Result<&KeyId, Denial> {
+        match self {
+            Self::Root { key, .. } => Ok(key),
+            Self::ServiceAccount(_) => Err(Denial::RootKeyNeeded),
         }
     }
 
@@ -78,6 +104,15 @@ impl Principal {
 }
 
 impl AccountPrincipal {
+    /// Checks that the key presented may do everything.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::FullAccessNeeded`] if it may not.
+    pub fn require_full_access(&self) -> Result<(), Denial> {
+        if self.scopes.is_full_access() { Ok(()) } else { Err(Denial::FullAccessNeeded) }
+    }
+
     /// Checks that the key presented may do what `scope` stands for.
     ///
     /// # Errors

@@ -18,6 +18,11 @@ pub struct Route<O> {
     pub operation: O,
 }
 
+/// A route, in one line of a list of them.
+pub const fn route<O>(method: &'static str, path: &'static str, operation: O) -> Route<O> {
+    Route { method, path, operation }
+}
+
 /// A request's operation and the values of its path parameters, percent-decoded, in the path's order.
 #[derive(Debug)]
 pub struct Match<'a, O> {

@@ -1,26 +1,33 @@
 //! Verifying a token: who presents it, if anyone.
 
+use std::time::Duration;
+
 use crate::account::ServiceAccount;
 use crate::cache::{Verdict, VerdictCache};
 use crate::config::CachePolicy;
 use crate::error::{Error, Refusal, Unauthenticated};
 use crate::key::Key;
+use crate::last_used::LastUsed;
 use crate::principal::{AccountPrincipal, Principal};
 use crate::store::{KeyStore, Lookup, StoreError};
 use crate::time::Timestamp;
 use crate::token::{Token, TokenDigest};
+
+/// How long recording the uses of keys may take, after the answer.
+const RECORDING_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Verifies tokens against the table, or against what it said a moment ago.
 #[derive(Debug)]
 pub(crate) struct Verifier {
     store: KeyStore,
     cache: Option<VerdictCache>,
+    last_used: LastUsed,
 }
 
 impl Verifier {
-    /// Verifies against `store`, keeping verdicts by `cache`.
-    pub(crate) fn new(store: KeyStore, cache: &CachePolicy) -> Self {
-        Self { store, cache: VerdictCache::new(cache) }
+    /// Verifies against `store`, keeping verdicts by `cache` and sampling uses by `interval`.
+    pub(crate) fn new(store: KeyStore, cache: &CachePolicy, interval: Duration) -> Self {
+        Self { store, cache: VerdictCache::new(cache), last_used: LastUsed::new(interval) }
     }
 
     /// Who presents `presented` as its key.
@@ -32,13 +39,14 @@ impl Verifier {
         let digest = token.digest();
         let load = async {
             let found = self.load(&token).await?;
+            self.learn(&found);
             Ok::<_, StoreError>(judge(&digest, &token, found, now))
         };
         let verdict = match &self.cache {
             Some(cache) => cache.verdict(digest.to_bytes(), now, load).await,
             None => load.await,
         };
-        verdict?.map_err(refuse)
+        self.conclude(verdict?, now)
     }
 
     /// Who presents `presented` as its key, by the table as it is now.
@@ -49,7 +57,48 @@ impl Verifier {
     ) -> Result<Principal, Error> {
         let token = parse(presented)?;
         let found = self.store.lookup(token.account(), token.key(), true).await?;
-        judge(&token.digest(), &token, found, now).map_err(refuse)
+        self.learn(&found);
+        self.conclude(judge(&token.digest(), &token, found, now), now)
+    }
+
+    fn conclude(&self, verdict: Verdict, now: Timestamp) -> Result<Principal, Error> {
+        let principal = verdict.map_err(refuse)?;
+        self.last_used.note(&principal, now);
+        Ok(principal)
+    }
+
+    fn learn(&self, found: &Lookup) {
+        if let Some(key) = &found.key {
+            self.last_used.learn(&key.id, key.last_used_at);
+        }
+    }
+
+    /// Writes what is to be recorded of the keys used, and returns how many writes failed. It takes
+    /// a second at most, so that an environment is never held up for long.
+    pub(crate) async fn record_uses(&self) -> usize {
+        let uses = self.last_used.take();
+        let mut failed = uses.len();
+        let interval = self.last_used.interval();
+        let write = async {
+            for used in &uses {
+                match self.store.record_use(used, interval).await {
+                    Ok(()) => failed -= 1,
+                    Err(error) => {
+                        let source = crate::log::causes(&error);
+                        tracing::debug!(error.source = source, "{error}");
+                    }
+                }
+            }
+        };
+        let _ = tokio::time::timeout(RECORDING_TIMEOUT, write).await;
+        failed
+    }
+
+    /// Forgets what is thought of every token: an account was disabled, say.
+    pub(crate) fn forget_all(&self) {
+        if let Some(cache) = &self.cache {
+            cache.forget_all();
+        }
     }
 
     /// Forgets what is thought of a token.

@@ -232,11 +232,11 @@ async fn revoking_an_expired_key_never_lowers_the_count_below_the_truth() {
         String::from_utf8(minted.body().to_vec()).expect("UTF-8").parse().expect("a token");
     assert_eq!(counts(&table).await, (2, 2));
     let (store, policy) = (table.store(), KeyPolicy::default());
-    let expired = store.revoke_key(token.account(), token.key(), &policy, soon).await;
-    assert_eq!(expired.expect("revoked").revoked_at, Some(soon));
+    let expired = store.revoke_key(None, token.account(), token.key(), &policy, soon).await;
+    assert_eq!(expired.expect("revoked").into_key().revoked_at, Some(soon));
     assert_eq!(counts(&table).await, (2, 2), "counting it out is for the next recount");
 
     let other = SampleKey::Other.mint().0;
-    store.revoke_key(&other.spec.account, &other.id, &policy, soon).await.expect("revoked");
+    store.revoke_key(None, &other.spec.account, &other.id, &policy, soon).await.expect("revoked");
     assert_eq!(counts(&table).await, (1, 2));
 }

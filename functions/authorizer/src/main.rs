@@ -2,9 +2,7 @@
 
 use authorizer::{App, Settings, handle};
 use latchkey::config::Config;
-use latchkey::store::KeyStore;
-use latchkey::time::Clock;
-use latchkey::{Latchkey, client, gateway, log};
+use latchkey::{Latchkey, client, gateway, log, runtime};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -13,13 +11,11 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let settings = Settings::from_env()?;
     let client = client::from_env()?;
     client::prewarm(&client, &config.table, 1).await;
-    let store = KeyStore::new(client, config.table);
-    let latchkey = Latchkey::new(store, config.policy, &config.cache, Clock::system());
-    let app = App { latchkey, settings };
+    let app = App { latchkey: Latchkey::from_config(config, client), settings };
     let serve = |event: lambda_runtime::LambdaEvent<_>| {
         let work =
             Box::pin(async { Ok::<_, lambda_runtime::Error>(handle(&app, event.payload).await?) });
         gateway::with_request_id(&event.context.request_id, work)
     };
-    lambda_runtime::run(lambda_runtime::service_fn(serve)).await
+    runtime::run(serve, || app.latchkey.after_answer()).await
 }

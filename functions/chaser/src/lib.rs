@@ -1,8 +1,10 @@
 //! The Chaser dialect: service-account keys as Chaser's core API has them.
 
-mod create_key;
+mod accounts;
 mod error;
+mod keys;
 mod scopes;
+mod wire;
 
 use lambda_http::http::Response;
 use lambda_http::{Body, Request, RequestExt};
@@ -10,7 +12,7 @@ use latchkey::Latchkey;
 use latchkey::error::Error;
 use latchkey::gateway;
 use latchkey::principal::{AccountPrincipal, Denial};
-use latchkey::route::{self, Route};
+use latchkey::route::{self, Route, route};
 
 pub use scopes::AllowedScopes;
 
@@ -28,14 +30,81 @@ pub struct App {
 pub enum Operation {
     /// `create-current-service-account-key`
     CreateKey,
+    /// Lists the keys of a service account.
+    ListKeys,
+    /// Describes a key.
+    GetKey,
+    /// Changes a key's name or scopes.
+    UpdateKey,
+    /// Revokes a key.
+    RevokeKey,
+    /// Mints a key in place of another.
+    RotateKey,
+    /// Makes a service account.
+    CreateAccount,
+    /// Lists service accounts.
+    ListAccounts,
+    /// Describes a service account.
+    GetAccount,
+    /// Renames, disables or enables a service account.
+    UpdateAccount,
+    /// Deletes a service account and its keys.
+    DeleteAccount,
+    /// Describes the account of the key presented.
+    CurrentAccount,
 }
 
 /// Where this dialect does it; the template lists the same routes.
-pub const ROUTES: &[Route<Operation>] = &[Route {
-    method: "POST",
-    path: "/v1/accounts/current/service-accounts/{service_account_id}/keys",
-    operation: Operation::CreateKey,
-}];
+pub const ROUTES: &[Route<Operation>] = &[
+    route(
+        "POST",
+        "/v1/accounts/current/service-accounts/{service_account_id}/keys",
+        Operation::CreateKey,
+    ),
+    route(
+        "GET",
+        "/v1/accounts/current/service-accounts/{service_account_id}/keys",
+        Operation::ListKeys,
+    ),
+    route(
+        "GET",
+        "/v1/accounts/current/service-accounts/{service_account_id}/keys/{key_id}",
+        Operation::GetKey,
+    ),
+    route(
+        "PATCH",
+        "/v1/accounts/current/service-accounts/{service_account_id}/keys/{key_id}",
+        Operation::UpdateKey,
+    ),
+    route(
+        "DELETE",
+        "/v1/accounts/current/service-accounts/{service_account_id}/keys/{key_id}",
+        Operation::RevokeKey,
+    ),
+    route(
+        "POST",
+        "/v1/accounts/current/service-accounts/{service_account_id}/keys/{key_id}/rotate",
+        Operation::RotateKey,
+    ),
+    route("POST", "/v1/accounts/current/service-accounts", Operation::CreateAccount),
+    route("GET", "/v1/accounts/current/service-accounts", Operation::ListAccounts),
+    route(
+        "GET",
+        "/v1/accounts/current/service-accounts/{service_account_id}",
+        Operation::GetAccount,
+    ),
+    route(
+        "PATCH",
+        "/v1/accounts/current/service-accounts/{service_account_id}",
+        Operation::UpdateAccount,
+    ),
+    route(
+        "DELETE",
+        "/v1/accounts/current/service-accounts/{service_account_id}",
+        Operation::DeleteAccount,
+    ),
+    route("GET", "/v1/accounts/current", Operation::CurrentAccount),
+];
 
 /// Answers a request; every refusal is a response that the client can read.
 pub async fn handle(app: &App, request: Request) -> Response<Body> {
@@ -55,10 +124,26 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
     let caller = principal.service_account()?;
     check_account(app, caller, request).await?;
     match (matched.operation, matched.parameters.as_slice()) {
-        (Operation::CreateKey, [account]) => {
-            create_key::create_key(app, caller, account, request).await
+        (Operation::CreateKey, [account]) => keys::create(app, caller, account, request).await,
+        (Operation::ListKeys, [account]) => keys::list(app, caller, account, request).await,
+        (Operation::GetKey, [account, key]) => keys::get(app, caller, account, key).await,
+        (Operation::UpdateKey, [account, key]) => {
+            keys::update(app, caller, account, key, request).await
         }
-        (Operation::CreateKey, _) => Err(Error::RouteNotFound),
+        (Operation::RevokeKey, [account, key]) => keys::revoke(app, caller, account, key).await,
+        (Operation::RotateKey, [account, key]) => {
+            keys::rotate(app, caller, account, key, request).await
+        }
+        (Operation::CreateAccount, []) => accounts::create(app, caller, request).await,
+        (Operation::ListAccounts, []) => accounts::list(app, caller, request).await,
+        (Operation::GetAccount, [account]) => accounts::get(app, caller, account).await,
+        (Operation::UpdateAccount, [account]) => {
+            accounts::update(app, caller, account, request).await
+        }
+        (Operation::DeleteAccount, [account]) => accounts::delete(app, caller, account).await,
+        (Operation::CurrentAccount, []) => accounts::current(app, caller).await,
+        // A route has the parameters of its path.
+        _ => Err(Error::RouteNotFound),
     }
 }
 

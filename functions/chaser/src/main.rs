@@ -2,8 +2,6 @@
 
 use chaser::{AllowedScopes, App, handle};
 use latchkey::config::Config;
-use latchkey::store::KeyStore;
-use latchkey::time::Clock;
 use latchkey::{Latchkey, client, gateway, log};
 
 #[tokio::main(flavor = "current_thread")]
@@ -14,8 +12,6 @@ async fn main() -> Result<(), lambda_http::Error> {
     let client = client::from_env()?;
     // Two: a mint describes the account while its transaction runs.
     client::prewarm(&client, &config.table, 2).await;
-    let store = KeyStore::new(client, config.table);
-    let latchkey = Latchkey::new(store, config.policy, &config.cache, Clock::system());
-    let app = App { latchkey, scopes };
-    gateway::run(|request| handle(&app, request)).await
+    let app = App { latchkey: Latchkey::from_config(config, client), scopes };
+    gateway::run(&app.latchkey, |request| handle(&app, request)).await
 }

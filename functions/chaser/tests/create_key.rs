@@ -127,7 +127,7 @@ const REFUSALS: &[(&str, u16, &str, &str)] = &[
         "service account `SAMPLEACCOUNT004` does not exist",
     ),
     ("unknown-route", 404, "not_found", "no operation has this path"),
-    ("wrong-method", 405, "method_not_allowed", "this path does not take PUT; it takes `POST`"),
+    ("wrong-method", 405, "method_not_allowed", "this path does not take PUT; it takes `POST` and `GET`"),
     (
         "create-key-disabled-account",
         409,
@@ -229,7 +229,7 @@ async fn every_refusal_is_a_message_that_helps() {
         assert_eq!(answer.status, *status, "{case}");
         let challenged = !answer.header("www-authenticate").is_empty();
         assert_eq!(challenged, *status == 401 || *case == "create-key-missing-scope", "{case}");
-        assert_eq!(answer.header("allow"), if *status == 405 { "POST" } else { "" }, "{case}");
+        assert_eq!(answer.header("allow"), if *status == 405 { "POST, GET" } else { "" }, "{case}");
     }
     assert_eq!(table.items().await.len(), before, "a refusal wrote something");
 }

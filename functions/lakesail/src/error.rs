@@ -19,6 +19,9 @@ pub(crate) fn render(error: &Error) -> Response<Body> {
         Error::Denied(Denial::MissingScope(_)) => {
             "this key may not manage service account keys".to_owned()
         }
+        Error::Denied(Denial::FullAccessNeeded) => {
+            "this key may not manage service accounts".to_owned()
+        }
         other => other.to_string(),
     };
     reply_error(error, &Problem { message })

@@ -1,14 +1,18 @@
 //! The LakeSail dialect: service-account keys as LakeSail's organization API has them.
 
-mod create_key;
+mod accounts;
 mod error;
+mod keys;
+mod me;
+mod root_keys;
+mod wire;
 
 use lambda_http::http::Response;
 use lambda_http::{Body, Request, RequestExt};
 use latchkey::Latchkey;
 use latchkey::error::Error;
 use latchkey::gateway;
-use latchkey::route::{self, Route};
+use latchkey::route::{self, Route, route};
 
 /// What the function serves with, built once per cold start.
 #[derive(Clone, Debug)]
@@ -17,19 +21,56 @@ pub struct App {
     pub latchkey: Latchkey,
 }
 
-/// What this dialect does.
+/// What this dialect does, by the vendor's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// `CreateServiceAccountKey`
     CreateKey,
+    /// `ListServiceAccountKeys`
+    ListKeys,
+    /// `DescribeServiceAccountKey`
+    DescribeKey,
+    /// `DeleteServiceAccountKey`
+    DeleteKey,
+    /// `CreateServiceAccount`
+    CreateAccount,
+    /// `ListServiceAccounts`
+    ListAccounts,
+    /// `DescribeServiceAccount`
+    DescribeAccount,
+    /// `UpdateServiceAccount`
+    UpdateAccount,
+    /// `DeleteServiceAccount`
+    DeleteAccount,
+    /// `CreateRootKey`
+    CreateRootKey,
+    /// `ListRootKeys`
+    ListRootKeys,
+    /// `DescribeRootKey`
+    DescribeRootKey,
+    /// `DeleteRootKey`
+    DeleteRootKey,
+    /// `DescribeCurrentIdentity`
+    DescribeIdentity,
 }
 
 /// Where this dialect does it; the template lists the same routes.
-pub const ROUTES: &[Route<Operation>] = &[Route {
-    method: "POST",
-    path: "/api/org/v1/service-accounts/{sa}/keys",
-    operation: Operation::CreateKey,
-}];
+pub const ROUTES: &[Route<Operation>] = &[
+    route("POST", "/api/org/v1/service-accounts/{sa}/keys", Operation::CreateKey),
+    route("GET", "/api/org/v1/service-accounts/{sa}/keys", Operation::ListKeys),
+    route("GET", "/api/org/v1/service-accounts/{sa}/keys/{key}", Operation::DescribeKey),
+    route("DELETE", "/api/org/v1/service-accounts/{sa}/keys/{key}", Operation::DeleteKey),
+    route("POST", "/api/org/v1/service-accounts", Operation::CreateAccount),
+    route("GET", "/api/org/v1/service-accounts", Operation::ListAccounts),
+    route("GET", "/api/org/v1/service-accounts/{sa}", Operation::DescribeAccount),
+    route("PATCH", "/api/org/v1/service-accounts/{sa}", Operation::UpdateAccount),
+    route("DELETE", "/api/org/v1/service-accounts/{sa}", Operation::DeleteAccount),
+    route("POST", "/api/admin/v1/keys", Operation::CreateRootKey),
+    route("GET", "/api/admin/v1/keys", Operation::ListRootKeys),
+    route("GET", "/api/admin/v1/keys/{key}", Operation::DescribeRootKey),
+    route("DELETE", "/api/admin/v1/keys/{key}", Operation::DeleteRootKey),
+    route("GET", "/api/org/v1/me", Operation::DescribeIdentity),
+];
 
 /// Answers a request; every refusal is a response that the client can read.
 pub async fn handle(app: &App, request: Request) -> Response<Body> {
@@ -45,11 +86,30 @@ pub async fn handle(app: &App, request: Request) -> Response<Body> {
 async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
     let path = request.raw_http_path();
     let matched = route::find(ROUTES, request.method(), path, gateway::stage(request))?;
-    let principal = app.latchkey.authenticate(request.headers()).await?;
+    let principal = &app.latchkey.authenticate(request.headers()).await?;
+    let caller = || principal.service_account();
     match (matched.operation, matched.parameters.as_slice()) {
-        (Operation::CreateKey, [account]) => {
-            create_key::create_key(app, &principal, account, request).await
+        (Operation::CreateKey, [account]) => keys::create(app, caller()?, account, request).await,
+        (Operation::ListKeys, [account]) => keys::list(app, caller()?, account, request).await,
+        (Operation::DescribeKey, [account, key]) => {
+            keys::describe(app, caller()?, account, key).await
         }
-        (Operation::CreateKey, _) => Err(Error::RouteNotFound),
+        (Operation::DeleteKey, [account, key]) => keys::delete(app, caller()?, account, key).await,
+        (Operation::CreateAccount, []) => accounts::create(app, caller()?, request).await,
+        (Operation::ListAccounts, []) => accounts::list(app, caller()?, request).await,
+        (Operation::DescribeAccount, [account]) => {
+            accounts::describe(app, caller()?, account).await
+        }
+        (Operation::UpdateAccount, [account]) => {
+            accounts::update(app, caller()?, account, request).await
+        }
+        (Operation::DeleteAccount, [account]) => accounts::delete(app, caller()?, account).await,
+        (Operation::CreateRootKey, []) => root_keys::create(app, principal, request).await,
+        (Operation::ListRootKeys, []) => root_keys::list(app, principal, request).await,
+        (Operation::DescribeRootKey, [key]) => root_keys::describe(app, principal, key).await,
+        (Operation::DeleteRootKey, [key]) => root_keys::delete(app, principal, key).await,
+        (Operation::DescribeIdentity, []) => me::describe(app, principal).await,
+        // A route has the parameters of its path.
+        _ => Err(Error::RouteNotFound),
     }
 }

@@ -60,7 +60,7 @@ const REFUSALS: &[(&str, u16, &str)] = &[
     ("create-key-unknown-account", 404, "service account `SAMPLEACCOUNT999` does not exist"),
     ("create-key-other-organization", 404, "service account `SAMPLEACCOUNT004` does not exist"),
     ("unknown-route", 404, "no operation has this path"),
-    ("wrong-method", 405, "this path does not take PUT; it takes `POST`"),
+    ("wrong-method", 405, "this path does not take PUT; it takes `POST` and `GET`"),
     (
         "create-key-disabled-account",
         409,
@@ -149,7 +149,7 @@ async fn every_refusal_is_a_message_that_helps() {
             _ => "",
         };
         assert_eq!(answer.header("www-authenticate"), challenge, "{case}");
-        assert_eq!(answer.header("allow"), if *status == 405 { "POST" } else { "" }, "{case}");
+        assert_eq!(answer.header("allow"), if *status == 405 { "POST, GET" } else { "" }, "{case}");
     }
     assert_eq!(table.items().await.len(), before, "a refusal wrote something");
 }

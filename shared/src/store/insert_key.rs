@@ -1,5 +1,7 @@
 //! Inserting a key: counted against its account's limit, in one transaction.
 
+use std::num::NonZeroU32;
+
 use aws_sdk_dynamodb::types::{
     AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem,
     Update,
@@ -13,20 +15,11 @@ use crate::key::Key;
 use crate::time::Timestamp;
 
 use super::record::{self, Item};
-use super::transaction::{Condition, Outcome};
-use super::{KeyStore, StoreError};
+use super::transaction::{Condition, Outcome, is_condition_failed};
+use super::{KeyStore, StoreError, Written};
 
 /// How often a full account is counted again before the caller is told to come back.
-const RECOUNTS_MAX: u32 = 4;
-
-/// What became of a key to be inserted.
-#[derive(Debug)]
-pub enum Inserted {
-    /// It was written.
-    New,
-    /// It was not: the request came before, and this is its answer.
-    Before(SealedAnswer),
-}
+pub(super) const RECOUNTS_MAX: u32 = 4;
 
 impl KeyStore {
     /// Writes a new key and counts it, if its account exists in `organization`, is enabled and not full.
@@ -51,7 +44,7 @@ impl KeyStore {
         policy: &KeyPolicy,
         now: Timestamp,
         answer: Option<&SealedAnswer>,
-    ) -> Result<Inserted, Error> {
+    ) -> Result<Written, Error> {
         let account = &key.spec.account;
         let mut items = vec![
             self.count_one_more(account, organization, policy)?,
@@ -62,32 +55,42 @@ impl KeyStore {
         }
         for _ in 0..RECOUNTS_MAX {
             let conditions = match self.transact(&items).await? {
-                Outcome::Written => return Ok(Inserted::New),
+                Outcome::Written => return Ok(Written::New),
                 Outcome::Refused(conditions) => conditions,
             };
-            let mut conditions = conditions.into_iter();
-            let counted = conditions.next();
             // The answer comes first: a repetition is answered even if the account is full by now.
-            if let Some(Condition::Failed(Some(kept))) = conditions.nth(1) {
-                return Ok(Inserted::Before(record::answer(&kept).map_err(StoreError::from)?));
+            if let Some(kept) = Condition::kept_answer(&conditions, 2)? {
+                return Ok(Written::Before(kept));
             }
-            let found = match counted {
-                Some(Condition::Failed(found)) => found,
+            let Some(Condition::Failed(found)) = conditions.into_iter().next() else {
                 // Only the new id was taken: one in four billion within the same millisecond.
-                _ => return Err(Error::Busy),
+                return Err(Error::Busy);
             };
-            let found = found.ok_or_else(|| Error::AccountNotFound(account.clone()))?;
-            let state = record::account(&found).map_err(StoreError::from)?;
-            if state.organization != *organization {
-                return Err(Error::AccountNotFound(account.clone()));
-            }
-            if state.disabled {
-                return Err(Error::AccountDisabled(account.clone()));
-            }
-            let Some(limit) = policy.key_limit else { return Err(Error::Busy) };
-            self.correct_count(account, &found, limit.get(), now).await?;
+            self.explain_count(account, organization, policy, now, found).await?;
         }
         Err(Error::Busy)
+    }
+
+    /// Why an account could not count a key: `found` is what was there. Returns if it is worth another
+    /// try, because keys that have expired no longer count.
+    pub(super) async fn explain_count(
+        &self,
+        account: &ServiceAccountId,
+        organization: &OrganizationId,
+        policy: &KeyPolicy,
+        now: Timestamp,
+        found: Option<Item>,
+    ) -> Result<(), Error> {
+        let found = found.ok_or_else(|| Error::AccountNotFound(account.clone()))?;
+        let state = record::account(&found).map_err(StoreError::from)?;
+        if state.organization != *organization {
+            return Err(Error::AccountNotFound(account.clone()));
+        }
+        if state.disabled {
+            return Err(Error::AccountDisabled(account.clone()));
+        }
+        let Some(limit) = policy.key_limit else { return Err(Error::Busy) };
+        self.correct_count(account, &found, limit.get(), now).await
     }
 
     /// Removes a key that was just inserted and counts it no longer.
@@ -127,17 +130,38 @@ impl KeyStore {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    fn count_one_more(
+    /// A transaction's update of an account that gets one live key more, if it may.
+    pub(super) fn count_one_more(
         &self,
         account: &ServiceAccountId,
         organization: &OrganizationId,
         policy: &KeyPolicy,
     ) -> Result<TransactWriteItem, StoreError> {
+        self.count(account, organization, 1, policy.key_limit)
+    }
+
+    /// A transaction's update of an account that gets one key in place of another.
+    pub(super) fn count_as_before(
+        &self,
+        account: &ServiceAccountId,
+        organization: &OrganizationId,
+    ) -> Result<TransactWriteItem, StoreError> {
+        self.count(account, organization, 0, None)
+    }
+
+    fn count(
+        &self,
+        account: &ServiceAccountId,
+        organization: &OrganizationId,
+        more: i64,
+        limit: Option<NonZeroU32>,
+    ) -> Result<TransactWriteItem, StoreError> {
         let mut condition = "organization = :organization AND disabled = :false".to_owned();
         let mut update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(record::account_key(account)))
-            .update_expression("SET live_keys = live_keys + :one, revision = revision + :one")
+            .update_expression("SET live_keys = live_keys + :more, revision = revision + :one")
+            .expression_attribute_values(":more", number(more))
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":false", AttributeValue::Bool(false))
             .expression_attribute_values(
@@ -146,7 +170,7 @@ impl KeyStore {
             )
             // One round trip then tells not found, disabled and full apart.
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        if let Some(limit) = policy.key_limit {
+        if let Some(limit) = limit {
             condition.push_str(" AND live_keys < :limit");
             update = update.expression_attribute_values(":limit", number(limit.get().into()));
         }
@@ -156,7 +180,7 @@ impl KeyStore {
     }
 
     /// A transaction's put of an answer, in place of none or of one that is forgotten.
-    fn put_answer(
+    pub(super) fn put_answer(
         &self,
         answer: &SealedAnswer,
         now: Timestamp,
@@ -262,12 +286,4 @@ impl KeyStore {
 
 fn number(value: i64) -> AttributeValue {
     AttributeValue::N(value.to_string())
-}
-
-fn is_condition_failed(
-    error: &aws_sdk_dynamodb::error::SdkError<
-        aws_sdk_dynamodb::operation::update_item::UpdateItemError,
-    >,
-) -> bool {
-    error.as_service_error().is_some_and(|error| error.is_conditional_check_failed_exception())
 }

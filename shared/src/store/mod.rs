@@ -3,12 +3,17 @@
 //! There is no trait and no fake: conditions and transactions are where the mistakes would be,
 //! so tests use this very code against an embedded DynamoDB.
 
+mod account;
 mod create;
 mod insert_key;
+mod list;
 mod read;
 mod record;
+mod record_use;
 mod revoke_key;
+mod rotate_key;
 mod transaction;
+mod update_key;
 
 use std::error::Error as StdError;
 
@@ -17,14 +22,26 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use lambda_http::http::StatusCode;
 
 pub use create::CreateError;
-pub use insert_key::Inserted;
+pub use list::{Listed, Page};
 pub use read::Lookup;
+pub use revoke_key::Revoked;
+
+use crate::idempotency::SealedAnswer;
 
 /// The store of organizations, service accounts and keys.
 #[derive(Clone, Debug)]
 pub struct KeyStore {
     client: Client,
     table: String,
+}
+
+/// What became of what was to be written.
+#[derive(Debug)]
+pub enum Written {
+    /// It was written.
+    New,
+    /// It was not: the request came before, and this is its answer.
+    Before(SealedAnswer),
 }
 
 /// Why the store could not serve.

@@ -43,22 +43,44 @@ impl KeyStore {
         if !account.is_root() {
             keys = keys.keys(record::account_key(account));
         }
-        let mut pending = keys.build().map_err(|error| StoreError::Refused(error.into()))?;
+        let keys = keys.build().map_err(|error| StoreError::Refused(error.into()))?;
+        sort(self.batch(keys).await?)
+    }
+
+    /// Reads items together, asking again for those that DynamoDB leaves out.
+    pub(super) async fn batch(
+        &self,
+        mut pending: KeysAndAttributes,
+    ) -> Result<Vec<record::Item>, StoreError> {
         let mut items = Vec::new();
         for attempt in 0..BATCH_ATTEMPTS_MAX {
             if attempt > 0 {
                 tokio::time::sleep(BATCH_BACKOFF * attempt).await;
             }
-            let request = self.client.batch_get_item().request_items(&self.table, pending.clone());
+            let request = self.client.batch_get_item().request_items(&self.table, pending);
             let answer = request.send().await?;
-            items.extend(answer.responses.and_then(|mut tables| tables.remove(&self.table)));
+            let found = answer.responses.and_then(|mut tables| tables.remove(&self.table));
+            items.extend(found.unwrap_or_default());
             let left = answer.unprocessed_keys.and_then(|mut tables| tables.remove(&self.table));
             match left.filter(|left| !left.keys.is_empty()) {
                 Some(left) => pending = left,
-                None => return sort(items.into_iter().flatten()),
+                None => return Ok(items),
             }
         }
         Err(StoreError::unavailable("DynamoDB kept leaving items out of a batch"))
+    }
+
+    /// Reads an account of whatever organization, consistently: for an operator only.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn any_account(
+        &self,
+        id: &ServiceAccountId,
+    ) -> Result<Option<ServiceAccount>, StoreError> {
+        let item = self.item(record::account_key(id)).await?;
+        Ok(item.map(|item| record::account(&item)).transpose()?)
     }
 
     /// Reads an account of `organization`, consistently. Another organization's does not exist.
@@ -71,8 +93,7 @@ impl KeyStore {
         organization: &OrganizationId,
         id: &ServiceAccountId,
     ) -> Result<Option<ServiceAccount>, StoreError> {
-        let item = self.item(record::account_key(id)).await?;
-        let account = item.map(|item| record::account(&item)).transpose()?;
+        let account = self.any_account(id).await?;
         Ok(account.filter(|account| account.organization == *organization))
     }
 
@@ -104,14 +125,14 @@ impl KeyStore {
         Ok(answer.filter(|answer| answer.expires_at > now))
     }
 
-    async fn item(&self, key: record::Item) -> Result<Option<record::Item>, StoreError> {
+    pub(super) async fn item(&self, key: record::Item) -> Result<Option<record::Item>, StoreError> {
         let request = self.client.get_item().table_name(&self.table).set_key(Some(key));
         Ok(request.consistent_read(true).send().await?.item)
     }
 }
 
 /// Tells the account's item from the key's by the sort key: a batch answers in any order.
-fn sort(items: impl Iterator<Item = record::Item>) -> Result<Lookup, StoreError> {
+fn sort(items: Vec<record::Item>) -> Result<Lookup, StoreError> {
     let mut lookup = Lookup { account: None, key: None };
     for item in items {
         let sort_key = item.get("sk").and_then(|value| value.as_s().ok());

@@ -12,6 +12,7 @@ use crate::id::{KeyId, OrganizationId, ServiceAccountId};
 use crate::idempotency::SealedAnswer;
 use crate::key::{Key, KeySpec};
 use crate::scope::{Scope, Scopes};
+use crate::text::KeyName;
 use crate::time::Timestamp;
 use crate::token::TokenDigest;
 
@@ -26,9 +27,32 @@ pub(super) const ACCOUNT: &str = "ACCOUNT";
 /// What the sort keys of an account's keys start with.
 pub(super) const KEY_PREFIX: &str = "KEY#";
 
+/// The sort key of an organization's own item.
+pub(super) const ORGANIZATION: &str = "ORG";
+
+/// What the sort keys of an organization's directory entries start with.
+pub(super) const DIRECTORY_PREFIX: &str = "ACCOUNT#";
+
 /// The primary key of an organization.
 pub(super) fn organization_key(id: &OrganizationId) -> Item {
-    primary_key(format!("ORG#{id}"), "ORG".to_owned())
+    primary_key(organization_partition(id), ORGANIZATION.to_owned())
+}
+
+/// The partition of an organization and the directory of its accounts.
+pub(super) fn organization_partition(id: &OrganizationId) -> String {
+    format!("ORG#{id}")
+}
+
+/// The primary key of an organization's entry for an account.
+pub(super) fn directory_key(organization: &OrganizationId, account: &ServiceAccountId) -> Item {
+    primary_key(organization_partition(organization), format!("{DIRECTORY_PREFIX}{account}"))
+}
+
+/// The id behind the prefix of an item's sort key.
+pub(super) fn id_after(item: &Item, prefix: &str) -> Result<String, CorruptItem> {
+    let sort_key: String = Reader(item).parse("sk")?;
+    let id = sort_key.strip_prefix(prefix).ok_or(CorruptItem { attribute: "sk" })?;
+    Ok(id.to_owned())
 }
 
 /// The primary key of an account.
@@ -46,7 +70,7 @@ pub(super) fn account_partition(id: &ServiceAccountId) -> String {
     format!("ACCOUNT#{id}")
 }
 
-fn primary_key(partition: String, sort: String) -> Item {
+pub(super) fn primary_key(partition: String, sort: String) -> Item {
     Item::from([
         ("pk".to_owned(), AttributeValue::S(partition)),
         ("sk".to_owned(), AttributeValue::S(sort)),
@@ -72,7 +96,12 @@ pub(super) fn organization(item: &Item) -> Result<Organization, CorruptItem> {
 
 /// An organization's entry for one of its accounts: what listing accounts reads.
 pub(super) fn directory_item(account: &ServiceAccount) -> Item {
-    primary_key(format!("ORG#{}", account.organization), format!("ACCOUNT#{}", account.id))
+    directory_key(&account.organization, &account.id)
+}
+
+/// The account of a directory entry.
+pub(super) fn directory_account(item: &Item) -> Result<ServiceAccountId, CorruptItem> {
+    id_after(item, DIRECTORY_PREFIX)?.parse().map_err(|_| CorruptItem { attribute: "sk" })
 }
 
 /// An account with its first `live_keys` keys. `revision` grows with each write to the item.
@@ -118,13 +147,9 @@ pub(super) fn key_item(key: &Key, retention: Duration) -> Item {
     put_text(&mut item, "account", &key.spec.account);
     put_text(&mut item, "key_prefix", &key.key_prefix);
     put_bytes(&mut item, "digest", key.digest.as_bytes());
-    if let Some(name) = &key.spec.name {
-        put_text(&mut item, "name", name);
-    }
-    if !key.spec.scopes.is_full_access() {
-        let scopes = key.spec.scopes.as_slice().iter();
-        let scopes = scopes.map(|scope| AttributeValue::S(scope.to_string())).collect();
-        item.insert("scopes".to_owned(), AttributeValue::L(scopes));
+    for (attribute, value) in [("name", name(&key.spec.name)), ("scopes", scopes(&key.spec.scopes))]
+    {
+        item.extend(value.map(|value| (attribute.to_owned(), value)));
     }
     if let Some(created_by) = &key.spec.created_by {
         put_text(&mut item, "created_by", created_by);
@@ -137,10 +162,30 @@ pub(super) fn key_item(key: &Key, retention: Duration) -> Item {
     if let Some(revoked_at) = key.revoked_at {
         put_number(&mut item, "revoked_at", revoked_at.as_millis());
     }
+    if let Some(last_used_at) = key.last_used_at {
+        put_number(&mut item, "last_used_at", last_used_at.as_millis());
+    }
+    if let Some(rotated_from) = &key.rotated_from {
+        put_text(&mut item, "rotated_from", rotated_from);
+    }
+    if let Some(rotated_to) = &key.rotated_to {
+        put_text(&mut item, "rotated_to", rotated_to);
+    }
     if let Some(ttl) = key.ttl(retention) {
         put_number(&mut item, "ttl", ttl);
     }
     item
+}
+
+/// The attribute of a key's name; none for a key without one.
+pub(super) fn name(name: &Option<KeyName>) -> Option<AttributeValue> {
+    name.as_ref().map(|name| AttributeValue::S(name.to_string()))
+}
+
+/// The attribute of a key's scopes; none for full access.
+pub(super) fn scopes(scopes: &Scopes) -> Option<AttributeValue> {
+    let list = scopes.as_slice().iter().map(|scope| AttributeValue::S(scope.to_string()));
+    (!scopes.is_full_access()).then(|| AttributeValue::L(list.collect()))
 }
 
 pub(super) fn key(item: &Item) -> Result<Key, CorruptItem> {
@@ -160,6 +205,9 @@ pub(super) fn key(item: &Item) -> Result<Key, CorruptItem> {
         created_at: item.timestamp("created_at")?,
         updated_at: item.timestamp("updated_at")?,
         revoked_at: item.optional("revoked_at", Reader::timestamp)?,
+        last_used_at: item.optional("last_used_at", Reader::timestamp)?,
+        rotated_from: item.optional("rotated_from", Reader::parse)?,
+        rotated_to: item.optional("rotated_to", Reader::parse)?,
     })
 }
 
@@ -271,7 +319,13 @@ mod tests {
             created_by: Some("KEY".parse().expect("an id")),
         };
         let (key, _) = Key::mint(&mut rng, at(5), &Prefix::default(), spec).expect("infallible");
-        Key { revoked_at: Some(at(9_000)), ..key }
+        Key {
+            revoked_at: Some(at(9_000)),
+            last_used_at: Some(at(8_000)),
+            rotated_from: Some("OLD".parse().expect("an id")),
+            rotated_to: Some("NEW".parse().expect("an id")),
+            ..key
+        }
     }
 
     #[test]
@@ -280,6 +334,9 @@ mod tests {
         assert_eq!(super::key(&key_item(&key, Duration::ZERO)), Ok(key.clone()));
         let bare = Key {
             revoked_at: None,
+            last_used_at: None,
+            rotated_from: None,
+            rotated_to: None,
             spec: KeySpec {
                 name: None,
                 scopes: Scopes::full_access(),

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 
 use crate::config::KeyPolicy;
 use crate::error::Error;
-use crate::id::{KeyId, ServiceAccountId};
+use crate::id::{KeyId, OrganizationId, ServiceAccountId};
 use crate::key::Key;
 use crate::time::Timestamp;
 
@@ -14,54 +14,97 @@ use super::{KeyStore, StoreError, record};
 /// How often a key is read again that another writer has changed meanwhile.
 const ATTEMPTS_MAX: u32 = 4;
 
+/// What became of a key to be revoked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Revoked {
+    /// It is revoked now.
+    Now(Key),
+    /// It was revoked before, and stays as it is.
+    Before(Key),
+}
+
+impl Revoked {
+    /// The key, revoked.
+    pub fn into_key(self) -> Key {
+        let (Self::Now(key) | Self::Before(key)) = self;
+        key
+    }
+}
+
 impl KeyStore {
-    /// Revokes a key for good, and returns it. A key that was revoked before stays as it is.
+    /// Revokes a key for good. With an `organization`, only a key of one of its accounts.
     ///
     /// # Errors
     ///
-    /// [`Error::KeyNotFound`], [`Error::Busy`] or [`Error::Store`]; then the key is as it was.
+    /// [`Error::AccountNotFound`] for an account of another organization, [`Error::KeyNotFound`],
+    /// [`Error::Busy`] or [`Error::Store`]; then the key is as it was.
     pub async fn revoke_key(
         &self,
+        organization: Option<&OrganizationId>,
         account: &ServiceAccountId,
         id: &KeyId,
         policy: &KeyPolicy,
         now: Timestamp,
-    ) -> Result<Key, Error> {
+    ) -> Result<Revoked, Error> {
         for _ in 0..ATTEMPTS_MAX {
-            let found = self.lookup(account, id, true).await?.key;
-            let key = found.ok_or_else(|| Error::KeyNotFound(id.clone()))?;
+            let found = self.lookup(account, id, true).await?;
+            if let Some(organization) = organization {
+                let own = found.account.filter(|account| account.organization == *organization);
+                own.ok_or_else(|| Error::AccountNotFound(account.clone()))?;
+            } else if found.account.is_none() && !account.is_root() {
+                // An account that is being deleted, and its keys with it.
+                return Err(Error::KeyNotFound(id.clone()));
+            }
+            let key = found.key.ok_or_else(|| Error::KeyNotFound(id.clone()))?;
             if key.revoked_at.is_some() {
-                return Ok(key);
+                return Ok(Revoked::Before(key));
             }
             // Expired keys may have left the count already; it must never fall below the truth.
             let counts = !key.is_expired(now) && !account.is_root();
+            let seen = key.spec.expires_at;
             let key = Key { revoked_at: Some(now), updated_at: now, ..key };
-            let mut items = vec![self.end(&key, policy)?];
+            let mut items = vec![self.end(&key, seen, policy)?];
             if counts {
                 items.push(self.count_one_less(account)?);
             }
             if let Outcome::Written = self.transact(&items).await? {
                 tracing::info!(account.id = %account, key.id = %id, "key revoked");
-                return Ok(key);
+                return Ok(Revoked::Now(key));
             }
         }
         Err(Error::Busy)
     }
 
-    /// A transaction's update that writes the end of a key which is not revoked yet.
-    fn end(&self, key: &Key, policy: &KeyPolicy) -> Result<TransactWriteItem, StoreError> {
+    /// A transaction's update that writes the end of a key which is not revoked yet and still has the
+    /// expiry that was seen.
+    fn end(
+        &self,
+        key: &Key,
+        expires_at: Option<Timestamp>,
+        policy: &KeyPolicy,
+    ) -> Result<TransactWriteItem, StoreError> {
         let number = |value: i64| AttributeValue::N(value.to_string());
         let at = number(key.updated_at.as_millis());
+        // A rotation without grace ends a key and takes it out of the count, so the expiry must be the
+        // one by which it was found to be counted.
+        let condition = "attribute_exists(pk) AND attribute_not_exists(revoked_at) AND ";
+        let (condition, seen) = match expires_at {
+            Some(at) => (format!("{condition} expires_at = :seen"), Some(number(at.as_millis()))),
+            None => (format!("{condition} attribute_not_exists(expires_at)"), None),
+        };
         let mut update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(record::key_key(&key.spec.account, &key.id)))
-            .condition_expression("attribute_exists(pk) AND attribute_not_exists(revoked_at)")
+            .condition_expression(condition)
             .update_expression("SET revoked_at = :now, updated_at = :now, #ttl = :ttl")
             // A reserved word.
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":now", at);
         if let Some(ttl) = key.ttl(policy.retention) {
             update = update.expression_attribute_values(":ttl", number(ttl));
+        }
+        if let Some(seen) = seen {
+            update = update.expression_attribute_values(":seen", seen);
         }
         let update = update.build().map_err(|error| StoreError::Refused(error.into()))?;
         Ok(TransactWriteItem::builder().update(update).build())

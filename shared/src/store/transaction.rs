@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::error::ConditionalCheckFailedException;
 use aws_sdk_dynamodb::types::{CancellationReason, TransactWriteItem};
 use rand::TryRng;
 use rand::rngs::SysRng;
 
 use crate::error::Error;
+use crate::idempotency::SealedAnswer;
 
-use super::record::Item;
+use super::record::{self, Item};
 use super::{KeyStore, StoreError};
 
 /// How often a transaction is tried that others keep in conflict.
@@ -36,6 +39,19 @@ pub(super) enum Condition {
     Met,
     /// The condition was not met by this item, or by there being none.
     Failed(Option<Item>),
+}
+
+impl Condition {
+    /// The answer that is kept for a request, where the item at `index` was to be a new one.
+    pub(super) fn kept_answer(
+        conditions: &[Self],
+        index: usize,
+    ) -> Result<Option<SealedAnswer>, StoreError> {
+        match conditions.get(index) {
+            Some(Self::Failed(Some(kept))) => Ok(Some(record::answer(kept)?)),
+            _ => Ok(None),
+        }
+    }
 }
 
 impl KeyStore {
@@ -97,6 +113,21 @@ fn condition(reason: &CancellationReason) -> Condition {
     match reason.code() {
         Some("ConditionalCheckFailed") => Condition::Failed(reason.item().cloned()),
         _ => Condition::Met,
+    }
+}
+
+/// Whether an update was refused for its condition.
+pub(super) fn is_condition_failed(error: &SdkError<UpdateItemError>) -> bool {
+    condition_failed(error).is_some()
+}
+
+/// An update's refusal for its condition, with the item if that was asked for.
+pub(super) fn condition_failed(
+    error: &SdkError<UpdateItemError>,
+) -> Option<&ConditionalCheckFailedException> {
+    match error.as_service_error() {
+        Some(UpdateItemError::ConditionalCheckFailedException(refused)) => Some(refused),
+        _ => None,
     }
 }
 

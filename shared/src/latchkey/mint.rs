@@ -1,34 +1,22 @@
-//! The service: what every dialect asks for, decided once.
-
-use std::sync::Arc;
+//! Minting keys.
 
 use lambda_http::Body;
-use lambda_http::http::{HeaderMap, Response};
+use lambda_http::http::Response;
 use rand::rngs::SysRng;
 
 use crate::account::ServiceAccount;
-use crate::config::{CachePolicy, KeyPolicy};
 use crate::error::Error;
-use crate::http::bearer;
-use crate::id::{OrganizationId, ServiceAccountId};
-use crate::idempotency::{OpenError, Retry, SealedAnswer};
+use crate::id::ServiceAccountId;
+use crate::idempotency::Retry;
 use crate::key::{Key, KeySpec};
-use crate::principal::{AccountPrincipal, Denial, Principal};
+use crate::principal::AccountPrincipal;
 use crate::scope::{KEYS_WRITE, Scopes};
-use crate::store::{Inserted, KeyStore, StoreError};
+use crate::store::{StoreError, Written};
 use crate::text::KeyName;
-use crate::time::{Clock, Timestamp};
+use crate::time::Timestamp;
 use crate::token::Token;
-use crate::verify::Verifier;
 
-/// The service behind every dialect.
-#[derive(Clone, Debug)]
-pub struct Latchkey {
-    store: KeyStore,
-    verifier: Arc<Verifier>,
-    policy: KeyPolicy,
-    clock: Clock,
-}
+use super::{Latchkey, once};
 
 /// What a caller asks for when it mints a key.
 #[derive(Clone, Debug)]
@@ -55,62 +43,6 @@ pub struct Minted {
 }
 
 impl Latchkey {
-    /// The service over `store`, by the rules of `policy` and `cache` and the time of `clock`.
-    pub fn new(store: KeyStore, policy: KeyPolicy, cache: &CachePolicy, clock: Clock) -> Self {
-        let verifier = Arc::new(Verifier::new(store.clone(), cache));
-        Self { store, verifier, policy, clock }
-    }
-
-    /// Who presents `token` as its key.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Unauthenticated`], [`Error::Store`].
-    pub async fn verify(&self, token: &str) -> Result<Principal, Error> {
-        self.verifier.verify(token, self.clock.now()).await
-    }
-
-    /// Who presents `token` as its key, by the table as it is now and not as it was a moment ago.
-    ///
-    /// # Errors
-    ///
-    /// As [`Latchkey::verify`].
-    pub async fn verify_now(&self, token: &str) -> Result<Principal, Error> {
-        self.verifier.verify_now(token, self.clock.now()).await
-    }
-
-    /// Revokes the key of `token`, for whoever holds that token. Nothing happens if it is none.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Busy`], [`Error::Store`]; then the key is as it was.
-    pub async fn revoke_presented(&self, token: &str) -> Result<(), Error> {
-        let Ok(token) = token.parse::<Token>() else { return Ok(()) };
-        let found = self.store.lookup(token.account(), token.key(), true).await?.key;
-        let digest = token.digest();
-        if found.is_none_or(|key| key.digest != digest) {
-            return Ok(());
-        }
-        let now = self.clock.now();
-        let revoked = self.store.revoke_key(token.account(), token.key(), &self.policy, now).await;
-        self.verifier.forget(&digest);
-        match revoked {
-            // Gone meanwhile, which is as good.
-            Ok(_) | Err(Error::KeyNotFound(_)) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Who a request comes from, by its `Authorization` header.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Unauthenticated`], [`Error::Store`].
-    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, Error> {
-        let presented = bearer(headers).map_err(Error::Unauthenticated)?;
-        self.verify(presented).await
-    }
-
     /// Mints a key for an account of the caller's organization and answers with what `respond` makes
     /// of it. With a `retry`, a request that came before gets its first answer again.
     ///
@@ -131,8 +63,7 @@ impl Latchkey {
             let response = respond(&minted);
             self.write(caller, &minted, now, response, retry.as_ref()).await
         };
-        let answer = minting.await;
-        self.answer_again(answer, now, retry.as_ref()).await
+        self.once(retry.as_ref(), now, minting).await
     }
 
     /// Mints a key like [`Latchkey::mint`], for an answer that describes the account too.
@@ -170,8 +101,7 @@ impl Latchkey {
             let response = respond(&minted, &account);
             self.write(caller, &minted, now, response, Some(&retry)).await
         };
-        let answer = minting.await;
-        self.answer_again(answer, now, Some(&retry)).await
+        self.once(Some(&retry), now, minting).await
     }
 
     /// Decides on a key and draws it, without a look at the table.
@@ -207,36 +137,14 @@ impl Latchkey {
         response: Response<Body>,
         retry: Option<&Retry>,
     ) -> Result<Response<Body>, Error> {
-        let kept = retry.map(|retry| retry.seal(&mut SysRng, now, &response)).transpose();
-        let kept = kept.map_err(Error::Random)?;
+        let kept = once::seal(retry, now, &response)?;
         let (key, organization) = (&minted.key, &caller.organization);
-        let inserted =
+        let written =
             self.store.insert_key(key, organization, &self.policy, now, kept.as_ref()).await?;
-        match (inserted, retry) {
-            (Inserted::Before(kept), Some(retry)) => open(retry, &kept),
-            (Inserted::Before(_), None) => Err(Error::Busy),
-            (Inserted::New, _) => {
-                log_minted(caller, minted);
-                Ok(response)
-            }
+        if let Written::New = written {
+            log_minted(caller, minted);
         }
-    }
-
-    /// The first answer of a repeated request that would be refused by now: its expiry is past, say.
-    async fn answer_again(
-        &self,
-        answer: Result<Response<Body>, Error>,
-        now: Timestamp,
-        retry: Option<&Retry>,
-    ) -> Result<Response<Body>, Error> {
-        let (error, retry) = match (answer, retry) {
-            (Err(error), Some(retry)) if error.status().is_client_error() => (error, retry),
-            (answer, _) => return answer,
-        };
-        match self.store.answer(retry.id(), now).await? {
-            Some(kept) => open(retry, &kept),
-            None => Err(error),
-        }
+        once::answer(retry, written, response)
     }
 
     /// The account of a key that is minted, given what was read of it meanwhile.
@@ -269,33 +177,6 @@ impl Latchkey {
             tracing::error!(key.id = %key.id, error.source = error, "a key without a holder stays");
         }
     }
-
-    /// Checks that `selected`, an organization's id or its exact name, is the caller's organization.
-    ///
-    /// # Errors
-    ///
-    /// [`Denial::OtherOrganization`] if it is not, [`Error::Store`].
-    pub async fn check_organization(
-        &self,
-        caller: &AccountPrincipal,
-        selected: &str,
-    ) -> Result<(), Error> {
-        let own: &OrganizationId = &caller.organization;
-        if own.as_ref() == selected {
-            return Ok(());
-        }
-        match self.store.organization(own).await? {
-            Some(organization) if organization.name.as_ref() == selected => Ok(()),
-            _ => Err(Denial::OtherOrganization.into()),
-        }
-    }
-}
-
-fn open(retry: &Retry, kept: &SealedAnswer) -> Result<Response<Body>, Error> {
-    retry.open(kept).map_err(|error| match error {
-        OpenError::OtherRequest => Error::IdempotencyKeyReused,
-        OpenError::Damaged => StoreError::corrupt("sealed").into(),
-    })
 }
 
 fn log_minted(caller: &AccountPrincipal, Minted { key, .. }: &Minted) {

@@ -1,0 +1,141 @@
+//! Service accounts.
+
+use lambda_http::Body;
+use lambda_http::http::Response;
+use rand::rngs::SysRng;
+
+use crate::account::{AccountChange, ServiceAccount};
+use crate::error::Error;
+use crate::id::ServiceAccountId;
+use crate::idempotency::Retry;
+use crate::page::PageRequest;
+use crate::principal::AccountPrincipal;
+use crate::scope::KEYS_READ;
+use crate::store::{CreateError, Page, StoreError, Written};
+use crate::text::{Description, Name};
+
+use super::{Latchkey, once};
+
+impl Latchkey {
+    /// Makes an account in the caller's organization, and answers with what `respond` makes of it.
+    /// `retry` as in [`Latchkey::mint`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Denied`], [`Error::IdempotencyKeyReused`], [`Error::Busy`], [`Error::Store`]. Then
+    /// there is no account.
+    pub async fn create_account(
+        &self,
+        caller: &AccountPrincipal,
+        name: Name,
+        description: Description,
+        retry: Option<Retry>,
+        respond: impl FnOnce(&ServiceAccount) -> Response<Body>,
+    ) -> Result<Response<Body>, Error> {
+        let now = self.clock.now();
+        let retry = retry.as_ref();
+        let creating = async {
+            caller.require_full_access()?;
+            let (organization, creator) = (caller.organization.clone(), caller.account.clone());
+            let rng = &mut SysRng;
+            let account =
+                ServiceAccount::create(rng, now, organization, name, description, creator)
+                    .map_err(Error::Random)?;
+            let response = respond(&account);
+            let kept = once::seal(retry, now, &response)?;
+            let written = self.store.create_account(&account, now, kept.as_ref()).await;
+            let written = written.map_err(|error| match error {
+                CreateError::Failed(error) => error,
+                // Every account's organization exists: nothing deletes one.
+                _ => StoreError::corrupt("organization").into(),
+            })?;
+            if let Written::New = written {
+                tracing::info!(account.id = %account.id, "service account created");
+            }
+            once::answer(retry, written, response)
+        };
+        self.once(retry, now, creating).await
+    }
+
+    /// A page of the accounts of the caller's organization.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Denied`], [`Error::Store`].
+    pub async fn accounts(
+        &self,
+        caller: &AccountPrincipal,
+        page: &PageRequest,
+    ) -> Result<Page<ServiceAccount>, Error> {
+        caller.require(KEYS_READ)?;
+        let after = page.after.as_deref();
+        Ok(self.store.accounts(&caller.organization, page.limit, after).await?)
+    }
+
+    /// An account of the caller's organization.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Denied`], [`Error::AccountNotFound`], [`Error::Store`].
+    pub async fn account(
+        &self,
+        caller: &AccountPrincipal,
+        id: &ServiceAccountId,
+    ) -> Result<ServiceAccount, Error> {
+        // Who a caller is, it may always know.
+        if caller.account != *id {
+            caller.require(KEYS_READ)?;
+        }
+        let account = self.store.account(&caller.organization, id).await?;
+        account.ok_or_else(|| Error::AccountNotFound(id.clone()))
+    }
+
+    /// Changes an account of the caller's organization, and returns it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Denied`], [`Error::AccountNotFound`], [`Error::OwnAccount`] for disabling oneself,
+    /// [`Error::Store`].
+    pub async fn update_account(
+        &self,
+        caller: &AccountPrincipal,
+        id: &ServiceAccountId,
+        change: &AccountChange,
+    ) -> Result<ServiceAccount, Error> {
+        caller.require_full_access()?;
+        if change.is_empty() {
+            return self.account(caller, id).await;
+        }
+        if change.disabled == Some(true) && caller.account == *id {
+            return Err(Error::OwnAccount(id.clone()));
+        }
+        let organization = &caller.organization;
+        let changed = self.store.update_account(organization, id, change, self.clock.now()).await?;
+        if change.disabled.is_some() {
+            self.verifier.forget_all();
+        }
+        tracing::info!(account.id = %id, account.disabled = changed.disabled, "service account changed");
+        Ok(changed)
+    }
+
+    /// Deletes an account of the caller's organization, and its keys with it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Denied`], [`Error::OwnAccount`], and what
+    /// [`crate::store::KeyStore::delete_account`] refuses.
+    pub async fn delete_account(
+        &self,
+        caller: &AccountPrincipal,
+        id: &ServiceAccountId,
+    ) -> Result<(), Error> {
+        caller.require_full_access()?;
+        if caller.account == *id {
+            return Err(Error::OwnAccount(id.clone()));
+        }
+        let deleted = self.store.delete_account(&caller.organization, id).await;
+        // Also when keys are left: they are refused already.
+        self.verifier.forget_all();
+        deleted
+    }
+}

@@ -1,0 +1,116 @@
+//! Listing, describing, changing and revoking keys.
+
+use crate::account::ServiceAccount;
+use crate::error::Error;
+use crate::id::{KeyId, ServiceAccountId};
+use crate::key::{Key, KeyChange};
+use crate::page::PageRequest;
+use crate::principal::AccountPrincipal;
+use crate::scope::{KEYS_READ, KEYS_WRITE};
+use crate::store::{Listed, Page, Revoked};
+
+use super::Latchkey;
+
+impl Latchkey {
+    /// A page of the keys of an account of the caller's organization.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Denied`], [`Error::AccountNotFound`], [`Error::Store`].
+    pub async fn keys(
+        &self,
+        caller: &AccountPrincipal,
+        account: &ServiceAccountId,
+        listed: Listed,
+        page: &PageRequest,
+    ) -> Result<Page<Key>, Error> {
+        caller.require(KEYS_READ)?;
+        let (found, keys) = tokio::join!(
+            self.store.account(&caller.organization, account),
+            self.store.keys(account, listed, page.limit, page.after.as_deref()),
+        );
+        found?.ok_or_else(|| Error::AccountNotFound(account.clone()))?;
+        Ok(keys?)
+    }
+
+    /// A key of an account of the caller's organization.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Denied`], [`Error::AccountNotFound`], [`Error::KeyNotFound`], [`Error::Store`].
+    pub async fn key(
+        &self,
+        caller: &AccountPrincipal,
+        account: &ServiceAccountId,
+        key: &KeyId,
+    ) -> Result<Key, Error> {
+        caller.require(KEYS_READ)?;
+        Ok(self.find_key(caller, account, key).await?.1)
+    }
+
+    /// Changes a key that has not ended, and returns it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Denied`], also for scopes that the caller lacks; [`Error::AccountNotFound`],
+    /// [`Error::KeyNotFound`], [`Error::KeyEnded`], [`Error::Busy`], [`Error::Store`].
+    pub async fn update_key(
+        &self,
+        caller: &AccountPrincipal,
+        account: &ServiceAccountId,
+        key: &KeyId,
+        change: &KeyChange,
+    ) -> Result<Key, Error> {
+        caller.require(KEYS_WRITE)?;
+        if let Some(scopes) = &change.scopes {
+            caller.cover(scopes)?;
+        }
+        let (_, found) = self.find_key(caller, account, key).await?;
+        if change.is_empty() {
+            return Ok(found);
+        }
+        let changed = self.store.update_key(account, key, change, self.clock.now()).await?;
+        self.verifier.forget(&changed.digest);
+        tracing::info!(account.id = %account, key.id = %key, "key changed");
+        Ok(changed)
+    }
+
+    /// Revokes a key of an account of the caller's organization.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Denied`], and what [`crate::store::KeyStore::revoke_key`] refuses.
+    pub async fn revoke_key(
+        &self,
+        caller: &AccountPrincipal,
+        account: &ServiceAccountId,
+        key: &KeyId,
+    ) -> Result<Revoked, Error> {
+        caller.require(KEYS_WRITE)?;
+        // No account has this id; root keys have it as theirs.
+        if account.is_root() {
+            return Err(Error::AccountNotFound(account.clone()));
+        }
+        let organization = Some(&caller.organization);
+        let now = self.clock.now();
+        let revoked = self.store.revoke_key(organization, account, key, &self.policy, now).await?;
+        if let Revoked::Now(key) = &revoked {
+            self.verifier.forget(&key.digest);
+        }
+        Ok(revoked)
+    }
+
+    /// Reads a key and its account, which is of the caller's organization.
+    pub(super) async fn find_key(
+        &self,
+        caller: &AccountPrincipal,
+        account: &ServiceAccountId,
+        key: &KeyId,
+    ) -> Result<(ServiceAccount, Key), Error> {
+        let found = self.store.lookup(account, key, true).await?;
+        let own = found.account.filter(|account| account.organization == caller.organization);
+        let own = own.ok_or_else(|| Error::AccountNotFound(account.clone()))?;
+        let key = found.key.ok_or_else(|| Error::KeyNotFound(key.clone()))?;
+        Ok((own, key))
+    }
+}

@@ -1,0 +1,168 @@
+//! The service: what every dialect asks for, decided once.
+
+mod accounts;
+mod keys;
+mod mint;
+mod once;
+mod root_keys;
+mod rotate;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use lambda_http::http::HeaderMap;
+use rand::rngs::SysRng;
+
+use crate::account::Organization;
+use crate::config::{CachePolicy, Config, KeyPolicy};
+use crate::error::Error;
+use crate::http::bearer;
+use crate::page::PageRequest;
+use crate::principal::{AccountPrincipal, Denial, Principal};
+use crate::store::{KeyStore, StoreError};
+use crate::time::{Clock, Timestamp};
+use crate::token::Token;
+use crate::verify::Verifier;
+
+pub use mint::{MintRequest, Minted};
+pub use rotate::RotateRequest;
+
+/// The service behind every dialect.
+#[derive(Clone, Debug)]
+pub struct Latchkey {
+    store: KeyStore,
+    verifier: Arc<Verifier>,
+    policy: KeyPolicy,
+    clock: Clock,
+}
+
+impl Latchkey {
+    /// The service that `config` describes, by the system's clock.
+    pub fn from_config(config: Config, client: Client) -> Self {
+        let store = KeyStore::new(client, config.table);
+        Self::new(store, config.policy, &config.cache, Clock::system())
+            .recording_uses(&config.cache, config.last_used_interval)
+    }
+
+    /// The service over `store`, by the rules of `policy` and `cache` and the time of `clock`. It does
+    /// not record when keys were used.
+    pub fn new(store: KeyStore, policy: KeyPolicy, cache: &CachePolicy, clock: Clock) -> Self {
+        let verifier = Arc::new(Verifier::new(store.clone(), cache, Duration::ZERO));
+        Self { store, verifier, policy, clock }
+    }
+
+    /// The same service with a cache of its own, recording when keys were used: at most once per key
+    /// and `interval`, after the answer.
+    #[must_use]
+    pub fn recording_uses(self, cache: &CachePolicy, interval: Duration) -> Self {
+        let verifier = Arc::new(Verifier::new(self.store.clone(), cache, interval));
+        Self { verifier, ..self }
+    }
+
+    /// Does what can wait until the caller has its answer: records when keys were used. It takes a
+    /// second at most; what fails is counted in the log, and sampled again after the interval.
+    pub async fn after_answer(&self) {
+        let failed = self.verifier.record_uses().await;
+        if failed > 0 {
+            tracing::warn!(failed, "the last use of keys was not recorded");
+        }
+    }
+
+    /// The time by the service's clock.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Who presents `token` as its key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unauthenticated`], [`Error::Store`].
+    pub async fn verify(&self, token: &str) -> Result<Principal, Error> {
+        self.verifier.verify(token, self.clock.now()).await
+    }
+
+    /// Who presents `token` as its key, by the table as it is now and not as it was a moment ago.
+    ///
+    /// # Errors
+    ///
+    /// As [`Latchkey::verify`].
+    pub async fn verify_now(&self, token: &str) -> Result<Principal, Error> {
+        self.verifier.verify_now(token, self.clock.now()).await
+    }
+
+    /// Revokes the key of `token`, for whoever holds that token. Nothing happens if it is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`], [`Error::Store`]; then the key is as it was.
+    pub async fn revoke_presented(&self, token: &str) -> Result<(), Error> {
+        let Ok(token) = token.parse::<Token>() else { return Ok(()) };
+        let found = self.store.lookup(token.account(), token.key(), true).await?.key;
+        let digest = token.digest();
+        if found.is_none_or(|key| key.digest != digest) {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let revoked =
+            self.store.revoke_key(None, token.account(), token.key(), &self.policy, now).await;
+        self.verifier.forget(&digest);
+        match revoked {
+            // Gone meanwhile, which is as good.
+            Ok(_) | Err(Error::KeyNotFound(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Who a request comes from, by its `Authorization` header.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unauthenticated`], [`Error::Store`].
+    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, Error> {
+        let presented = bearer(headers).map_err(Error::Unauthenticated)?;
+        self.verify(presented).await
+    }
+
+    /// The marker of the page after one that ended with the entry `last`; `None` after the last page.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Random`].
+    pub fn marker(&self, page: &PageRequest, last: Option<&str>) -> Result<Option<String>, Error> {
+        let marker = last.map(|last| page.marker(&mut SysRng, last, self.clock.now()));
+        marker.transpose().map_err(Error::Random)
+    }
+
+    /// The caller's organization.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`].
+    pub async fn organization(&self, caller: &AccountPrincipal) -> Result<Organization, Error> {
+        let organization = self.store.organization(&caller.organization).await?;
+        // Every account's organization exists: nothing deletes one.
+        organization.ok_or_else(|| StoreError::corrupt("organization").into())
+    }
+
+    /// Checks that `selected`, an organization's id or its exact name, is the caller's organization.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::OtherOrganization`] if it is not, [`Error::Store`].
+    pub async fn check_organization(
+        &self,
+        caller: &AccountPrincipal,
+        selected: &str,
+    ) -> Result<(), Error> {
+        let own = &caller.organization;
+        if own.as_ref() == selected {
+            return Ok(());
+        }
+        match self.store.organization(own).await? {
+            Some(organization) if organization.name.as_ref() == selected => Ok(()),
+            _ => Err(Denial::OtherOrganization.into()),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Sealing: what only the holder of a key's token can open again.
+//!
+//! AES-256-GCM under a key that HKDF-SHA-256 derives from the token, which is stored nowhere.
+
+use std::fmt;
+
+use aes_gcm::aead::{Aead, Payload};
+use aes_gcm::{Aes256Gcm, Key, KeyInit, Nonce};
+use hkdf::Hkdf;
+use rand::TryCryptoRng;
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+const NONCE_LENGTH: usize = 12;
+
+/// A key derived from a caller's token.
+pub(crate) struct SealingKey(Zeroizing<[u8; 32]>);
+
+impl SealingKey {
+    /// The key that `token` gives for `purpose`.
+    pub(crate) fn derive(token: &str, purpose: &[u8]) -> Self {
+        let mut key = Zeroizing::new([0; 32]);
+        // 32 bytes are within what HKDF gives (RFC 5869: 255 times the hash's length).
+        let expanded =
+            Hkdf::<Sha256>::new(None, token.as_bytes()).expand(purpose, key.as_mut_slice());
+        debug_assert!(expanded.is_ok());
+        Self(key)
+    }
+
+    /// Seals `plain` for the place `context`.
+    ///
+    /// # Errors
+    ///
+    /// The generator's own.
+    pub(crate) fn seal<R: TryCryptoRng>(
+        &self,
+        rng: &mut R,
+        plain: &[u8],
+        context: &[u8],
+    ) -> Result<Vec<u8>, R::Error> {
+        let mut nonce = [0; NONCE_LENGTH];
+        rng.try_fill_bytes(&mut nonce)?;
+        let payload = Payload { msg: plain, aad: context };
+        // Sealing fails only for texts of 64 GiB and more.
+        let ciphertext = self.cipher().encrypt(&Nonce::from(nonce), payload).unwrap_or_default();
+        Ok([nonce.as_slice(), &ciphertext].concat())
+    }
+
+    /// Opens what was sealed for the place `context`; `None` if it was not, or was changed.
+    pub(crate) fn open(&self, sealed: &[u8], context: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE_LENGTH>()?;
+        let payload = Payload { msg: ciphertext, aad: context };
+        self.cipher().decrypt(&Nonce::from(*nonce), payload).ok().map(Zeroizing::new)
+    }
+
+    fn cipher(&self) -> Aes256Gcm {
+        Aes256Gcm::new(&Key::<Aes256Gcm>::from(*self.0))
+    }
+}
+
+impl fmt::Debug for SealingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SealingKey(..)")
+    }
+}

@@ -1,0 +1,180 @@
+//! Lists: pages of keys, accounts and organizations, oldest first and consistent.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+
+use crate::account::{Organization, ServiceAccount};
+use crate::id::{OrganizationId, ServiceAccountId};
+use crate::key::Key;
+
+use super::record::{self, Item};
+use super::{KeyStore, StoreError};
+
+/// How often a page is asked for that a filter keeps from filling up.
+const QUERIES_MAX: usize = 8;
+
+/// What `BatchGetItem` takes at most.
+/// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>
+const BATCH_MAX: usize = 100;
+
+/// A part of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The entries, oldest first.
+    pub items: Vec<T>,
+    /// The id after which the next page starts; `None` after the last page.
+    pub next: Option<String>,
+}
+
+/// Which keys a list shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listed {
+    /// Every key that the table still has.
+    All,
+    /// Keys that were not revoked, where a dialect has no word for those that were.
+    NotRevoked,
+}
+
+/// A query within one partition.
+struct Query<'a> {
+    partition: String,
+    /// What the sort keys start with; the id follows.
+    prefix: &'a str,
+    filter: Option<&'a str>,
+}
+
+impl KeyStore {
+    /// At most `limit` keys of an account, those after the key `after`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn keys(
+        &self,
+        account: &ServiceAccountId,
+        listed: Listed,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Page<Key>, StoreError> {
+        let query = Query {
+            partition: record::account_partition(account),
+            prefix: record::KEY_PREFIX,
+            filter: match listed {
+                Listed::All => None,
+                Listed::NotRevoked => Some("attribute_not_exists(revoked_at)"),
+            },
+        };
+        let page = self.page(&query, limit, after).await?;
+        let items = page.items.iter().map(record::key).collect::<Result<_, _>>()?;
+        Ok(Page { items, next: page.next })
+    }
+
+    /// At most `limit` accounts of an organization, those after the account `after`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn accounts(
+        &self,
+        organization: &OrganizationId,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Page<ServiceAccount>, StoreError> {
+        let query = Query {
+            partition: record::organization_partition(organization),
+            prefix: record::DIRECTORY_PREFIX,
+            filter: Some("attribute_not_exists(deleting)"),
+        };
+        let page = self.page(&query, limit, after).await?;
+        let ids =
+            page.items.iter().map(record::directory_account).collect::<Result<Vec<_>, _>>()?;
+        let mut found = HashMap::new();
+        for ids in ids.chunks(BATCH_MAX) {
+            for account in self.account_batch(ids).await? {
+                found.insert(account.id.clone(), account);
+            }
+        }
+        // An account that was deleted between the two reads is left out.
+        let items = ids.iter().filter_map(|id| found.remove(id)).collect();
+        Ok(Page { items, next: page.next })
+    }
+
+    /// Every organization, by a scan of the whole table: for an operator only.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn organizations(&self) -> Result<Vec<Organization>, StoreError> {
+        let scan = self
+            .client
+            .scan()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .filter_expression("sk = :organization")
+            .expression_attribute_values(
+                ":organization",
+                AttributeValue::S(record::ORGANIZATION.to_owned()),
+            );
+        let mut pages = scan.into_paginator().items().send();
+        let mut organizations = Vec::new();
+        while let Some(item) = pages.next().await {
+            organizations.push(record::organization(&item?)?);
+        }
+        organizations.sort_by(|left, right| left.id.as_ref().cmp(right.id.as_ref()));
+        Ok(organizations)
+    }
+
+    async fn account_batch(
+        &self,
+        ids: &[ServiceAccountId],
+    ) -> Result<Vec<ServiceAccount>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys = ids.iter().map(record::account_key).collect();
+        let keys = KeysAndAttributes::builder().consistent_read(true).set_keys(Some(keys)).build();
+        let keys = keys.map_err(|error| StoreError::Refused(error.into()))?;
+        let items = self.batch(keys).await?;
+        Ok(items.iter().map(record::account).collect::<Result<_, _>>()?)
+    }
+
+    /// Asks for one item more than `limit`, so that `next` is there only if there is more.
+    async fn page(
+        &self,
+        query: &Query<'_>,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Page<Item>, StoreError> {
+        let Query { partition, prefix, filter } = query;
+        let mut items: Vec<Item> = Vec::new();
+        let mut start =
+            after.map(|id| record::primary_key(partition.clone(), format!("{prefix}{id}")));
+        for _ in 0..QUERIES_MAX {
+            let request = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .consistent_read(true)
+                .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+                .set_filter_expression(filter.map(str::to_owned))
+                .expression_attribute_values(":pk", AttributeValue::S(partition.clone()))
+                .expression_attribute_values(":prefix", AttributeValue::S((*prefix).to_owned()))
+                .limit(i32::try_from(limit.saturating_add(1)).unwrap_or(i32::MAX))
+                .set_exclusive_start_key(start.take());
+            let answer = request.send().await?;
+            items.extend(answer.items.unwrap_or_default());
+            if items.len() > limit {
+                items.truncate(limit);
+                let last = items.last().map(|item| record::id_after(item, prefix)).transpose()?;
+                return Ok(Page { items, next: last });
+            }
+            start = answer.last_evaluated_key;
+            if start.is_none() {
+                return Ok(Page { items, next: None });
+            }
+        }
+        let next = start.map(|start| record::id_after(&start, prefix)).transpose()?;
+        Ok(Page { items, next })
+    }
+}

@@ -1,0 +1,44 @@
+//! Recording that a key was used.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::last_used::Use;
+
+use super::transaction::is_condition_failed;
+use super::{KeyStore, StoreError, record};
+
+impl KeyStore {
+    /// Records a use, unless one is recorded that is later or less than `interval` before it. A key
+    /// that is gone stays gone.
+    pub(crate) async fn record_use(
+        &self,
+        used: &Use,
+        interval: Duration,
+    ) -> Result<(), StoreError> {
+        let number = |value: i64| AttributeValue::N(value.to_string());
+        let interval = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX);
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(record::key_key(&used.account, &used.key)))
+            .update_expression("SET last_used_at = :at")
+            .condition_expression(
+                "attribute_exists(pk) \
+                 AND (attribute_not_exists(last_used_at) OR last_used_at <= :before)",
+            )
+            .expression_attribute_values(":at", number(used.at.as_millis()))
+            .expression_attribute_values(
+                ":before",
+                number(used.at.as_millis().saturating_sub(interval)),
+            );
+        match update.send().await {
+            Ok(_) => Ok(()),
+            // Another environment was first.
+            Err(error) if is_condition_failed(&error) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

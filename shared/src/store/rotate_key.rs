@@ -1,0 +1,137 @@
+//! Rotating a key: the old one is to end, and a new one takes its place, in one transaction.
+
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
+
+use crate::config::KeyPolicy;
+use crate::error::{Ended, Error};
+use crate::id::OrganizationId;
+use crate::idempotency::SealedAnswer;
+use crate::key::{Key, Rotation};
+use crate::time::Timestamp;
+
+use super::insert_key::RECOUNTS_MAX;
+use super::record::{self, Item};
+use super::transaction::{Condition, Outcome};
+use super::{KeyStore, StoreError, Written};
+
+impl KeyStore {
+    /// Writes both halves of a rotation: the new key is counted, and the old one ends, unless it has
+    /// ended, was rotated or was changed since it was read.
+    ///
+    /// A rotation without grace counts nothing, since one key goes where another comes, so it is
+    /// possible in a full account too. `answer` as in [`KeyStore::insert_key`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyEnded`], [`Error::KeyNotFound`], what [`KeyStore::insert_key`] refuses, and
+    /// [`Error::Busy`] if the key was changed since it was read; then nothing is written.
+    pub async fn rotate_key(
+        &self,
+        rotation: &Rotation,
+        organization: &OrganizationId,
+        policy: &KeyPolicy,
+        now: Timestamp,
+        answer: Option<&SealedAnswer>,
+    ) -> Result<Written, Error> {
+        let Rotation { old, new, .. } = rotation;
+        let account = &old.spec.account;
+        let counted = if rotation.old_ends_at <= now {
+            self.count_as_before(account, organization)?
+        } else {
+            self.count_one_more(account, organization, policy)?
+        };
+        let mut items = vec![
+            counted,
+            self.replace(rotation, policy, now)?,
+            self.put_new(record::key_item(new, policy.retention))?,
+        ];
+        if let Some(answer) = answer {
+            items.push(self.put_answer(answer, now)?);
+        }
+        for _ in 0..RECOUNTS_MAX {
+            let conditions = match self.transact(&items).await? {
+                Outcome::Written => return Ok(Written::New),
+                Outcome::Refused(conditions) => conditions,
+            };
+            // The answer comes first: the rotation that it answers is what ended the old key.
+            if let Some(kept) = Condition::kept_answer(&conditions, 3)? {
+                return Ok(Written::Before(kept));
+            }
+            let mut conditions = conditions.into_iter();
+            let (counted, replaced) = (conditions.next(), conditions.next());
+            if let Some(Condition::Failed(found)) = replaced {
+                return Err(refusal(old, found, now));
+            }
+            let Some(Condition::Failed(found)) = counted else { return Err(Error::Busy) };
+            self.explain_count(account, organization, policy, now, found).await?;
+        }
+        Err(Error::Busy)
+    }
+
+    /// A transaction's update that ends a key which is still as it was read.
+    fn replace(
+        &self,
+        rotation: &Rotation,
+        policy: &KeyPolicy,
+        now: Timestamp,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let Rotation { old, new, old_ends_at } = rotation;
+        let number = |value: i64| AttributeValue::N(value.to_string());
+        let ended = old.clone().ending_at(*old_ends_at);
+        let mut condition = "attribute_exists(pk) AND attribute_not_exists(revoked_at) \
+             AND attribute_not_exists(rotated_to) \
+             AND (attribute_not_exists(expires_at) OR expires_at > :now)"
+            .to_owned();
+        let mut update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(record::key_key(&old.spec.account, &old.id)))
+            .update_expression(
+                "SET expires_at = :end, rotated_to = :new, updated_at = :now, #ttl = :ttl",
+            )
+            // A reserved word.
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":end", number(old_ends_at.as_millis()))
+            .expression_attribute_values(":new", AttributeValue::S(new.id.to_string()))
+            .expression_attribute_values(":now", number(now.as_millis()))
+            .expression_attribute_values(
+                ":ttl",
+                number(ended.ttl(policy.retention).unwrap_or(i64::MAX)),
+            )
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        // What the new key has of the old one must be what the old one has.
+        let item = record::key_item(old, policy.retention);
+        for (attribute, alias, value) in
+            [("name", "#name", ":name"), ("scopes", "#scopes", ":scopes")]
+        {
+            update = update.expression_attribute_names(alias, attribute);
+            match item.get(attribute) {
+                Some(known) => {
+                    condition.push_str(&format!(" AND {alias} = {value}"));
+                    update = update.expression_attribute_values(value, known.clone());
+                }
+                None => condition.push_str(&format!(" AND attribute_not_exists({alias})")),
+            }
+        }
+        let update = update.condition_expression(condition).build();
+        let update = update.map_err(|error| StoreError::Refused(error.into()))?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+}
+
+/// Why the old key could not be replaced.
+fn refusal(old: &Key, found: Option<Item>, now: Timestamp) -> Error {
+    let Some(found) = found else { return Error::KeyNotFound(old.id.clone()) };
+    match record::key(&found) {
+        Ok(key) => match Ended::of(&key, now) {
+            Some(ended) => Error::KeyEnded { key: key.id, ended },
+            None if key.rotated_to.is_some() => {
+                Error::KeyEnded { key: key.id, ended: Ended::Rotated }
+            }
+            // Changed since it was read.
+            None => Error::Busy,
+        },
+        Err(error) => StoreError::from(error).into(),
+    }
+}
