@@ -11,6 +11,7 @@ pub mod headers;
 pub mod logs;
 pub mod meter;
 pub mod project;
+pub mod runtime_api;
 pub mod sample;
 pub mod secrets;
 pub mod table;

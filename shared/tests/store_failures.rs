@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use lambda_http::Body;
 use lambda_http::http::Response;
-use latchkey::config::KeyPolicy;
+use latchkey::config::{CachePolicy, KeyPolicy};
 use latchkey::error::Error;
 use latchkey::principal::{AccountPrincipal, Principal};
 use latchkey::scope::Scopes;
 use latchkey::store::{KeyStore, StoreError};
 use latchkey::time::Clock;
 use latchkey::{Latchkey, MintRequest, Minted};
+use latchkey_local::faulty::Reply;
 use latchkey_local::sample::{self, SampleKey};
 use latchkey_local::{NO_CACHE, faulty, headers};
 use serde_json::{Value, json};
@@ -90,7 +92,11 @@ async fn a_failing_store_is_an_error_and_never_an_allow() {
         ((200, "{\"Responses\":7}".to_owned()), 503),
         ((200, unprocessed.to_string()), 503),
         ((502, "bad gateway".to_owned()), 503),
-    ] {
+    ]
+    .map(|(answer, status)| (Reply::from(answer), status))
+    .into_iter()
+    .chain([(Reply::Closed, 503), (Reply::Silence, 503)])
+    {
         let calls = Calls::default();
         let (counted, answered) = (calls.clone(), answer.clone());
         let client = faulty::client(move |_, _| {
@@ -107,9 +113,40 @@ async fn a_failing_store_is_an_error_and_never_an_allow() {
 #[tokio::test(start_paused = true)]
 async fn a_silent_store_is_given_up_on() {
     let began = tokio::time::Instant::now();
-    let error = authenticate(faulty::silent_client()).await.expect_err("never an allow");
+    let error =
+        authenticate(faulty::client(|_, _| Reply::Silence)).await.expect_err("never an allow");
     assert!(matches!(error, Error::Store(StoreError::Unavailable(_))), "{error:?}");
     assert!(began.elapsed().as_secs() < 10, "gave up after {:?}", began.elapsed());
+}
+
+/// A failure is not kept: neither does it stand for a refusal, nor does it let anyone in later.
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_never_cached() {
+    for failure in [
+        Reply::from(faulty::error(500, "InternalServerError")),
+        Reply::from(faulty::error(400, "ThrottlingException")),
+        Reply::Answer(200, "<html>".to_owned()),
+        Reply::Silence,
+        Reply::Closed,
+    ] {
+        let failing = Arc::new(AtomicU32::new(1));
+        let fails = Arc::clone(&failing);
+        let client = faulty::client(move |_, _| match fails.load(Ordering::Relaxed) {
+            0 => Reply::Answer(200, json!({ "Responses": { "table": [] } }).to_string()),
+            _ => failure.clone(),
+        });
+        let store = KeyStore::new(client, "table");
+        let cache = CachePolicy { ttl: Duration::from_secs(10), entries: 10 };
+        let latchkey = Latchkey::new(store, KeyPolicy::default(), &cache, Clock::new(sample::now));
+        let verify = async || latchkey.verify(&SampleKey::FullAccess.token()).await;
+        let statuses = |error: Error| error.status().as_u16();
+        assert_eq!(verify().await.map_err(statuses), Err(503));
+        failing.store(0, Ordering::Relaxed);
+        assert_eq!(verify().await.map_err(statuses), Err(401));
+        // That verdict is kept: the next failure is not even noticed.
+        failing.store(1, Ordering::Relaxed);
+        assert_eq!(verify().await.map_err(statuses), Err(401));
+    }
 }
 
 #[tokio::test]

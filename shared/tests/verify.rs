@@ -227,17 +227,66 @@ async fn a_kept_key_ends_the_instant_that_it_expires() {
 }
 
 /// The checksum lets one guess in 2^32 through to the table; none of these, by a fixed seed.
+/// `LATCHKEY_GUESSES` sets how many there are.
 #[tokio::test]
-async fn guesses_of_the_right_shape_never_verify_and_read_nothing() {
-    const DIGITS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+async fn random_and_mutated_tokens_never_verify_and_read_nothing() {
+    let guesses = std::env::var("LATCHKEY_GUESSES").ok();
+    let guesses = guesses.map_or(100_000, |number| number.parse().expect("a number"));
     let table = TestTable::start().await;
     let latchkey = table.latchkey(KeyPolicy::default());
     let mut rng = StdRng::seed_from_u64(1);
-    let visible = SampleKey::FullAccess.mint().0.key_prefix;
-    for _ in 0..100_000 {
-        let secret = (0..49).map(|_| char::from(DIGITS[rng.next_u32() as usize % DIGITS.len()]));
-        let guess = format!("{visible}{}", secret.collect::<String>());
-        latchkey.verify(&guess).await.expect_err("a guess");
+    let valid = SampleKey::FullAccess.token();
+    for number in 0..guesses {
+        let guess = match number % 4 {
+            0 => {
+                let visible = valid.len() - 49;
+                format!("{}{}", &valid[..visible], digits(&mut rng, 49))
+            }
+            1 => noise(&mut rng),
+            _ => mutated(&mut rng, &valid),
+        };
+        if guess != valid {
+            latchkey.verify(&guess).await.expect_err("a guess");
+        }
     }
     assert_eq!(table.meter.take(), Usage::default());
+}
+
+const DIGITS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+fn below(rng: &mut StdRng, end: usize) -> usize {
+    rng.next_u32() as usize % end
+}
+
+fn digits(rng: &mut StdRng, length: usize) -> String {
+    (0..length).map(|_| char::from(DIGITS[below(rng, DIGITS.len())])).collect()
+}
+
+/// Any text of up to 150 characters, most of them from a token's alphabet.
+fn noise(rng: &mut StdRng) -> String {
+    let length = below(rng, 150);
+    let character = |rng: &mut StdRng| match below(rng, 8) {
+        0 => '_',
+        1 => char::from_u32(rng.next_u32() % 0x11_0000).unwrap_or('\u{fffd}'),
+        _ => char::from(DIGITS[below(rng, DIGITS.len())]),
+    };
+    (0..length).map(|_| character(rng)).collect()
+}
+
+/// A token with one to four characters replaced, left out, doubled or exchanged.
+fn mutated(rng: &mut StdRng, token: &str) -> String {
+    let mut bytes = token.as_bytes().to_vec();
+    for _ in 0..=below(rng, 4) {
+        let at = below(rng, bytes.len());
+        match below(rng, 4) {
+            0 => drop(bytes.remove(at)),
+            1 => bytes.insert(at, bytes[at]),
+            2 => {
+                let other = below(rng, bytes.len());
+                bytes.swap(at, other);
+            }
+            _ => bytes[at] = DIGITS[below(rng, DIGITS.len())],
+        }
+    }
+    String::from_utf8(bytes).expect("ASCII")
 }

@@ -127,7 +127,12 @@ const REFUSALS: &[(&str, u16, &str, &str)] = &[
         "service account `SAMPLEACCOUNT004` does not exist",
     ),
     ("unknown-route", 404, "not_found", "no operation has this path"),
-    ("wrong-method", 405, "method_not_allowed", "this path does not take PUT; it takes `POST` and `GET`"),
+    (
+        "wrong-method",
+        405,
+        "method_not_allowed",
+        "this path does not take PUT; it takes `POST` and `GET`",
+    ),
     (
         "create-key-disabled-account",
         409,

@@ -1,0 +1,41 @@
+//! The shipped loop: a use is recorded between the answer and the request for the next event.
+
+use std::path::Path;
+
+use latchkey_local::database::{ACCESS_KEY, REGION, SECRET_KEY};
+use latchkey_local::runtime_api::RuntimeApi;
+use latchkey_local::{TestTable, event};
+
+async fn last_used(table: &TestTable) -> usize {
+    table.items().await.iter().filter(|item| item.contains_key("last_used_at")).count()
+}
+
+#[tokio::test]
+async fn a_use_is_recorded_after_the_answer_and_before_the_next_event() {
+    let table = TestTable::start().await;
+    let mut api = RuntimeApi::start().await;
+    let endpoint = table.endpoint();
+    let environment = [
+        ("LATCHKEY_TABLE", table.name()),
+        ("AWS_ENDPOINT_URL_DYNAMODB", &endpoint),
+        ("AWS_REGION", REGION),
+        ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
+    ];
+    let _function = api.spawn(Path::new(env!("CARGO_BIN_EXE_authorizer")), &environment);
+    let event = event::json("authorizer", "http-api-2").to_string();
+    for recorded_before in [0, 1] {
+        let next = api.call().await;
+        assert!(next.is_next(), "{}", next.line);
+        assert_eq!(last_used(&table).await, recorded_before);
+        next.reply(&event);
+
+        let answer = api.call().await;
+        assert!(answer.is_response(), "{}", answer.line);
+        let body: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
+        assert_eq!(body["isAuthorized"], true);
+        // The caller has its answer; nothing is written yet.
+        assert_eq!(last_used(&table).await, recorded_before);
+        answer.reply("");
+    }
+}

@@ -1,0 +1,136 @@
+//! A Lambda runtime API of a test's own, for the real binary of a function.
+//!
+//! Source: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Stdio;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{Child, Command};
+use tokio::sync::{mpsc, oneshot};
+
+/// The API, and the requests that a function sent it.
+pub struct RuntimeApi {
+    address: SocketAddr,
+    calls: mpsc::UnboundedReceiver<Call>,
+}
+
+/// A request of a function, which waits for its reply.
+#[derive(Debug)]
+pub struct Call {
+    /// Such as `GET /2018-06-01/runtime/invocation/next`.
+    pub line: String,
+    /// The body; for a response, what the function answered.
+    pub body: Vec<u8>,
+    reply: oneshot::Sender<String>,
+}
+
+impl RuntimeApi {
+    /// Starts one on a free loopback port.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (sender, calls) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, sender.clone()));
+            }
+        });
+        Self { address, calls }
+    }
+
+    /// Starts a function's binary, which ends with the value returned.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
+    pub fn spawn(&self, binary: &Path, environment: &[(&str, &str)]) -> Child {
+        let mut command = Command::new(binary);
+        command
+            .env_clear()
+            .env("AWS_LAMBDA_RUNTIME_API", self.address.to_string())
+            .env("AWS_LAMBDA_FUNCTION_NAME", "function")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .envs(environment.iter().copied())
+            .stdout(Stdio::null())
+            .kill_on_drop(true);
+        command.spawn().expect("a function that starts")
+    }
+
+    /// The function's next request.
+    ///
+    /// # Panics
+    ///
+    /// If there will be none.
+    pub async fn call(&mut self) -> Call {
+        self.calls.recv().await.expect("a request")
+    }
+}
+
+impl Call {
+    /// Whether the function asks for the next event.
+    pub fn is_next(&self) -> bool {
+        self.line.starts_with("GET ") && self.line.ends_with("/invocation/next")
+    }
+
+    /// Whether the function answers an event.
+    pub fn is_response(&self) -> bool {
+        self.line.starts_with("POST ") && self.line.ends_with("/response")
+    }
+
+    /// Hands out an event, or takes an answer if it is empty.
+    pub fn reply(self, event: &str) {
+        let (status, headers) = match event {
+            "" => ("202 Accepted", String::new()),
+            // Far in the future: the year 2100.
+            _ => (
+                "200 OK",
+                "lambda-runtime-aws-request-id: request\r\n\
+                 lambda-runtime-deadline-ms: 4102444800000\r\n\
+                 lambda-runtime-invoked-function-arn: arn:aws:lambda:us-east-1:1:function:f\r\n"
+                    .to_owned(),
+            ),
+        };
+        let length = event.len();
+        let _ = self.reply.send(format!(
+            "HTTP/1.1 {status}\r\n{headers}content-type: application/json\r\ncontent-length: {length}\r\n\r\n{event}"
+        ));
+    }
+}
+
+/// Serves one connection, a request at a time.
+async fn serve(stream: TcpStream, calls: mpsc::UnboundedSender<Call>) -> Option<()> {
+    let mut stream = BufReader::new(stream);
+    loop {
+        let request = line(&mut stream).await?;
+        let mut length = 0;
+        loop {
+            let header = line(&mut stream).await?.to_ascii_lowercase();
+            if header.is_empty() {
+                break;
+            }
+            if let Some(value) = header.strip_prefix("content-length:") {
+                length = value.trim().parse().ok()?;
+            }
+        }
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body).await.ok()?;
+        let (reply, replied) = oneshot::channel();
+        let line = request.strip_suffix(" HTTP/1.1")?.to_owned();
+        calls.send(Call { line, body, reply }).ok()?;
+        stream.get_mut().write_all(replied.await.ok()?.as_bytes()).await.ok()?;
+    }
+}
+
+async fn line(stream: &mut BufReader<TcpStream>) -> Option<String> {
+    let mut line = String::new();
+    let read = stream.read_line(&mut line).await.ok()?;
+    (read > 0).then(|| line.trim_end().to_owned())
+}
