@@ -1,4 +1,4 @@
-"""Runs the README's local commands and a foreign client against a fresh `cargo dev`, and checks the answers.
+"""Runs the README's local commands and proxies and a foreign client against a fresh `cargo dev`.
 
 Each block after `<!-- ci: run -->` runs in one shell, in order; each JSON block after
 `<!-- ci: answer -->` must have the fields, types and order of what the block before it printed.
@@ -76,10 +76,11 @@ def main():
             answers += 1
         print(f"{len(commands)} commands of the README work, {answers} answers are as shown")
         sys.stdout.flush()
-        clients = f". .latchkey/dev.env && exec '{sys.executable}' .ci/clients.py"
         # Authlib insists on HTTPS unless told that this is a test on loopback.
-        environment = {**os.environ, "AUTHLIB_INSECURE_TRANSPORT": "1"}
-        subprocess.run(["bash", "-c", clients], cwd=ROOT, env=environment, check=True)
+        environment = {**os.environ, "AUTHLIB_INSECURE_TRANSPORT": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        for script in ["clients.py", "proxies.py"]:
+            command = f". .latchkey/dev.env && exec '{sys.executable}' .ci/{script}"
+            subprocess.run(["bash", "-c", command], cwd=ROOT, env=environment, check=True)
     finally:
         dev.send_signal(signal.SIGINT)
         dev.wait(timeout=60)

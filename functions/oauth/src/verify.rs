@@ -29,6 +29,9 @@ pub(crate) async fn verify(app: &App, request: &Request) -> Result<Response<Body
         ("x-latchkey-organization", caller.organization.as_ref()),
         ("x-latchkey-account", caller.account.as_ref()),
         ("x-latchkey-key", caller.key.as_ref()),
+        // No scopes means everything, and proxies leave out a header that is empty: a service that
+        // finds no scopes asks this one.
+        ("x-latchkey-full-access", if scopes.is_empty() { "true" } else { "false" }),
         // Always there, empty for full access: a proxy then overwrites what a client sent by this name.
         ("x-latchkey-scopes", scopes.join(" ").as_str()),
     ] {

@@ -175,6 +175,8 @@ async fn verify_says_whose_key_it_is_in_headers_that_are_always_there() {
         assert_eq!(answer.header("x-latchkey-account"), sample::ACCOUNT);
         assert!(answer.headers.contains_key("x-latchkey-scopes"), "{case}");
         assert_eq!(answer.header("x-latchkey-scopes"), scopes);
+        let full_access = if scopes.is_empty() { "true" } else { "false" };
+        assert_eq!(answer.header("x-latchkey-full-access"), full_access);
     }
 }
 
