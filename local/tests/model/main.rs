@@ -1,0 +1,40 @@
+//! The whole life of keys, in random order, against a model: every answer of both dialects, every key
+//! after every step, and the table's own count.
+
+mod model;
+mod steps;
+mod world;
+
+use proptest::prelude::*;
+
+use steps::step;
+use world::World;
+
+proptest! {
+    // 64 cases of up to 60 steps: some two thousand in a run.
+    #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn keys_do_what_the_model_says(
+        steps in prop::collection::vec(step(), 1..60),
+        limit in 2_usize..5,
+        max_lifetime in prop::option::of(5_i64..20),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let mut world = World::start(limit, max_lifetime).await;
+            for step in &steps {
+                world.take(step).await;
+                world.check_every_key().await;
+            }
+            world.check_lists().await;
+            world.check_counts().await;
+        });
+    }
+}
+
+/// `LATCHKEY_MODEL_CASES` sets how many there are.
+fn cases() -> u32 {
+    let cases = std::env::var("LATCHKEY_MODEL_CASES").ok();
+    cases.map_or(64, |cases| cases.parse().expect("a number"))
+}
