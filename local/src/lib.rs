@@ -8,6 +8,7 @@ pub mod database;
 pub mod event;
 pub mod faulty;
 pub mod headers;
+pub mod interruption;
 pub mod logs;
 pub mod meter;
 pub mod project;

@@ -10,6 +10,7 @@ use latchkey::store::KeyStore;
 use latchkey::time::{Clock, Timestamp};
 
 use crate::database::LocalDatabase;
+use crate::interruption::Interruption;
 use crate::meter::Meter;
 use crate::{sample, table};
 
@@ -45,6 +46,12 @@ impl TestTable {
     /// The store over this table, with a client wired as the shipped one.
     pub fn store(&self) -> KeyStore {
         let config = self.database.client_config().interceptor(self.meter.clone());
+        KeyStore::new(Client::from_conf(config.build()), NAME)
+    }
+
+    /// The store over this table, for a process that is interrupted.
+    pub fn interrupted_store(&self, interruption: Interruption) -> KeyStore {
+        let config = self.database.client_config().interceptor(interruption);
         KeyStore::new(Client::from_conf(config.build()), NAME)
     }
 

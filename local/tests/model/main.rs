@@ -12,7 +12,7 @@ use world::World;
 
 proptest! {
     // 64 cases of up to 60 steps: some two thousand in a run.
-    #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn keys_do_what_the_model_says(
