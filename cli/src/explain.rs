@@ -1,8 +1,8 @@
 //! Failures, as an operator wants to read them: what happened, why, and what to do.
 
+use latchkey::error::Error;
 use latchkey::log::causes;
 use latchkey::operator::OperatorError;
-use latchkey::store::CreateError;
 
 use crate::connect::Connection;
 
@@ -17,8 +17,9 @@ pub(crate) fn explain(error: &OperatorError, connection: &Connection) -> String 
         )
     } else if causes.contains("AccessDenied") {
         format!(
-            "your AWS identity may not do this to `{table}`; it needs BatchGetItem, PutItem, \
-             UpdateItem and ConditionCheckItem of DynamoDB on that table"
+            "your AWS identity may not do this to `{table}`; the whole command line needs GetItem, \
+             BatchGetItem, Query, PutItem, UpdateItem, DeleteItem, BatchWriteItem and \
+             ConditionCheckItem of DynamoDB on that table, and `organization list` needs Scan"
         )
     } else if causes.contains("credential") {
         "no AWS credentials: sign in, set `AWS_PROFILE`, or pass `--profile`".to_owned()
@@ -33,15 +34,7 @@ pub(crate) fn explain(error: &OperatorError, connection: &Connection) -> String 
     } else if causes.contains("ValidationException") {
         format!("DynamoDB does not take this request; check the table's name `{table}`")
     } else {
-        match error {
-            OperatorError::Create(CreateError::OrganizationExists(_)) => {
-                "use `latchkey account create` to add an account to it".to_owned()
-            }
-            OperatorError::Create(CreateError::OrganizationNotFound(_)) => {
-                "use `latchkey bootstrap` to make it".to_owned()
-            }
-            _ => String::new(),
-        }
+        advice(error)
     };
     [error.to_string(), causes, advice]
         .into_iter()
@@ -50,12 +43,29 @@ pub(crate) fn explain(error: &OperatorError, connection: &Connection) -> String 
         .join("\n  ")
 }
 
+/// What to do about a refusal of ours.
+fn advice(error: &OperatorError) -> String {
+    let advice = match error {
+        OperatorError::OrganizationExists(_) => {
+            "use `latchkey account create` to add an account to it"
+        }
+        OperatorError::OrganizationNotFound(_) => "use `latchkey bootstrap` to make it",
+        OperatorError::RootAccount => "use the commands of `latchkey root-key`",
+        OperatorError::RootKey => {
+            "make another one with `latchkey root-key create`, then revoke this one"
+        }
+        OperatorError::Failed(Error::AccountDisabled(_)) => {
+            "use `latchkey account enable` to enable it"
+        }
+        OperatorError::Expiry(_) | OperatorError::Failed(_) => "",
+    };
+    advice.to_owned()
+}
+
 /// What lies below the message: what the SDK and DynamoDB said.
 fn root_causes(error: &OperatorError) -> String {
     match error {
-        OperatorError::Create(CreateError::Failed(latchkey::error::Error::Store(store))) => {
-            causes(store)
-        }
+        OperatorError::Failed(Error::Store(store)) => causes(store),
         _ => String::new(),
     }
 }

@@ -1,6 +1,8 @@
-//! `latchkey`: what an operator does with a table, before there is any key to present.
+//! `latchkey`: what an operator does with a table, without a key to present.
 
 mod args;
+mod commands;
+mod confirm;
 mod connect;
 mod explain;
 mod output;
@@ -9,10 +11,15 @@ mod verify;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    let arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
+    if let Err(message) = args::refuse_whole_keys(arguments) {
+        args::Args::command().error(ErrorKind::ValueValidation, message).exit();
+    }
     let args = args::Args::parse();
     match run::run(args).await {
         Ok(()) => ExitCode::SUCCESS,

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::args::{Format, Target, Verify};
 use crate::connect::connect;
+use crate::output::{lines, print_json, write};
 
 /// A token is at most some 110 characters; more on standard input is something else.
 const INPUT_BYTES_MAX: u64 = 4096;
@@ -111,9 +112,7 @@ impl Report {
 
     fn print(&self, format: Format) -> Result<(), String> {
         if format == Format::Json {
-            let text = serde_json::to_string_pretty(self).map_err(|error| error.to_string())?;
-            println!("{text}");
-            return Ok(());
+            return print_json(self);
         }
         let scopes = self.scopes.as_ref().map(|scopes| match scopes.as_slice() {
             [] => "full access".to_owned(),
@@ -124,7 +123,7 @@ impl Report {
             None => self.service_account.clone(),
         };
         let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
-        for (label, value) in [
+        write(&lines([
             ("status", Some(self.status.to_owned())),
             ("reason", self.reason.clone()),
             ("key id", Some(self.key_id.clone())),
@@ -134,11 +133,6 @@ impl Report {
             ("created", time(self.created_at)),
             ("expires", time(self.expires_at)),
             ("revoked", time(self.revoked_at)),
-        ] {
-            if let Some(value) = value {
-                println!("{label:<15}  {value}");
-            }
-        }
-        Ok(())
+        ]))
     }
 }

@@ -1,8 +1,8 @@
-//! The command line as an operator runs it: a process, its output, and what is in the table after.
+//! First steps, failures and verifying.
 
-use std::io::Write;
-use std::process::{Command, Output, Stdio};
+mod common;
 
+use common::{column, latchkey, latchkey_reading, made, printed, refused, stderr, stdout};
 use latchkey::config::KeyPolicy;
 use latchkey::principal::Principal;
 use latchkey::token::Token;
@@ -11,64 +11,12 @@ use latchkey_local::secrets::Secrets;
 use latchkey_local::{TestTable, headers};
 use serde_json::Value;
 
-/// Runs `latchkey` with `arguments` against `table`, with nothing else from this environment.
-async fn latchkey(table: &TestTable, arguments: &[&str]) -> Output {
-    latchkey_reading(table, arguments, "").await
-}
-
-/// The same, with `input` on standard input.
-async fn latchkey_reading(table: &TestTable, arguments: &[&str], input: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_latchkey"));
-    command
-        .args(arguments)
-        .env_clear()
-        .env("LATCHKEY_TABLE", table.name())
-        .env("AWS_ENDPOINT_URL_DYNAMODB", table.endpoint())
-        .env("AWS_REGION", "us-east-1")
-        .env("AWS_ACCESS_KEY_ID", "local")
-        .env("AWS_SECRET_ACCESS_KEY", "local")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let input = input.to_owned();
-    let run = move || {
-        let mut process = command.spawn().expect("a process");
-        let mut stdin = process.stdin.take().expect("a pipe");
-        // Most commands end without a look at it.
-        let _ = stdin.write_all(input.as_bytes());
-        drop(stdin);
-        process.wait_with_output().expect("an end")
-    };
-    tokio::task::spawn_blocking(run).await.expect("an end")
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).expect("UTF-8")
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).expect("UTF-8")
-}
-
-async fn made(table: &TestTable, arguments: &[&str]) -> Value {
-    let output = latchkey(table, arguments).await;
-    assert!(output.status.success(), "{}", stderr(&output));
-    serde_json::from_str(&stdout(&output)).expect("JSON")
-}
-
-async fn refused(table: &TestTable, arguments: &[&str]) -> String {
-    let output = latchkey(table, arguments).await;
-    assert!(!output.status.success(), "{}", stdout(&output));
-    assert_eq!(stdout(&output), "");
-    stderr(&output)
-}
-
 const BOOTSTRAP: &[&str] = &["bootstrap", "--organization", "acme", "--name", "Acme"];
 
 #[tokio::test]
 async fn bootstrap_makes_a_key_that_authenticates_and_is_shown_once() {
     let table = TestTable::start().await;
-    let made = made(&table, &[BOOTSTRAP, &["--output", "json"]].concat()).await;
+    let made = made(&table, BOOTSTRAP).await;
     assert_eq!(made["organization"]["id"], "acme");
     assert_eq!(made["organization"]["name"], "Acme");
     assert_eq!(made["service_account"]["name"], "admin");
@@ -113,35 +61,25 @@ async fn text_output_is_for_people() {
 }
 
 #[tokio::test]
-async fn a_root_key_is_the_root() {
+async fn organizations_are_made_and_listed() {
     let table = TestTable::start().await;
-    let arguments = ["root-key", "create", "--expires-in", "90d", "--output", "json"];
-    let made = made(&table, &arguments).await;
-    let token = made["key"]["key"].as_str().expect("a key");
-    assert!(token.starts_with("sk_ROOT_"));
-    assert!(made["key"]["expires_at"].is_string());
-    let bearer = headers::authorization(&format!("Bearer {token}"));
-    let principal = table.latchkey(KeyPolicy::default()).authenticate(&bearer).await;
-    assert!(matches!(principal, Ok(Principal::Root { .. })), "{principal:?}");
+    let create = ["organization", "create", "--organization", "acme", "--name", "Acme"];
+    let created = made(&table, &[&create[..], &["--account-name", "ops"]].concat()).await;
+    assert_eq!(created["organization"]["id"], "acme");
+    assert_eq!(created["service_account"]["name"], "ops");
+    assert!(created["key"]["key"].is_string());
 
-    let past = ["root-key", "create", "--expires-at", "2020-01-01T00:00:00Z"];
-    assert_eq!(refused(&table, &past).await, "error: the expiry must be in the future\n");
-}
-
-#[tokio::test]
-async fn an_account_belongs_to_an_organization_that_exists() {
-    let table = TestTable::start().await;
-    let arguments = ["account", "create", "--name", "ci", "--organization"];
-    let made = made(&table, &[&arguments[..], &["sample", "--output", "json"]].concat()).await;
-    assert_eq!(made["service_account"]["organization"], "sample");
-    assert_eq!(made["service_account"]["name"], "ci");
-    assert!(made.get("key").is_none());
-
-    let missing = refused(&table, &[&arguments[..], &["nobody"]].concat()).await;
+    let listed = made(&table, &["organization", "list"]).await;
+    assert_eq!(column(&listed["organizations"], "id"), ["acme", "other", "sample"]);
     assert_eq!(
-        missing,
-        "error: organization `nobody` does not exist\n  use `latchkey bootstrap` to make it\n"
+        column(&listed["organizations"], "name")[1..],
+        ["Other Organization", "Sample Organization"]
     );
+    let text = printed(&table, &["organization", "list"]).await;
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0], "ORGANIZATION  CREATED               NAME");
+    assert_eq!(lines[2], "other         2026-01-01T00:00:00Z  Other Organization");
+    assert_eq!(lines.len(), 4);
 }
 
 #[tokio::test]
@@ -166,7 +104,9 @@ async fn every_failure_says_what_to_do() {
     assert!(bad.contains("an organization id is 1 to 64 letters"), "{bad}");
     let nothing = refused(&table, &[]).await;
     assert!(
-        nothing.contains("[subcommands: bootstrap, root-key, account, key, verify, help]"),
+        nothing.contains(
+            "[subcommands: bootstrap, organization, account, key, root-key, verify, help]"
+        ),
         "{nothing}"
     );
 }
@@ -226,37 +166,4 @@ async fn verify_offline_needs_no_table() {
         assert!(!refused.status.success());
         assert!(stderr(&refused).starts_with(expected), "{}", stderr(&refused));
     }
-}
-
-#[tokio::test]
-async fn a_revoked_key_is_refused_and_makes_room_for_another() {
-    let table = TestTable::start().await;
-    let key = SampleKey::Other.mint().0;
-    let (account, id) = (key.spec.account.to_string(), key.id.to_string());
-    let revoke = ["key", "revoke", "--account", &account, "--key", &id, "--output", "json"];
-    let first = made(&table, &revoke).await;
-    assert_eq!(first["revoked_key"]["id"], id);
-    assert!(first["revoked_key"]["revoked_at"].is_string());
-    // Once more changes nothing.
-    assert_eq!(made(&table, &revoke).await, first);
-
-    let latchkey = table.latchkey(KeyPolicy::default());
-    assert!(latchkey.authenticate(&headers::bearer(SampleKey::Other)).await.is_err());
-    let item = table.items().await.into_iter().find(|item| {
-        item["sk"].as_s() == Ok(&"ACCOUNT".to_owned())
-            && item["pk"].as_s() == Ok(&format!("ACCOUNT#{account}"))
-    });
-    assert_eq!(item.expect("an account")["live_keys"].as_n(), Ok(&"0".to_owned()));
-
-    let unknown = ["key", "revoke", "--account", &account, "--key", "NONE"];
-    assert_eq!(refused(&table, &unknown).await, "error: key `NONE` does not exist\n");
-}
-
-#[tokio::test]
-async fn a_root_key_can_be_revoked() {
-    let table = TestTable::start().await;
-    let key = SampleKey::Root.mint().0.id.to_string();
-    made(&table, &["key", "revoke", "--account", "ROOT", "--key", &key, "--output", "json"]).await;
-    let latchkey = table.latchkey(KeyPolicy::default());
-    assert!(latchkey.authenticate(&headers::bearer(SampleKey::Root)).await.is_err());
 }

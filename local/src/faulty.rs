@@ -50,7 +50,9 @@ pub fn error(status: u16, code: &str) -> (u16, String) {
     (status, serde_json::json!({ "__type": code, "message": "as asked for" }).to_string())
 }
 
-struct Faulty(Arc<dyn Fn(&str, &str) -> Reply + Send + Sync>);
+type Respond = dyn Fn(&str, &str) -> Reply + Send + Sync;
+
+struct Faulty(Arc<Respond>);
 
 impl fmt::Debug for Faulty {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

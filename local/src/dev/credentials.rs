@@ -119,7 +119,7 @@ impl Maker {
     async fn make(&self) -> Result<Credentials, String> {
         let organization: OrganizationId = parsed(ORGANIZATION);
         let (account, token) = match self.bootstrap(organization.clone()).await {
-            Err(OperatorError::Create(CreateError::OrganizationExists(_))) => {
+            Err(OperatorError::OrganizationExists(_)) => {
                 say("The first keys are lost or over; a new service account replaces theirs.");
                 self.add_account(organization.clone()).await
             }

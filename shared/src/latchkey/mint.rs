@@ -49,7 +49,7 @@ impl Latchkey {
     /// # Errors
     ///
     /// [`Error::Denied`] if the caller may not, [`Error::InvalidExpiry`],
-    /// [`Error::IdempotencyKeyReused`], and what [`KeyStore::insert_key`] refuses. Then there is no key.
+    /// [`Error::IdempotencyKeyReused`], and what [`crate::store::KeyStore::insert_key`] refuses. Then there is no key.
     pub async fn mint(
         &self,
         caller: &AccountPrincipal,

@@ -1,0 +1,144 @@
+//! Arguments about keys.
+
+use std::time::Duration;
+
+use clap::{Args as ClapArgs, Subcommand};
+use latchkey::id::{OrganizationId, ServiceAccountId};
+use latchkey::operator::{KeyFilter, KeyStatus};
+use latchkey::scope::Scope;
+use latchkey::text;
+use latchkey::time::Timestamp;
+
+use super::time::{Expiry, Moment, grace};
+use super::{Consent, OneKey};
+
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  latchkey key mint --account 0197CTTDF1YT9FUW --name ci --scope sessions.read --expires-in 90d
+  latchkey key list --account 0197CTTDF1YT9FUW
+  latchkey key list --organization acme --expires-before 30d
+  latchkey key list --organization acme --unused-since 90d --output json
+  latchkey key rotate --key sk_0197CTTDF1YT9FUW_0197CTTLAFLKW3FL_ --grace 7d
+  latchkey key revoke --account 0197CTTDF1YT9FUW --key 0197CTTLAFLKW3FL --yes
+
+A key is named by its id and its account's, or by what lists show of it, which holds both.
+Never pass a whole key: others on this machine can see arguments.")]
+pub(crate) enum KeyCommand {
+    /// Mint a key for a service account. It is printed once.
+    Mint(MintKey),
+    /// List keys, oldest first, with those that have ended.
+    List(ListKeys),
+    /// Show a key: whose it is, what it may do, how it stands. Never its secret.
+    Show(OneKey),
+    /// Mint a key in place of another one, which ends after a grace.
+    Rotate(RotateKey),
+    /// Revoke a key, for good.
+    ///
+    /// Functions that have just verified it refuse it within their cache's time.
+    Revoke(RevokeKey),
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  latchkey key mint --account 0197CTTDF1YT9FUW --name ci --expires-in 90d
+  latchkey key mint --account 0197CTTDF1YT9FUW --scope keys.read,sessions.read --output json")]
+pub(crate) struct MintKey {
+    /// The id of the service account that the key is for.
+    #[arg(long, value_name = "ID")]
+    pub(crate) account: ServiceAccountId,
+    /// What people call the key.
+    #[arg(long)]
+    pub(crate) name: Option<text::KeyName>,
+    /// What the key may do: several with commas between, or the option several times. Without any, the
+    /// key has full access. Scopes are not held against `LATCHKEY_SCOPES`.
+    #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',')]
+    pub(crate) scopes: Vec<Scope>,
+    #[command(flatten)]
+    pub(crate) expiry: Expiry,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  latchkey key list --account 0197CTTDF1YT9FUW
+  latchkey key list --organization acme --expires-before 30d
+  latchkey key list --organization acme --unused-since 90d --output json
+
+STATUS tells how a key stands:
+  live     it works
+  rotated  another key has taken its place, and it works until its grace is over
+  expired  it has ended by itself, or its grace is over
+  revoked  it was revoked
+
+Conditions add up: with several, only keys that meet them all are listed.
+The table forgets a key some time after its end (LATCHKEY_RETENTION, 30 days by default).
+The last use is recorded at most once per LATCHKEY_LAST_USED_INTERVAL (5 minutes by
+default), and never where that is 0s: then --unused-since lists keys in use, too.")]
+pub(crate) struct ListKeys {
+    #[command(flatten)]
+    pub(crate) whose: Whose,
+    /// Only keys that have expired.
+    #[arg(long, conflicts_with_all = ["revoked", "expires_before", "unused_since"])]
+    expired: bool,
+    /// Only keys that were revoked.
+    #[arg(long, conflicts_with_all = ["expires_before", "unused_since"])]
+    revoked: bool,
+    /// Only keys that work and end before this: an RFC 3339 date-time, or how far ahead, such as 30d.
+    #[arg(long, value_name = "TIME|DURATION", allow_hyphen_values = true)]
+    expires_before: Option<Moment>,
+    /// Only keys that work, were minted before this and were not used since: an RFC 3339 date-time, or
+    /// how long ago, such as 90d.
+    #[arg(long, value_name = "TIME|DURATION", allow_hyphen_values = true)]
+    unused_since: Option<Moment>,
+}
+
+/// Whose keys.
+#[derive(Debug, ClapArgs)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Whose {
+    /// The service account's id; `ROOT` for root keys.
+    #[arg(long, value_name = "ID")]
+    pub(crate) account: Option<ServiceAccountId>,
+    /// The id of the organization: the keys of all its accounts.
+    #[arg(long, value_name = "ID")]
+    pub(crate) organization: Option<OrganizationId>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+The new key has the name and the scopes of the old one, and a fresh lifetime of the same length.
+An account holds both during the grace; in a full one, rotate with `--grace 0s`.
+A key that has expired, was revoked or was rotated before cannot be rotated, nor can a root key.
+
+Examples:
+  latchkey key rotate --account 0197CTTDF1YT9FUW --key 0197CTTLAFLKW3FL
+  latchkey key rotate --key sk_0197CTTDF1YT9FUW_0197CTTLAFLKW3FL_ --grace 0s")]
+pub(crate) struct RotateKey {
+    #[command(flatten)]
+    pub(crate) key: OneKey,
+    /// How long the old key still works, up to 30d; 0s ends it now. It never works longer than before.
+    #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = grace, allow_hyphen_values = true)]
+    pub(crate) grace: Duration,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RevokeKey {
+    #[command(flatten)]
+    pub(crate) key: OneKey,
+    #[command(flatten)]
+    pub(crate) consent: Consent,
+}
+
+impl ListKeys {
+    /// The conditions, seen from `now`.
+    pub(crate) fn filter(&self, now: Timestamp) -> KeyFilter {
+        let expired = self.expired.then_some(KeyStatus::Expired);
+        KeyFilter {
+            status: expired.or(self.revoked.then_some(KeyStatus::Revoked)),
+            expires_before: self.expires_before.map(|moment| moment.ahead_of(now)),
+            unused_since: self.unused_since.map(|moment| moment.before(now)),
+        }
+    }
+}

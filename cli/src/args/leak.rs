@@ -1,0 +1,59 @@
+//! Whole keys among the arguments, which others on the machine can see.
+
+use latchkey::id::ServiceAccountId;
+
+/// What an operator is told who passes a whole key.
+pub(super) const WHOLE_KEY: &str = "\
+    this is a whole key, with its secret; give only what lists show of it, up to the `_` before the \
+    secret\n  others on this machine can see arguments, and the shell remembers them: rotate or revoke \
+    that key; `latchkey verify` reads one from standard input";
+
+/// Refuses arguments that hold more of a key than lists show, before anything repeats or stores them.
+///
+/// # Errors
+///
+/// What to do instead; never the key.
+pub(crate) fn refuse_whole_keys(
+    arguments: impl IntoIterator<Item = String>,
+) -> Result<(), &'static str> {
+    let whole = arguments.into_iter().any(|argument| {
+        let mut words = argument.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        words.any(is_whole_key)
+    });
+    if whole { Err(WHOLE_KEY) } else { Ok(()) }
+}
+
+/// Whether `word` is a key with any part of its secret, however mistyped that is.
+pub(super) fn is_whole_key(word: &str) -> bool {
+    let mut parts = word.rsplit('_');
+    let (secret, key, account) = (parts.next(), parts.next(), parts.next());
+    secret.is_some_and(|secret| !secret.is_empty())
+        && key.is_some_and(is_minted)
+        && account.is_some_and(|account| account == ServiceAccountId::ROOT || is_minted(account))
+}
+
+/// Whether `text` has the shape of an id that Latchkey mints.
+fn is_minted(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_seen_wherever_it_stands() {
+        for (argument, refused) in [
+            ("sk_0197CTTDF1YT9FUW_0197CTTLAFLKW3FL_", false),
+            ("sk_0197CTTDF1YT9FUW_0197CTTLAFLKW3FL", false),
+            ("0197CTTLAFLKW3FL", false),
+            ("sk_0197CTTDF1YT9FUW_0197CTTLAFLKW3FL_XkkiZ0", true),
+            ("--key=a_b_ROOT_0197CTTLAFLKW3FL_XkkiZ0", true),
+            ("Bearer sk_ROOT_0197CTTLAFLKW3FL_XkkiZ0", true),
+            ("", false),
+        ] {
+            let arguments = ["latchkey".to_owned(), argument.to_owned()];
+            assert_eq!(refuse_whole_keys(arguments).is_err(), refused, "{argument}");
+        }
+    }
+}

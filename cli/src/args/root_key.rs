@@ -1,0 +1,39 @@
+//! Arguments about root keys.
+
+use clap::{Args as ClapArgs, Subcommand};
+
+use super::{Consent, Expiry, KeyName};
+
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  latchkey root-key create --expires-in 90d
+  latchkey root-key list
+  latchkey root-key revoke --key 0197CTTLAFLKW3FL
+
+A root key is not rotated: create another one, hand it out, revoke the old one.")]
+pub(crate) enum RootKeyCommand {
+    /// Make a root key.
+    Create(CreateRootKey),
+    /// List the root keys, oldest first, with those that have ended.
+    List,
+    /// Revoke a root key, for good.
+    ///
+    /// Functions that have just verified it refuse it within their cache's time.
+    Revoke(RevokeRootKey),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CreateRootKey {
+    #[command(flatten)]
+    pub(crate) expiry: Expiry,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RevokeRootKey {
+    /// The key's id, or what lists show of the key: `sk_ROOT_<key>_`.
+    #[arg(long, value_parser = KeyName::parser())]
+    pub(crate) key: KeyName,
+    #[command(flatten)]
+    pub(crate) consent: Consent,
+}

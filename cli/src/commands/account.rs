@@ -1,0 +1,60 @@
+//! Commands about service accounts.
+
+use latchkey::id::ServiceAccountId;
+use latchkey::operator;
+
+use crate::args::{AccountCommand, CreateAccount, DeleteAccount};
+use crate::confirm::confirm;
+use crate::output::{AccountReport, AccountsReport, DeletedAccountReport, print};
+
+use super::{Context, Failure};
+
+pub(super) async fn run(command: AccountCommand, context: &Context<'_>) -> Result<(), Failure> {
+    match command {
+        AccountCommand::Create(new) => create(new, context).await,
+        AccountCommand::List(list) => {
+            let accounts = operator::accounts(context.store, &list.organization).await?;
+            Ok(print(&AccountsReport::new(&accounts), context.format)?)
+        }
+        AccountCommand::Show(one) => {
+            let account = operator::account(context.store, &one.account).await?;
+            Ok(print(&AccountReport::new(&account), context.format)?)
+        }
+        AccountCommand::Disable(one) => set_disabled(&one.account, true, context).await,
+        AccountCommand::Enable(one) => set_disabled(&one.account, false, context).await,
+        AccountCommand::Delete(one) => delete(one, context).await,
+    }
+}
+
+async fn create(new: CreateAccount, context: &Context<'_>) -> Result<(), Failure> {
+    let Context { store, now, format, .. } = context;
+    let (organization, name) = (new.organization, new.name);
+    let made = operator::create_account(store, *now, organization, name, new.description).await?;
+    Ok(print(&AccountReport::new(&made), *format)?)
+}
+
+async fn set_disabled(
+    id: &ServiceAccountId,
+    disabled: bool,
+    context: &Context<'_>,
+) -> Result<(), Failure> {
+    let Context { store, now, format, .. } = context;
+    let account = operator::set_account_disabled(store, *now, id, disabled).await?;
+    let report = AccountReport::new(&account);
+    let report = if disabled { report.refusing_soon() } else { report };
+    Ok(print(&report, *format)?)
+}
+
+async fn delete(one: DeleteAccount, context: &Context<'_>) -> Result<(), Failure> {
+    let Context { store, format, .. } = context;
+    let organization = match one.organization {
+        Some(organization) => organization,
+        None => operator::account(store, &one.account).await?.organization,
+    };
+    let id = &one.account;
+    let question =
+        format!("Delete service account {id} of organization {organization}, and all of its keys?");
+    confirm(one.consent, &question)?;
+    operator::delete_account(store, &organization, id).await?;
+    Ok(print(&DeletedAccountReport::new(id, &organization), *format)?)
+}

@@ -1,0 +1,56 @@
+//! The commands, by what they are about.
+
+mod account;
+mod key;
+mod organization;
+mod root_key;
+
+use latchkey::config::KeyPolicy;
+use latchkey::operator::OperatorError;
+use latchkey::store::KeyStore;
+use latchkey::time::Timestamp;
+
+use crate::args::{Format, Operation};
+
+/// What every command works with.
+pub(crate) struct Context<'a> {
+    pub(crate) store: &'a KeyStore,
+    pub(crate) policy: KeyPolicy,
+    pub(crate) now: Timestamp,
+    pub(crate) format: Format,
+}
+
+/// Why a command failed.
+pub(crate) enum Failure {
+    /// For the operator to read as it is.
+    Message(String),
+    /// To be explained.
+    Operator(OperatorError),
+}
+
+impl From<String> for Failure {
+    fn from(message: String) -> Self {
+        Self::Message(message)
+    }
+}
+
+impl From<OperatorError> for Failure {
+    fn from(error: OperatorError) -> Self {
+        Self::Operator(error)
+    }
+}
+
+/// Does what was asked for and prints what came of it.
+///
+/// # Errors
+///
+/// [`Failure`].
+pub(crate) async fn run(operation: Operation, context: &Context<'_>) -> Result<(), Failure> {
+    match operation {
+        Operation::Bootstrap(new) => organization::create(new, context).await,
+        Operation::Organization(command) => organization::run(command, context).await,
+        Operation::Account(command) => account::run(command, context).await,
+        Operation::Key(command) => key::run(command, context).await,
+        Operation::RootKey(command) => root_key::run(command, context).await,
+    }
+}

@@ -1,0 +1,32 @@
+//! Commands about root keys.
+
+use latchkey::id::ServiceAccountId;
+use latchkey::operator;
+
+use crate::args::RootKeyCommand;
+use crate::confirm::confirm;
+use crate::output::{KeysReport, MintedReport, RevokedReport, print};
+
+use super::{Context, Failure};
+
+pub(super) async fn run(command: RootKeyCommand, context: &Context<'_>) -> Result<(), Failure> {
+    let Context { store, policy, now, format } = context;
+    let root = ServiceAccountId::root();
+    match command {
+        RootKeyCommand::Create(new) => {
+            let end = new.expiry.end(*now);
+            let minted = operator::create_root_key(store, policy, *now, end).await?;
+            Ok(print(&MintedReport::new(&minted, *now), *format)?)
+        }
+        RootKeyCommand::List => {
+            let keys = operator::keys(store, &root).await?;
+            Ok(print(&KeysReport::new(&keys, &[], *now), *format)?)
+        }
+        RootKeyCommand::Revoke(one) => {
+            let key = one.key.id_within(&root)?;
+            confirm(one.consent, &format!("Revoke root key {key}?"))?;
+            let revoked = operator::revoke_key(store, policy, *now, &root, &key).await?;
+            Ok(print(&RevokedReport::new(&revoked, *now), *format)?)
+        }
+    }
+}

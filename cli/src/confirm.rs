@@ -1,0 +1,55 @@
+//! Consent to what cannot be undone.
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use crate::args::Consent;
+
+/// Asks `question`, unless consent was given beforehand.
+///
+/// # Errors
+///
+/// If nobody is there to answer, or the answer is no. Then nothing may be done.
+pub(crate) fn confirm(consent: Consent, question: &str) -> Result<(), String> {
+    if consent.yes {
+        return Ok(());
+    }
+    let input = std::io::stdin();
+    if !input.is_terminal() {
+        return Err("this cannot be undone; pass `--yes`".to_owned());
+    }
+    ask(question, &mut input.lock(), &mut std::io::stderr())
+}
+
+fn ask(question: &str, input: &mut impl BufRead, output: &mut impl Write) -> Result<(), String> {
+    let mut answer = String::new();
+    write!(output, "{question} It cannot be undone. [y/N] ")
+        .and_then(|()| output.flush())
+        .and_then(|()| input.read_line(&mut answer))
+        .map_err(|error| format!("the terminal: {error}"))?;
+    match answer.trim().to_ascii_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err("not confirmed; nothing was done".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_yes_is_a_yes() {
+        for (answer, confirmed) in [
+            ("y\n", true),
+            ("Yes\r\n", true),
+            ("n\n", false),
+            ("\n", false),
+            ("", false),
+            ("yesterday\n", false),
+        ] {
+            let mut shown = Vec::new();
+            let asked = ask("Revoke it?", &mut answer.as_bytes(), &mut shown);
+            assert_eq!(asked.is_ok(), confirmed, "{answer:?}");
+            assert_eq!(shown, b"Revoke it? It cannot be undone. [y/N] ");
+        }
+    }
+}

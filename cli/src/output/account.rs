@@ -1,0 +1,141 @@
+//! What is told of service accounts.
+
+use latchkey::account::ServiceAccount;
+use latchkey::id::{OrganizationId, ServiceAccountId};
+use latchkey::time::Timestamp;
+use serde::Serialize;
+
+use super::text::{lines, seconds, table};
+use super::{REFUSED_SOON, Report};
+
+#[derive(Serialize)]
+pub(super) struct AccountRecord {
+    id: String,
+    name: String,
+    description: String,
+    pub(super) organization: String,
+    pub(super) disabled: bool,
+    created_by: String,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+/// A service account.
+#[derive(Serialize)]
+pub(crate) struct AccountReport {
+    service_account: AccountRecord,
+    #[serde(skip)]
+    refusing_soon: bool,
+}
+
+/// An organization's service accounts.
+#[derive(Serialize)]
+pub(crate) struct AccountsReport {
+    service_accounts: Vec<AccountRecord>,
+}
+
+/// A service account that is no more.
+#[derive(Serialize)]
+pub(crate) struct DeletedAccountReport {
+    deleted_service_account: DeletedAccount,
+}
+
+#[derive(Serialize)]
+struct DeletedAccount {
+    id: String,
+    organization: String,
+}
+
+impl From<&ServiceAccount> for AccountRecord {
+    fn from(account: &ServiceAccount) -> Self {
+        Self {
+            id: account.id.to_string(),
+            name: account.name.to_string(),
+            description: account.description.to_string(),
+            organization: account.organization.to_string(),
+            disabled: account.disabled,
+            created_by: account.created_by.to_string(),
+            created_at: account.created_at,
+            updated_at: account.updated_at,
+        }
+    }
+}
+
+impl AccountRecord {
+    /// Id and name.
+    pub(super) fn title(&self) -> String {
+        format!("{} ({})", self.id, self.name)
+    }
+
+    fn status(&self) -> String {
+        if self.disabled { "disabled" } else { "enabled" }.to_owned()
+    }
+}
+
+impl AccountReport {
+    pub(crate) fn new(account: &ServiceAccount) -> Self {
+        Self { service_account: account.into(), refusing_soon: false }
+    }
+
+    /// The same of an account whose keys worked until now.
+    pub(crate) fn refusing_soon(self) -> Self {
+        Self { refusing_soon: true, ..self }
+    }
+}
+
+impl AccountsReport {
+    pub(crate) fn new(accounts: &[ServiceAccount]) -> Self {
+        Self { service_accounts: accounts.iter().map(Into::into).collect() }
+    }
+}
+
+impl DeletedAccountReport {
+    pub(crate) fn new(id: &ServiceAccountId, organization: &OrganizationId) -> Self {
+        let deleted = DeletedAccount { id: id.to_string(), organization: organization.to_string() };
+        Self { deleted_service_account: deleted }
+    }
+}
+
+impl Report for AccountReport {
+    fn text(&self) -> String {
+        let account = &self.service_account;
+        let description = Some(account.description.clone()).filter(|text| !text.is_empty());
+        lines([
+            ("service account", Some(account.title())),
+            ("organization", Some(account.organization.clone())),
+            ("status", Some(account.status())),
+            ("description", description),
+            ("created", Some(account.created_at.to_string())),
+            ("created by", Some(account.created_by.clone())),
+            ("changed", Some(account.updated_at.to_string())),
+        ])
+    }
+
+    fn notes(&self) -> Vec<String> {
+        Vec::from_iter(self.refusing_soon.then(|| REFUSED_SOON.to_owned()))
+    }
+}
+
+impl Report for AccountsReport {
+    fn text(&self) -> String {
+        let rows = self.service_accounts.iter().map(|account| {
+            let AccountRecord { id, name, created_at, .. } = account;
+            [id.clone(), account.status(), seconds(*created_at), name.clone()].map(Some)
+        });
+        table(["SERVICE ACCOUNT", "STATUS", "CREATED", "NAME"], rows)
+    }
+}
+
+impl Report for DeletedAccountReport {
+    fn text(&self) -> String {
+        let deleted = &self.deleted_service_account;
+        lines([
+            ("deleted account", Some(deleted.id.clone())),
+            ("organization", Some(deleted.organization.clone())),
+        ])
+    }
+
+    fn notes(&self) -> Vec<String> {
+        vec![REFUSED_SOON.to_owned()]
+    }
+}

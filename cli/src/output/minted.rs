@@ -1,0 +1,125 @@
+//! What is told of a key just minted: the only place that shows a secret.
+
+use latchkey::Minted;
+use latchkey::operator::{Bootstrap, Rotated};
+use latchkey::time::Timestamp;
+use serde::Serialize;
+
+use super::account::AccountRecord;
+use super::key::KeyRecord;
+use super::organization::OrganizationRecord;
+use super::text::lines;
+use super::{KEEP_IT, REFUSED_SOON, Report};
+
+/// A new key. Without `Debug`: it holds the secret.
+#[derive(Serialize)]
+struct MintedRecord {
+    /// The whole key.
+    key: String,
+    #[serde(flatten)]
+    record: KeyRecord,
+}
+
+/// A new key.
+#[derive(Serialize)]
+pub(crate) struct MintedReport {
+    key: MintedRecord,
+}
+
+/// A new organization, its first account and key.
+#[derive(Serialize)]
+pub(crate) struct BootstrapReport {
+    organization: OrganizationRecord,
+    service_account: AccountRecord,
+    key: MintedRecord,
+}
+
+/// A new key and the one in whose place it is.
+#[derive(Serialize)]
+pub(crate) struct RotatedReport {
+    key: MintedRecord,
+    rotated_key: KeyRecord,
+}
+
+impl MintedRecord {
+    fn new(minted: &Minted, now: Timestamp) -> Self {
+        let key = minted.token.expose().to_owned();
+        Self { key, record: KeyRecord::new(&minted.key, now) }
+    }
+
+    fn text(&self) -> String {
+        let end = self.record.expires_at.map_or("never".to_owned(), |end| end.to_string());
+        lines([
+            ("key id", Some(self.record.id.clone())),
+            ("expires", Some(end)),
+            ("key", Some(self.key.clone())),
+        ])
+    }
+}
+
+impl MintedReport {
+    pub(crate) fn new(minted: &Minted, now: Timestamp) -> Self {
+        Self { key: MintedRecord::new(minted, now) }
+    }
+}
+
+impl BootstrapReport {
+    pub(crate) fn new(made: &Bootstrap, now: Timestamp) -> Self {
+        Self {
+            organization: (&made.organization).into(),
+            service_account: (&made.account).into(),
+            key: MintedRecord::new(&made.minted, now),
+        }
+    }
+}
+
+impl RotatedReport {
+    pub(crate) fn new(rotated: &Rotated, now: Timestamp) -> Self {
+        Self {
+            key: MintedRecord::new(&rotated.minted, now),
+            rotated_key: KeyRecord::new(&rotated.old, now),
+        }
+    }
+}
+
+impl Report for MintedReport {
+    fn text(&self) -> String {
+        self.key.text()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        vec![KEEP_IT.to_owned()]
+    }
+}
+
+impl Report for BootstrapReport {
+    fn text(&self) -> String {
+        let OrganizationRecord { id, name, .. } = &self.organization;
+        let made = lines([
+            ("organization", Some(format!("{id} ({name})"))),
+            ("service account", Some(self.service_account.title())),
+        ]);
+        made + &self.key.text()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        vec![KEEP_IT.to_owned()]
+    }
+}
+
+impl Report for RotatedReport {
+    fn text(&self) -> String {
+        let old = &self.rotated_key;
+        let rotated = lines([
+            ("rotated key id", Some(old.id.clone())),
+            ("its end", old.expires_at.map(|end| end.to_string())),
+        ]);
+        rotated + &self.key.text()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let ended = !self.rotated_key.status.works();
+        let refused = ended.then_some(REFUSED_SOON);
+        [Some(KEEP_IT), refused].into_iter().flatten().map(str::to_owned).collect()
+    }
+}

@@ -1,0 +1,79 @@
+//! Results on standard output: text for people, one JSON object for scripts.
+//!
+//! Notes for people go to standard error. A secret is in [`MintedReport`], [`RotatedReport`] and
+//! [`BootstrapReport`] only: that of the key just minted.
+
+mod account;
+mod key;
+mod minted;
+mod organization;
+mod text;
+
+use std::io::{ErrorKind, Write};
+
+use serde::Serialize;
+
+pub(crate) use account::{AccountReport, AccountsReport, DeletedAccountReport};
+pub(crate) use key::{KeyReport, KeysReport, RevokedReport};
+pub(crate) use minted::{BootstrapReport, MintedReport, RotatedReport};
+pub(crate) use organization::OrganizationsReport;
+pub(crate) use text::lines;
+
+use crate::args::Format;
+
+/// What a command tells. Serialized, it is the JSON object.
+pub(crate) trait Report: Serialize {
+    /// The same for people.
+    fn text(&self) -> String;
+
+    /// What people should know beside it.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+const KEEP_IT: &str = "Keep the key now: it is not stored and cannot be shown again.";
+
+const REFUSED_SOON: &str = "Functions that have just verified such a key refuse it within their \
+                            cache's time (LATCHKEY_CACHE_TTL, 10 seconds by default).";
+
+/// Prints what a command tells.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub(crate) fn print(report: &impl Report, format: Format) -> Result<(), String> {
+    match format {
+        Format::Json => print_json(report),
+        Format::Text => {
+            write(&report.text())?;
+            report.notes().iter().for_each(|note| eprintln!("{note}"));
+            Ok(())
+        }
+    }
+}
+
+/// Prints `value` as a JSON object.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub(crate) fn print_json(value: &impl Serialize) -> Result<(), String> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| error.to_string())?;
+    write(&format!("{text}\n"))
+}
+
+/// Writes to standard output. A reader who has seen enough, such as `head`, is no failure.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub(crate) fn write(text: &str) -> Result<(), String> {
+    let mut output = std::io::stdout().lock();
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(format!("standard output: {error}"))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,78 @@
+//! Text for people: labelled lines for one thing, a table for several.
+
+use latchkey::scope::Scopes;
+use latchkey::time::Timestamp;
+
+/// What a table says where there is nothing.
+const NOTHING: &str = "-";
+
+/// Labelled lines, without those that have no value.
+pub(crate) fn lines<const N: usize>(lines: [(&str, Option<String>); N]) -> String {
+    let line = |(label, value): (&str, Option<String>)| Some(format!("{label:<15}  {}\n", value?));
+    lines.into_iter().filter_map(line).collect()
+}
+
+/// An aligned table: the last column is not padded, so what is widest or irregular goes there.
+pub(super) fn table<const N: usize>(
+    header: [&str; N],
+    rows: impl IntoIterator<Item = [Option<String>; N]>,
+) -> String {
+    let cell = |cell: Option<String>| {
+        cell.filter(|text| !text.is_empty()).unwrap_or_else(|| NOTHING.to_owned())
+    };
+    let mut table = vec![header.map(str::to_owned)];
+    table.extend(rows.into_iter().map(|row| row.map(cell)));
+    let mut widths = [0; N];
+    for row in &table {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    let line = |row: &[String; N]| {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+        format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
+    };
+    table.iter().map(line).collect()
+}
+
+/// A time in a table: to the second, and still one that an option takes.
+pub(super) fn seconds(time: Timestamp) -> String {
+    let text = time.to_string();
+    match text.split_once('.') {
+        Some((seconds, _)) => format!("{seconds}Z"),
+        None => text,
+    }
+}
+
+/// Scopes in words, with `separator` between them.
+pub(crate) fn scopes(scopes: &Scopes, separator: &str) -> String {
+    if scopes.is_full_access() {
+        return "full access".to_owned();
+    }
+    scopes.as_slice().iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(separator)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_aligned_and_has_no_trailing_spaces() {
+        let text = |text: &str| Some(text.to_owned());
+        let rows = [[text("é1"), None, text("a b")], [text("123456"), text("x"), text("")]];
+        let expected = "ID      AT  NAME\né1      -   a b\n123456  x   -\n";
+        assert_eq!(table(["ID", "AT", "NAME"], rows), expected);
+    }
+
+    #[test]
+    fn a_line_without_a_value_is_left_out() {
+        let shown = lines([("status", Some("live".to_owned())), ("revoked", None)]);
+        assert_eq!(shown, "status           live\n");
+    }
+
+    #[test]
+    fn a_time_in_a_table_is_one_that_an_option_takes() {
+        let time: Timestamp = "2026-06-01T12:00:00.123Z".parse().expect("a time");
+        assert_eq!(seconds(time), "2026-06-01T12:00:00Z");
+    }
+}

@@ -1,0 +1,62 @@
+//! What an operator does with direct access to the table, without a key to present.
+//!
+//! An operator belongs to no organization: each function learns from the account whose it is.
+
+mod accounts;
+mod keys;
+mod organizations;
+mod rotate;
+mod status;
+
+pub use accounts::{account, accounts, create_account, delete_account, set_account_disabled};
+pub use keys::{FoundKey, MintSpec, create_root_key, key, keys, mint_key, revoke_key};
+pub use organizations::{Bootstrap, bootstrap, organizations};
+pub use rotate::{Rotated, rotate_key};
+pub use status::{KeyFilter, KeyStatus};
+
+use crate::config::InvalidExpiry;
+use crate::error::Error;
+use crate::id::OrganizationId;
+use crate::store::{CreateError, StoreError};
+
+/// How many entries of a list are read at a time.
+const PAGE: usize = 100;
+
+/// Why an operator's command failed. Unless it says otherwise, nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorError {
+    /// The key may not end then.
+    #[error("the expiry {0}")]
+    Expiry(#[from] InvalidExpiry),
+    /// There is an organization of this id already.
+    #[error("organization `{0}` already exists")]
+    OrganizationExists(OrganizationId),
+    /// There is no organization of this id.
+    #[error("organization `{0}` does not exist")]
+    OrganizationNotFound(OrganizationId),
+    /// What stands for an account in root keys was given for a service account.
+    #[error("`ROOT` is no service account: root keys belong to none")]
+    RootAccount,
+    /// A root key was to be rotated.
+    #[error("a root key cannot be rotated")]
+    RootKey,
+    /// The service's rules refused it, or the store failed.
+    #[error("{0}")]
+    Failed(#[from] Error),
+}
+
+impl From<StoreError> for OperatorError {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<CreateError> for OperatorError {
+    fn from(error: CreateError) -> Self {
+        match error {
+            CreateError::OrganizationExists(id) => Self::OrganizationExists(id),
+            CreateError::OrganizationNotFound(id) => Self::OrganizationNotFound(id),
+            CreateError::Failed(error) => Self::Failed(error),
+        }
+    }
+}

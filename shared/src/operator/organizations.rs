@@ -1,0 +1,54 @@
+//! Organizations.
+
+use crate::Minted;
+use crate::account::{Organization, ServiceAccount};
+use crate::config::KeyPolicy;
+use crate::id::OrganizationId;
+use crate::store::KeyStore;
+use crate::text::{Description, Name};
+use crate::time::Timestamp;
+
+use super::OperatorError;
+use super::accounts::new_account;
+use super::keys::{MintSpec, draw};
+
+/// A new organization, its first account and that account's full-access key.
+#[derive(Debug)]
+pub struct Bootstrap {
+    /// The organization.
+    pub organization: Organization,
+    /// Its first account.
+    pub account: ServiceAccount,
+    /// The key, with the only sight of its token.
+    pub minted: Minted,
+}
+
+/// Makes an organization, its first service account and a full-access key, all or nothing.
+///
+/// # Errors
+///
+/// [`OperatorError`], for instance when the organization exists already.
+pub async fn bootstrap(
+    store: &KeyStore,
+    policy: &KeyPolicy,
+    now: Timestamp,
+    id: OrganizationId,
+    name: Name,
+    account_name: Name,
+) -> Result<Bootstrap, OperatorError> {
+    let organization = Organization { id, name, created_at: now };
+    let description = Description::empty();
+    let account = new_account(now, organization.id.clone(), account_name, description)?;
+    let minted = draw(policy, now, account.id.clone(), MintSpec::default())?;
+    store.create_organization(&organization, &account, &minted.key, policy).await?;
+    Ok(Bootstrap { organization, account, minted })
+}
+
+/// Every organization, by a scan of the whole table.
+///
+/// # Errors
+///
+/// [`OperatorError::Failed`].
+pub async fn organizations(store: &KeyStore) -> Result<Vec<Organization>, OperatorError> {
+    Ok(store.organizations().await?)
+}
