@@ -63,7 +63,8 @@ async fn accounts(
         (Some(id), _) if id.is_root() => return Ok(vec![(id.clone(), None)]),
         (Some(id), _) => vec![operator::account(context.store, id).await?],
         (None, Some(id)) => of_organization(id).await?,
-        (None, None) => panic!("the arguments demand an account or an organization"),
+        // The arguments demand one of the two.
+        (None, None) => Vec::new(),
     };
     Ok(found.into_iter().map(|account| (account.id.clone(), Some(account))).collect())
 }
