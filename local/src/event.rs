@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use lambda_http::Request;
 use latchkey::gateway::Event;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::project;
 
@@ -27,6 +27,28 @@ pub fn cases(function: &str) -> BTreeSet<String> {
     let entries = std::fs::read_dir(folder).expect("a folder of events");
     let names = entries.map(|entry| entry.expect("an entry").path());
     names.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect()
+}
+
+/// An event of an HTTP API that asks for `path`, with its query if it has one, with the key `token` and
+/// without a body.
+pub fn call(method: &str, path: &str, token: &str) -> Value {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    json!({
+        "version": "2.0",
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": { "authorization": format!("Bearer {token}") },
+        "requestContext": { "http": { "method": method, "path": path }, "stage": "$default" },
+        "isBase64Encoded": false,
+    })
+}
+
+/// An event like [`call`]'s, with a JSON body.
+pub fn call_with(method: &str, path: &str, token: &str, body: &str) -> Value {
+    let mut event = call(method, path, token);
+    event["headers"]["content-type"] = "application/json".into();
+    event["body"] = body.into();
+    event
 }
 
 /// An event, as a function receives it.

@@ -16,7 +16,9 @@ pub mod runtime_api;
 pub mod sample;
 pub mod secrets;
 pub mod table;
+mod tenant;
 mod test_table;
 
 pub use answer::Answer;
+pub use tenant::Tenant;
 pub use test_table::{NO_CACHE, TestTable};

@@ -147,8 +147,8 @@ async fn insert(
     Ok(())
 }
 
-/// Sets one attribute of an item, past the store: no operation disables an account yet, and a key
-/// that the store revoked would be swept away by its time to live.
+/// Sets one attribute of an item, past the store: a key that the store revoked would be swept away by
+/// its time to live.
 async fn set(
     client: &Client,
     table: &str,

@@ -52,7 +52,7 @@ pub struct PageRequest {
 
 impl PageRequest {
     /// Reads the page that `request` asks for: `limit`, and the dialect's `marker`. `list` names the
-    /// list, so that a marker is good for no other.
+    /// list, so that a marker is good for no other, nor for the same list in another dialect.
     ///
     /// # Errors
     ///
@@ -72,7 +72,7 @@ impl PageRequest {
         // The caller has authenticated by it, so there is one.
         let token = bearer(request.headers()).map_err(Error::Unauthenticated)?;
         let key = SealingKey::derive(token, b"latchkey/marker/1");
-        let list = list.join("/");
+        let list = format!("{marker}/{}", list.join("/"));
         let after =
             match once(query, marker)? {
                 None => None,
@@ -138,10 +138,20 @@ mod tests {
     }
 
     fn page(token: &str, list: &[&str], query: &str, now: Timestamp) -> Result<PageRequest, Error> {
+        page_by("marker", token, list, query, now)
+    }
+
+    fn page_by(
+        parameter: &'static str,
+        token: &str,
+        list: &[&str],
+        query: &str,
+        now: Timestamp,
+    ) -> Result<PageRequest, Error> {
         let mut request = gateway::request_with_query(Body::Empty, query);
         let bearer = HeaderValue::try_from(format!("Bearer {token}")).expect("a value");
         request.headers_mut().insert("authorization", bearer);
-        PageRequest::of(&request, "marker", list, now)
+        PageRequest::of(&request, parameter, list, now)
     }
 
     fn marker() -> String {
@@ -181,6 +191,12 @@ mod tests {
         for query in ["marker=", "marker=%00", "marker=LAST", "marker=a&marker=b"] {
             assert!(page("token", &["keys", "A"], query, at(0)).is_err(), "{query}");
         }
+    }
+
+    #[test]
+    fn a_marker_of_another_dialect_is_refused() {
+        let query = format!("cursor={}", marker());
+        assert!(page_by("cursor", "token", &["keys", "A"], &query, at(0)).is_err());
     }
 
     #[test]

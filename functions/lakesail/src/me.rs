@@ -2,7 +2,7 @@
 
 use lambda_http::Body;
 use lambda_http::http::{Response, StatusCode};
-use latchkey::error::Error;
+use latchkey::error::{Error, Refusal, Unauthenticated};
 use latchkey::http::reply;
 use latchkey::principal::Principal;
 use serde::Serialize;
@@ -22,7 +22,14 @@ pub(crate) async fn describe(app: &App, principal: &Principal) -> Result<Respons
     match principal {
         Principal::Root { .. } => Ok(reply(StatusCode::OK, &Identity::Root {})),
         Principal::ServiceAccount(caller) => {
-            let account = app.latchkey.account(caller, &caller.account).await?;
+            let account = app.latchkey.account(caller, &caller.account).await;
+            let account = account.map_err(|error| match error {
+                // Deleted elsewhere, while the verdict on its key is still kept here.
+                Error::AccountNotFound(_) => {
+                    Error::Unauthenticated(Unauthenticated::Refused(Refusal::Unknown))
+                }
+                other => other,
+            })?;
             Ok(reply(StatusCode::OK, &Identity::ServiceAccount(Account::from(&account))))
         }
     }

@@ -1,71 +1,40 @@
 //! `create-current-service-account-key`: event in, response out, the embedded DynamoDB between.
 
-use chaser::{AllowedScopes, App, handle};
 use latchkey::config::KeyPolicy;
 use latchkey::token::Token;
-use latchkey_local::contract::{Contract, validate};
-use latchkey_local::{Answer, TestTable, event, project, sample};
-use serde_json::{Value, json};
+use latchkey_local::contract::validate;
+use latchkey_local::{TestTable, event, project, sample};
+use serde_json::json;
 
-const PLACE: (&str, &str) =
-    ("POST", "/v1/accounts/current/service-accounts/{service_account_id}/keys");
+use crate::common::{Function, Refusal};
 
-/// Every refusal: the event, its status, its code, and the message that the client reads.
-const REFUSALS: &[(&str, u16, &str, &str)] = &[
-    ("create-key-bad-base64", 400, "invalid_request", "the body is not valid base64"),
+/// Every refusal: the event, its status, and the message that the client reads.
+const REFUSALS: &[Refusal] = &[
+    ("create-key-bad-base64", 400, "the body is not valid base64"),
     (
         "create-key-malformed-json",
         400,
-        "invalid_request",
         "the body is not valid JSON: it ends too early at line 1, column 2",
     ),
-    (
-        "create-key-not-an-object",
-        400,
-        "invalid_request",
-        "the body must be a JSON object, not a list",
-    ),
+    ("create-key-not-an-object", 400, "the body must be a JSON object, not a list"),
     (
         "create-key-unknown-field",
         400,
-        "invalid_request",
         "`scope` is not a field of this request; did you mean `scopes`?",
     ),
-    (
-        "create-key-duplicate-field",
-        400,
-        "invalid_request",
-        "the body holds the field `scopes` twice",
-    ),
-    (
-        "create-key-name-not-a-string",
-        400,
-        "invalid_request",
-        "`name` must be a string or null, not a number",
-    ),
-    ("create-key-long-name", 400, "invalid_request", "`name` must be at most 128 characters"),
-    (
-        "create-key-control-character",
-        400,
-        "invalid_request",
-        "`name` must not hold control characters",
-    ),
+    ("create-key-duplicate-field", 400, "the body holds the field `scopes` twice"),
+    ("create-key-name-not-a-string", 400, "`name` must be a string or null, not a number"),
+    ("create-key-long-name", 400, "`name` must be at most 128 characters"),
+    ("create-key-control-character", 400, "`name` must not hold control characters"),
     (
         "create-key-scopes-not-a-list",
         400,
-        "invalid_request",
         "`scopes` must be a list of strings or null, not a string",
     ),
-    (
-        "create-key-scope-not-a-string",
-        400,
-        "invalid_request",
-        "`scopes[1]` must be a string, not a number",
-    ),
+    ("create-key-scope-not-a-string", 400, "`scopes[1]` must be a string, not a number"),
     (
         "create-key-unknown-scope",
         400,
-        "invalid_request",
         "`sessions.admin` is not a scope of this deployment; its scopes are `sessions.read`, \
          `sessions.write`, `workspaces.read`, `workspaces.write`, `exec.write`, `files.read`, \
          `files.write`, `keys.read`, `keys.write`, `billing.read`, `billing.write`, `audit.read`, \
@@ -74,81 +43,57 @@ const REFUSALS: &[(&str, u16, &str, &str)] = &[
     (
         "create-key-no-credentials",
         401,
-        "unauthorized",
         "the request carries no credentials; send `Authorization: Bearer <key>`",
     ),
     (
         "create-key-basic-credentials",
         401,
-        "unauthorized",
         "the `Authorization` header is not of the form `Bearer <key>`",
     ),
-    ("create-key-altered-key", 401, "unauthorized", "the key presented is not valid"),
-    ("create-key-unknown-key", 401, "unauthorized", "the key presented is not valid"),
-    ("create-key-expired-key", 401, "unauthorized", "the key presented is not valid"),
-    ("create-key-revoked-key", 401, "unauthorized", "the key presented is not valid"),
-    ("create-key-disabled-caller", 401, "unauthorized", "the key presented is not valid"),
+    ("create-key-altered-key", 401, "the key presented is not valid"),
+    ("create-key-unknown-key", 401, "the key presented is not valid"),
+    ("create-key-expired-key", 401, "the key presented is not valid"),
+    ("create-key-revoked-key", 401, "the key presented is not valid"),
+    ("create-key-disabled-caller", 401, "the key presented is not valid"),
     (
         "create-key-root-key",
         403,
-        "forbidden",
         "a root key belongs to no organization; present a service account's key instead",
     ),
-    ("create-key-missing-scope", 403, "forbidden", "this key lacks the scope `keys.write`"),
+    ("create-key-missing-scope", 403, "this key lacks the scope `keys.write`"),
     (
         "create-key-scope-not-held",
         403,
-        "forbidden",
         "this key does not hold the scope `files.read`, so it cannot mint a key that does",
     ),
     (
         "create-key-full-access-not-held",
         403,
-        "forbidden",
         "this key has scopes, so it cannot mint a key with full access; name the scopes of the new key",
     ),
     (
         "create-key-other-account-selected",
         403,
-        "forbidden",
         "this key belongs to another account than the one selected",
     ),
-    ("create-key-bad-account", 404, "not_found", "this service account does not exist"),
-    (
-        "create-key-unknown-account",
-        404,
-        "not_found",
-        "service account `SAMPLEACCOUNT999` does not exist",
-    ),
-    (
-        "create-key-other-organization",
-        404,
-        "not_found",
-        "service account `SAMPLEACCOUNT004` does not exist",
-    ),
-    ("unknown-route", 404, "not_found", "no operation has this path"),
-    (
-        "wrong-method",
-        405,
-        "method_not_allowed",
-        "this path does not take PUT; it takes `POST` and `GET`",
-    ),
+    ("create-key-bad-account", 404, "this service account does not exist"),
+    ("create-key-unknown-account", 404, "service account `SAMPLEACCOUNT999` does not exist"),
+    ("create-key-other-organization", 404, "service account `SAMPLEACCOUNT004` does not exist"),
+    ("unknown-route", 404, "no operation has this path"),
+    ("wrong-method", 405, "this path does not take PUT; it takes `POST` and `GET`"),
     (
         "create-key-disabled-account",
         409,
-        "conflict",
         "service account `SAMPLEACCOUNT003` is disabled; enable it before minting keys for it",
     ),
     (
         "create-key-full-account",
         409,
-        "conflict",
         "service account `SAMPLEACCOUNT002` already holds 10 keys; revoke one before minting another",
     ),
     (
         "create-key-form-body",
         415,
-        "unsupported_media_type",
         "the body must be JSON in UTF-8: send `Content-Type: application/json`",
     ),
 ];
@@ -169,17 +114,12 @@ const SUCCESSES: &[(&str, Option<&str>, &[&str])] = &[
     ("create-key-by-account-name", None, &[]),
 ];
 
-async fn answer(table: &TestTable, policy: KeyPolicy, event: Value) -> Answer {
-    let scopes = AllowedScopes::parse("").expect("the default");
-    let app = App { latchkey: table.latchkey(policy), scopes };
-    let answer = Answer::from(handle(&app, event::parse(event)).await);
-    Contract::load("chaser").check(PLACE, &answer);
-    answer
+pub(crate) fn cases() -> Vec<&'static str> {
+    SUCCESSES.iter().map(|case| case.0).chain(REFUSALS.iter().map(|case| case.0)).collect()
 }
 
-async fn answer_to(table: &TestTable, case: &str) -> Answer {
-    let unlimited = KeyPolicy { key_limit: None, ..KeyPolicy::default() };
-    answer(table, unlimited, event::json("chaser", case)).await
+fn unlimited(table: &TestTable) -> Function {
+    Function::with(table, KeyPolicy { key_limit: None, ..KeyPolicy::default() })
 }
 
 #[tokio::test]
@@ -187,7 +127,7 @@ async fn a_key_is_minted_from_every_kind_of_event() {
     let table = TestTable::start().await;
     let vendor = project::json("functions/chaser/tests/vendor/create-key.json");
     for (case, name, scopes) in SUCCESSES {
-        let answer = answer_to(&table, case).await;
+        let answer = unlimited(&table).answer_to(case).await;
         assert_eq!(answer.status, 200, "{case}: {}", answer.text);
         assert_eq!(answer.header("cache-control"), "no-store");
         validate(&vendor["response"], &answer.body, "vendor's response");
@@ -216,7 +156,7 @@ async fn a_key_is_minted_from_every_kind_of_event() {
 #[tokio::test]
 async fn fields_come_in_the_documented_order() {
     let table = TestTable::start().await;
-    let answer = answer_to(&table, "create-key").await;
+    let answer = unlimited(&table).answer_to("create-key").await;
     let fields = ["full_access", "id", "key", "key_prefix", "name", "scopes", "service_account"];
     let positions = fields.map(|field| answer.text.find(&format!("\"{field}\":")).expect(field));
     assert!(positions.is_sorted(), "{}", answer.text);
@@ -225,24 +165,14 @@ async fn fields_come_in_the_documented_order() {
 #[tokio::test]
 async fn every_refusal_is_a_message_that_helps() {
     let table = TestTable::start().await;
-    let before = table.items().await.len();
-    for (case, status, code, message) in REFUSALS {
-        let event = event::json("chaser", case);
-        let answer = answer(&table, KeyPolicy::default(), event).await;
-        let expected = json!({ "error": { "code": code, "message": message } });
-        assert_eq!(answer.body, expected, "{case}");
-        assert_eq!(answer.status, *status, "{case}");
+    let function = Function::over(&table);
+    function.check_refusals(&table, REFUSALS).await;
+    for (case, status, _) in REFUSALS {
+        let answer = function.answer_to(case).await;
         let challenged = !answer.header("www-authenticate").is_empty();
         assert_eq!(challenged, *status == 401 || *case == "create-key-missing-scope", "{case}");
         assert_eq!(answer.header("allow"), if *status == 405 { "POST, GET" } else { "" }, "{case}");
     }
-    assert_eq!(table.items().await.len(), before, "a refusal wrote something");
-}
-
-#[test]
-fn every_event_has_its_expectation() {
-    let expected = SUCCESSES.iter().map(|case| case.0).chain(REFUSALS.iter().map(|case| case.0));
-    assert_eq!(event::cases("chaser"), expected.map(str::to_owned).collect());
 }
 
 #[tokio::test]
@@ -250,7 +180,7 @@ async fn a_body_over_64_kib_is_too_large() {
     let table = TestTable::start().await;
     let mut event = event::json("chaser", "create-key-empty-object");
     event["body"] = format!("{{{}}}", " ".repeat(64 * 1024 - 1)).into();
-    let answer = answer(&table, KeyPolicy::default(), event).await;
+    let answer = Function::over(&table).answer(event).await;
     assert_eq!(answer.status, 413);
     assert_eq!(answer.string("/error/code"), "payload_too_large");
 }
@@ -260,7 +190,7 @@ async fn the_maximum_lifetime_holds_although_this_dialect_has_no_expiry() {
     let table = TestTable::start().await;
     let day = std::time::Duration::from_secs(86_400);
     let policy = KeyPolicy { max_lifetime: Some(day), ..KeyPolicy::default() };
-    let minted = answer(&table, policy, event::json("chaser", "create-key-empty-body")).await;
+    let minted = Function::with(&table, policy).answer_to("create-key-empty-body").await;
     assert_eq!(minted.status, 200);
     assert!(!minted.text.contains("expires"), "{}", minted.text);
 
@@ -281,21 +211,5 @@ async fn two_selected_accounts_are_none() {
     let table = TestTable::start().await;
     let mut event = event::json("chaser", "create-key-rest-api");
     event["multiValueHeaders"]["X-Chaser-Account"] = json!(["sample", "other"]);
-    assert_eq!(answer(&table, KeyPolicy::default(), event).await.status, 403);
-}
-
-#[tokio::test]
-async fn a_retry_with_an_idempotency_key_gives_the_same_bytes() {
-    let table = TestTable::start().await;
-    let mut event = event::json("chaser", "create-key");
-    event["headers"]["idempotency-key"] = "one".into();
-    let first = answer(&table, KeyPolicy::default(), event.clone()).await;
-    let again = answer(&table, KeyPolicy::default(), event.clone()).await;
-    assert_eq!(first.status, 200, "{}", first.text);
-    assert_eq!((again.status, again.text), (200, first.text));
-    assert_eq!(again.headers, first.headers);
-
-    event["body"] = "{}".into();
-    let conflict = answer(&table, KeyPolicy::default(), event).await;
-    assert_eq!((conflict.status, conflict.string("/error/code")), (409, "conflict"));
+    assert_eq!(Function::over(&table).answer(event).await.status, 403);
 }

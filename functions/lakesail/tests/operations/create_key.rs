@@ -1,16 +1,14 @@
 //! `CreateServiceAccountKey`: event in, response out, the embedded DynamoDB between.
 
-use lakesail::{App, handle};
 use latchkey::config::KeyPolicy;
 use latchkey::token::Token;
-use latchkey_local::contract::{Contract, validate};
-use latchkey_local::{Answer, TestTable, event, project};
-use serde_json::{Value, json};
+use latchkey_local::contract::validate;
+use latchkey_local::{TestTable, event, project};
 
-const PLACE: (&str, &str) = ("POST", "/api/org/v1/service-accounts/{sa}/keys");
+use crate::common::{Function, Refusal};
 
 /// Every refusal: the event, its status, and the message that the client reads.
-const REFUSALS: &[(&str, u16, &str)] = &[
+const REFUSALS: &[Refusal] = &[
     (
         "create-key-bad-account",
         400,
@@ -91,15 +89,8 @@ const SUCCESSES: &[(&str, Option<&str>)] = &[
     ("create-key-scoped-caller", None),
 ];
 
-async fn answer(table: &TestTable, policy: KeyPolicy, event: Value) -> Answer {
-    let app = App { latchkey: table.latchkey(policy) };
-    let answer = Answer::from(handle(&app, event::parse(event)).await);
-    Contract::load("lakesail").check(PLACE, &answer);
-    answer
-}
-
-async fn answer_to(table: &TestTable, case: &str) -> Answer {
-    answer(table, KeyPolicy::default(), event::json("lakesail", case)).await
+pub(crate) fn cases() -> Vec<&'static str> {
+    SUCCESSES.iter().map(|case| case.0).chain(REFUSALS.iter().map(|case| case.0)).collect()
 }
 
 #[tokio::test]
@@ -108,7 +99,7 @@ async fn a_key_is_minted_from_every_kind_of_event() {
     let vendor = project::json("functions/lakesail/tests/vendor/create-key.json");
     for (case, expires_at) in SUCCESSES {
         let unlimited = KeyPolicy { key_limit: None, ..KeyPolicy::default() };
-        let answer = answer(&table, unlimited, event::json("lakesail", case)).await;
+        let answer = Function::with(&table, unlimited).answer_to(case).await;
         assert_eq!(answer.status, 201, "{case}: {}", answer.text);
         assert_eq!(answer.body["expiresAt"].as_str(), *expires_at, "{case}");
         assert_eq!(answer.string("/createdAt"), "2026-01-01T00:00:00.000Z");
@@ -124,7 +115,7 @@ async fn a_key_is_minted_from_every_kind_of_event() {
 #[tokio::test]
 async fn fields_come_in_the_documented_order() {
     let table = TestTable::start().await;
-    let answer = answer_to(&table, "create-key").await;
+    let answer = Function::over(&table).answer_to("create-key").await;
     let positions = ["\"id\"", "\"expiresAt\"", "\"key\"", "\"createdAt\"", "\"updatedAt\""]
         .map(|field| answer.text.find(field).expect(field));
     assert!(positions.is_sorted(), "{}", answer.text);
@@ -134,11 +125,10 @@ async fn fields_come_in_the_documented_order() {
 async fn every_refusal_is_a_message_that_helps() {
     let table = TestTable::start().await;
     let vendor = project::json("functions/lakesail/tests/vendor/create-key.json");
-    let before = table.items().await.len();
-    for (case, status, message) in REFUSALS {
-        let answer = answer_to(&table, case).await;
-        assert_eq!(answer.body, json!({ "message": message }), "{case}");
-        assert_eq!(answer.status, *status, "{case}");
+    let function = Function::over(&table);
+    function.check_refusals(&table, REFUSALS).await;
+    for (case, status, _) in REFUSALS {
+        let answer = function.answer_to(case).await;
         validate(&vendor["error"], &answer.body, "vendor's error");
         let challenge = match (*status, *case) {
             (401, "create-key-no-credentials" | "create-key-basic-credentials") => "Bearer",
@@ -151,23 +141,17 @@ async fn every_refusal_is_a_message_that_helps() {
         assert_eq!(answer.header("www-authenticate"), challenge, "{case}");
         assert_eq!(answer.header("allow"), if *status == 405 { "POST, GET" } else { "" }, "{case}");
     }
-    assert_eq!(table.items().await.len(), before, "a refusal wrote something");
-}
-
-#[test]
-fn every_event_has_its_expectation() {
-    let expected = SUCCESSES.iter().map(|case| case.0).chain(REFUSALS.iter().map(|case| case.0));
-    assert_eq!(event::cases("lakesail"), expected.map(str::to_owned).collect());
 }
 
 #[tokio::test]
 async fn a_body_over_64_kib_is_too_large_and_one_of_64_kib_is_not() {
     let table = TestTable::start().await;
+    let function = Function::over(&table);
     let mut event = event::json("lakesail", "create-key-empty-object");
     event["body"] = format!("{{{}}}", " ".repeat(64 * 1024 - 2)).into();
-    assert_eq!(answer(&table, KeyPolicy::default(), event.clone()).await.status, 201);
+    assert_eq!(function.answer(event.clone()).await.status, 201);
     event["body"] = format!("{{{}}}", " ".repeat(64 * 1024 - 1)).into();
-    let answer = answer(&table, KeyPolicy::default(), event).await;
+    let answer = function.answer(event).await;
     assert_eq!(answer.status, 413);
     assert_eq!(answer.string("/message"), "the body is larger than 65536 bytes");
 }
@@ -177,24 +161,26 @@ async fn no_key_outlives_the_deployments_maximum_lifetime() {
     let table = TestTable::start().await;
     let day = std::time::Duration::from_secs(86_400);
     let policy = KeyPolicy { max_lifetime: Some(day * 90), ..KeyPolicy::default() };
+    let function = Function::with(&table, policy);
 
-    let refused = answer(&table, policy.clone(), event::json("lakesail", "create-key")).await;
+    let refused = function.answer_to("create-key").await;
     assert_eq!(refused.status, 400);
     assert_eq!(
         refused.string("/message"),
         "`expiresAt` must be at most 90 days from now, the longest that this deployment lets a key live"
     );
-    let minted = answer(&table, policy, event::json("lakesail", "create-key-empty-body")).await;
+    let minted = function.answer_to("create-key-empty-body").await;
     assert_eq!(minted.string("/expiresAt"), "2026-04-01T00:00:00.000Z");
 }
 
 #[tokio::test]
 async fn a_new_key_authenticates_and_has_its_minters_scopes() {
     let table = TestTable::start().await;
-    let minted = answer_to(&table, "create-key-scoped-caller").await;
+    let function = Function::over(&table);
+    let minted = function.answer_to("create-key-scoped-caller").await;
     let mut event = event::json("lakesail", "create-key-empty-body");
     event["headers"]["authorization"] = format!("bearer {}", minted.string("/key")).into();
-    let second = answer(&table, KeyPolicy::default(), event).await;
+    let second = function.answer(event).await;
     assert_eq!(second.status, 201, "{}", second.text);
 
     let items = table.items().await;

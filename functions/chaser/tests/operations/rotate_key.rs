@@ -1,0 +1,282 @@
+//! Rotating a key: another one takes its place, and it ends after the grace.
+
+use latchkey::config::KeyPolicy;
+use latchkey::time::Timestamp;
+use latchkey_local::sample::{self, ACCOUNT, DISABLED_ACCOUNT, FULL_ACCOUNT, SampleKey};
+use latchkey_local::{Answer, TestTable};
+use serde_json::Value;
+
+use crate::common::{
+    Function, Refusal, Success, account_path, after_hours, full_access, ids, key_path, keys_path,
+};
+
+const WEEK_HOURS: u64 = 7 * 24;
+
+const REFUSALS: &[Refusal] = &[
+    ("rotate-key-bad-grace", 400, "`grace_days` must be a whole number from 0 to 30"),
+    ("rotate-key-fractional-grace", 400, "`grace_days` must be a whole number from 0 to 30"),
+    ("rotate-key-grace-not-a-number", 400, "`grace_days` must be a number, not a string"),
+    ("rotate-key-null-grace", 400, "`grace_days` must be a number, not null"),
+    (
+        "rotate-key-unknown-field",
+        400,
+        "`grace` is not a field of this request; did you mean `grace_days`?",
+    ),
+    (
+        "rotate-key-root-key",
+        403,
+        "a root key belongs to no organization; present a service account's key instead",
+    ),
+    ("rotate-key-missing-scope", 403, "this key lacks the scope `keys.write`"),
+    (
+        "rotate-key-stronger-key",
+        403,
+        "this key has scopes, so it cannot mint a key with full access; name the scopes of the new key",
+    ),
+    (
+        "rotate-key-scope-not-held",
+        403,
+        "this key does not hold the scope `keys.read`, so it cannot mint a key that does",
+    ),
+    (
+        "rotate-key-other-account-selected",
+        403,
+        "this key belongs to another account than the one selected",
+    ),
+    ("rotate-key-bad-id", 404, "this key does not exist"),
+    ("rotate-key-unknown", 404, "key `018HULLP3H38Y9U0` does not exist"),
+    ("rotate-key-other-organization", 404, "service account `SAMPLEACCOUNT004` does not exist"),
+    ("rotate-key-of-root", 404, "service account `ROOT` does not exist"),
+    ("rotate-key-revoked", 409, "key `018HULLP3HWYG9HJ` is revoked"),
+    ("rotate-key-expired", 409, "key `018HULLP3I1YVBWF` is expired"),
+    (
+        "rotate-key-full-account",
+        409,
+        "service account `SAMPLEACCOUNT002` already holds 10 keys; revoke one before minting another",
+    ),
+    (
+        "rotate-key-disabled-account",
+        409,
+        "service account `SAMPLEACCOUNT003` is disabled; enable it before minting keys for it",
+    ),
+];
+
+/// The new key, with the old one's scopes.
+fn rotated(account: &str, scopes: &str) -> String {
+    let full_access = scopes == "[]";
+    format!(
+        r#"{{"full_access":{full_access},"id":"*","key":"sk_{account}_*","key_prefix":"sk_{account}_*","name":"sample","scopes":{scopes},"service_account":{{"created_at":"2026-01-01T00:00:00.000Z","created_by_user_id":"ROOT","disabled":false,"id":"{account}","name":"sample account {account}","updated_at":"2026-01-01T00:00:00.000Z"}}}}"#
+    )
+}
+
+fn successes() -> Vec<Success> {
+    vec![
+        ("rotate-key", 200, rotated(ACCOUNT, "[]")),
+        ("rotate-key-longest-grace", 200, rotated(ACCOUNT, r#"["keys.read"]"#)),
+        ("rotate-key-scoped-caller", 200, rotated(ACCOUNT, r#"["keys.write","sessions.read"]"#)),
+        ("rotate-key-no-grace", 200, rotated(FULL_ACCOUNT, "[]")),
+    ]
+}
+
+pub(crate) fn cases() -> Vec<&'static str> {
+    successes().iter().map(|case| case.0).chain(REFUSALS.iter().map(|case| case.0)).collect()
+}
+
+fn rotate_path(account: &str, key: &str) -> String {
+    format!("{}/rotate", key_path(account, key))
+}
+
+async fn mint(function: &Function, body: &str) -> Answer {
+    let minted = function.post(&full_access(), &keys_path(ACCOUNT), body).await;
+    assert_eq!(minted.status, 200, "{}", minted.text);
+    minted
+}
+
+async fn rotate(function: &Function, old: &Answer, body: &str) -> Answer {
+    function.post(&full_access(), &rotate_path(ACCOUNT, old.string("/id")), body).await
+}
+
+async fn describe(function: &Function, minted: &Answer) -> Value {
+    let described = function.get(&full_access(), &key_path(ACCOUNT, minted.string("/id"))).await;
+    assert_eq!(described.status, 200, "{}", described.text);
+    described.body
+}
+
+#[tokio::test]
+async fn every_success_is_as_promised() {
+    let table = TestTable::start().await;
+    Function::over(&table).check_successes(&successes()).await;
+}
+
+#[tokio::test]
+async fn every_refusal_is_a_message_that_helps() {
+    let table = TestTable::start().await;
+    Function::over(&table).check_refusals(&table, REFUSALS).await;
+}
+
+#[tokio::test]
+async fn the_new_key_is_like_the_old_one_which_ends_in_a_week() {
+    let table = TestTable::start().await;
+    let function = Function::over(&table);
+    let old = mint(&function, r#"{"name":"ci","scopes":["files.read","keys.read"]}"#).await;
+    let new = rotate(&function, &old, "").await;
+    assert_eq!(new.status, 200, "{}", new.text);
+    assert_eq!(new.header("cache-control"), "no-store");
+    for same in ["name", "scopes", "full_access", "service_account"] {
+        assert_eq!(new.body[same], old.body[same], "{same}");
+    }
+    for other in ["id", "key", "key_prefix"] {
+        assert_ne!(new.body[other], old.body[other], "{other}");
+    }
+    assert!(new.string("/key").starts_with(new.string("/key_prefix")));
+
+    let week = after_hours(WEEK_HOURS);
+    assert_eq!(describe(&function, &old).await["expires_at"], "2026-01-08T00:00:00.000Z");
+    assert_eq!(describe(&function, &old).await["revoked_at"], Value::Null);
+    assert_eq!(describe(&function, &new).await["expires_at"], Value::Null);
+    for minted in [&old, &new] {
+        assert_eq!(function.current(minted.string("/key")).await, 200);
+    }
+    let before = Timestamp::from_millis(week.as_millis() - 1).expect("in range");
+    assert_eq!(Function::at(&table, before).current(old.string("/key")).await, 200);
+    assert_eq!(Function::at(&table, week).current(old.string("/key")).await, 401);
+    assert_eq!(Function::at(&table, week).current(new.string("/key")).await, 200);
+}
+
+#[tokio::test]
+async fn without_grace_the_old_key_is_refused_at_once() {
+    let table = TestTable::start().await;
+    // With the cache of a deployed function, which knows the key by now.
+    let function = Function::caching(&table);
+    let old = mint(&function, "{}").await;
+    assert_eq!(function.current(old.string("/key")).await, 200);
+    let new = rotate(&function, &old, r#"{"grace_days":0}"#).await;
+    assert_eq!(function.current(old.string("/key")).await, 401);
+    assert_eq!(function.current(new.string("/key")).await, 200);
+    assert_eq!(describe(&function, &old).await["expires_at"], "2026-01-01T00:00:00.000Z");
+}
+
+#[tokio::test]
+async fn a_key_that_rotates_itself_is_refused_from_then_on() {
+    let table = TestTable::start().await;
+    let function = Function::caching(&table);
+    let old = mint(&function, r#"{"scopes":["keys.write"]}"#).await;
+    let (token, path) = (old.string("/key"), rotate_path(ACCOUNT, old.string("/id")));
+    let new = function.post(token, &path, r#"{"grace_days":0}"#).await;
+    assert_eq!(new.status, 200, "{}", new.text);
+    assert_eq!(function.post(token, &path, "{}").await.status, 401);
+    assert_eq!(function.current(new.string("/key")).await, 200);
+}
+
+#[tokio::test]
+async fn a_key_is_rotated_once_and_its_successor_again() {
+    let table = TestTable::start().await;
+    let function = Function::over(&table);
+    let old = mint(&function, "{}").await;
+    let new = rotate(&function, &old, "{}").await;
+    let before = table.items().await;
+    for body in ["{}", r#"{"grace_days":0}"#] {
+        let refused = rotate(&function, &old, body).await;
+        assert_eq!(refused.status, 409);
+        assert_eq!(
+            refused.string("/error/message"),
+            format!(
+                "key `{}` was rotated before; rotate the key that took its place",
+                old.string("/id")
+            )
+        );
+    }
+    assert!(table.items().await == before, "a refusal wrote something");
+    assert_eq!(rotate(&function, &new, "{}").await.status, 200);
+    // In its grace it is a key like any other.
+    let path = key_path(ACCOUNT, old.string("/id"));
+    assert_eq!(function.patch(&full_access(), &path, r#"{"name":"old"}"#).await.status, 200);
+    assert_eq!(function.delete(&full_access(), &path).await.status, 204);
+    assert_eq!(function.current(old.string("/key")).await, 401);
+    assert_eq!(function.current(new.string("/key")).await, 200);
+}
+
+#[tokio::test]
+async fn two_rotations_at_once_make_one_successor() {
+    let table = TestTable::start().await;
+    let function = Function::over(&table);
+    let old = mint(&function, "{}").await;
+    let before = table.items().await.len();
+    let (left, right) = tokio::join!(rotate(&function, &old, "{}"), rotate(&function, &old, "{}"));
+    let mut statuses = [left.status, right.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 409], "{} {}", left.text, right.text);
+    assert_eq!(table.items().await.len(), before + 1);
+}
+
+#[tokio::test]
+async fn an_expiring_key_keeps_its_lifetime_and_never_ends_later() {
+    let table = TestTable::start().await;
+    let policy = KeyPolicy {
+        max_lifetime: Some(std::time::Duration::from_secs(10 * 86_400)),
+        ..KeyPolicy::default()
+    };
+    let old = mint(&Function::with(&table, policy.clone()), "{}").await;
+    let function = Function::over(&table);
+    assert_eq!(describe(&function, &old).await["expires_at"], "2026-01-11T00:00:00.000Z");
+    // Eight days on, it has two days left, less than the grace.
+    let late = Function::at(&table, after_hours(8 * 24));
+    let new = rotate(&late, &old, r#"{"grace_days":30}"#).await;
+    assert_eq!(describe(&late, &old).await["expires_at"], "2026-01-11T00:00:00.000Z");
+    assert_eq!(describe(&late, &new).await["expires_at"], "2026-01-19T00:00:00.000Z");
+}
+
+#[tokio::test]
+async fn a_full_account_rotates_without_grace_and_holds_as_many_keys_as_before() {
+    let table = TestTable::start().await;
+    let function = Function::over(&table);
+    assert_eq!(function.answer_to("rotate-key-full-account").await.status, 409);
+    assert_eq!(function.answer_to("rotate-key-no-grace").await.status, 200);
+    let mint = || async { function.post(&full_access(), &keys_path(FULL_ACCOUNT), "{}").await };
+    assert_eq!(mint().await.status, 409);
+    let listed = ids(&function.get(&full_access(), &keys_path(FULL_ACCOUNT)).await);
+    // The one that was rotated away counts no longer, so revoking it makes no room.
+    let rotated = key_path(FULL_ACCOUNT, &listed[0]);
+    assert_eq!(function.delete(&full_access(), &rotated).await.status, 204);
+    assert_eq!(mint().await.status, 409);
+}
+
+#[tokio::test]
+async fn a_key_keeps_its_prefix_when_the_deployment_has_another_by_now() {
+    let table = TestTable::start().await;
+    let policy =
+        KeyPolicy { prefix: "acme_live".parse().expect("a prefix"), ..KeyPolicy::default() };
+    let function = Function::with(&table, policy);
+    let new = function.answer_to("rotate-key").await;
+    assert!(new.string("/key").starts_with(&format!("sk_{ACCOUNT}_")));
+    let minted = mint(&function, "{}").await;
+    assert!(minted.string("/key").starts_with(&format!("acme_live_{ACCOUNT}_")));
+}
+
+#[tokio::test]
+async fn no_rotation_makes_more_of_a_key_than_the_caller_is() {
+    let table = TestTable::start().await;
+    let function = Function::over(&table);
+    let minter = SampleKey::Minter.token();
+    let stronger = mint(&function, r#"{"scopes":["sessions.read","files.read"]}"#).await;
+    let weaker = mint(&function, r#"{"scopes":["sessions.read"]}"#).await;
+    let before = table.items().await;
+    let path = rotate_path(ACCOUNT, stronger.string("/id"));
+    assert_eq!(function.post(&minter, &path, r#"{"grace_days":0}"#).await.status, 403);
+    assert!(table.items().await == before, "a refusal wrote something");
+    assert_eq!(function.current(stronger.string("/key")).await, 200);
+    let path = rotate_path(ACCOUNT, weaker.string("/id"));
+    assert_eq!(function.post(&minter, &path, "{}").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_disabled_accounts_key_is_rotated_once_it_is_enabled() {
+    let table = TestTable::start().await;
+    let function = Function::over(&table);
+    assert_eq!(function.answer_to("rotate-key-disabled-account").await.status, 409);
+    let path = account_path(DISABLED_ACCOUNT);
+    function.patch(&full_access(), &path, r#"{"disabled":false}"#).await;
+    let new = function.answer_to("rotate-key-disabled-account").await;
+    assert_eq!(new.status, 200, "{}", new.text);
+    assert_eq!(new.string("/service_account/updated_at"), sample::now().to_string());
+}
