@@ -45,7 +45,7 @@ impl RuntimeApi {
         Self { address, calls }
     }
 
-    /// Starts a function's binary, which ends with the value returned.
+    /// Starts a function's binary, which ends with the value returned. Its standard output is piped.
     ///
     /// # Panics
     ///
@@ -59,7 +59,7 @@ impl RuntimeApi {
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
             .envs(environment.iter().copied())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .kill_on_drop(true);
         command.spawn().expect("a function that starts")
     }

@@ -4,22 +4,30 @@
 //! handshake; region and credentials straight from the environment that Lambda sets, without a
 //! provider chain; and one request before the first event, so that the connection stands.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::interceptors::{
+    BeforeSerializationInterceptorContextRef, FinalizerInterceptorContextRef,
+};
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{
-    BehaviorVersion, Builder, Credentials, IdentityCache, Region, SharedHttpClient,
-    StalledStreamProtectionConfig,
+    BehaviorVersion, Builder, ConfigBag, Credentials, IdentityCache, Intercept, Region,
+    RuntimeComponents, SharedHttpClient, StalledStreamProtectionConfig,
 };
+use aws_sdk_dynamodb::error::BoxError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_types::config_bag::{Storable, StoreReplace};
 
 use tokio::task::JoinSet;
 
 use crate::config::InvalidConfig;
+use crate::metrics::{Counter, Metrics};
 
 /// One try of one request, connection included. DynamoDB answers in single milliseconds.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1500);
@@ -29,14 +37,14 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
 
 const ATTEMPTS_MAX: u32 = 3;
 
-/// The client of a Lambda function, from the variables that Lambda sets.
+/// The client of a Lambda function, from the variables that Lambda sets, measured by `metrics`.
 ///
 /// `AWS_ENDPOINT_URL_DYNAMODB` names another endpoint, such as a local one.
 ///
 /// # Errors
 ///
 /// Names the first variable that is missing.
-pub fn from_env() -> Result<Client, InvalidConfig> {
+pub fn from_env(metrics: Metrics) -> Result<Client, InvalidConfig> {
     let read = |variable: &'static str| {
         let value = std::env::var(variable).ok().filter(|value| !value.is_empty());
         value.ok_or(InvalidConfig { variable, problem: "is missing; Lambda sets it".to_owned() })
@@ -51,9 +59,63 @@ pub fn from_env() -> Result<Client, InvalidConfig> {
     let endpoint = std::env::var("AWS_ENDPOINT_URL_DYNAMODB").ok().filter(|url| !url.is_empty());
     let mut config = config(http_client(endpoint.as_deref()))
         .region(Region::new(read("AWS_REGION")?))
-        .credentials_provider(credentials);
+        .credentials_provider(credentials)
+        .interceptor(Measured(metrics));
     config.set_endpoint_url(endpoint);
     Ok(Client::from_conf(config.build()))
+}
+
+/// Measures each request with all of its tries, and counts those that were not served.
+#[derive(Debug)]
+struct Measured(Metrics);
+
+/// When a request began.
+#[derive(Debug)]
+struct Began(Instant);
+
+impl Storable for Began {
+    type Storer = StoreReplace<Self>;
+}
+
+impl Intercept for Measured {
+    fn name(&self) -> &'static str {
+        "Measured"
+    }
+
+    fn read_before_execution(
+        &self,
+        _: &BeforeSerializationInterceptorContextRef<'_>,
+        bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        bag.interceptor_state().store_put(Began(Instant::now()));
+        Ok(())
+    }
+
+    fn read_after_execution(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(Began(began)) = bag.load::<Began>() {
+            self.0.latency(began.elapsed());
+        }
+        let Some(Err(error)) = context.output_or_error() else { return Ok(()) };
+        // DynamoDB's answer to a condition is no failure.
+        let answered = error.as_operation_error().is_some_and(|error| {
+            let update = error.downcast_ref::<UpdateItemError>();
+            let transaction = error.downcast_ref::<TransactWriteItemsError>();
+            update.is_some_and(UpdateItemError::is_conditional_check_failed_exception)
+                || transaction.is_some_and(|error| {
+                    error.is_transaction_canceled_exception()
+                        || error.is_transaction_in_progress_exception()
+                })
+        });
+        if !answered {
+            self.0.count(Counter::StoreFailures, 1);
+        }
+        Ok(())
+    }
 }
 
 /// What every client of ours has in common: time-outs, retries, and nothing that it does not need.

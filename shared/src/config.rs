@@ -19,6 +19,8 @@ pub struct Config {
     /// `LATCHKEY_LAST_USED_INTERVAL`: how far apart two records of a key's use are at least. Default
     /// 5 minutes; `0s` records none.
     pub last_used_interval: Duration,
+    /// `LATCHKEY_METRICS_NAMESPACE`: where CloudWatch puts the metrics. Without it there are none.
+    pub metrics_namespace: Option<String>,
 }
 
 /// How long an execution environment keeps what it found out about a key.
@@ -122,6 +124,7 @@ impl Config {
             policy: KeyPolicy::from_lookup(read)?,
             cache: CachePolicy::from_lookup(read)?,
             last_used_interval: interval.unwrap_or(DEFAULT_LAST_USED_INTERVAL),
+            metrics_namespace: read("LATCHKEY_METRICS_NAMESPACE"),
         })
     }
 }

@@ -49,11 +49,11 @@ pub enum Denial {
     #[error("this needs a root key; the key presented belongs to an organization")]
     RootKeyNeeded,
     /// The key asks for a scope that it does not hold.
-    #[error("this key does not hold the scope `{0}`, so it cannot mint a key that does")]
+    #[error("this key does not hold the scope `{0}`, so no key can get it from this one")]
     ScopeNotHeld(Scope),
     /// A key with scopes asks for full access.
     #[error(
-        "this key has scopes, so it cannot mint a key with full access; name the scopes of the new key"
+        "this key has scopes, so no key can get full access from it; name scopes that it holds"
     )]
     FullAccessNotHeld,
     /// The request selects another organization than the key's.

@@ -1,5 +1,6 @@
 //! Verifying a token: who presents it, if anyone.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::account::ServiceAccount;
@@ -8,6 +9,7 @@ use crate::config::CachePolicy;
 use crate::error::{Error, Refusal, Unauthenticated};
 use crate::key::Key;
 use crate::last_used::LastUsed;
+use crate::metrics::{Counter, Metrics};
 use crate::principal::{AccountPrincipal, Principal};
 use crate::store::{KeyStore, Lookup, StoreError};
 use crate::time::Timestamp;
@@ -22,12 +24,28 @@ pub(crate) struct Verifier {
     store: KeyStore,
     cache: Option<VerdictCache>,
     last_used: LastUsed,
+    metrics: Metrics,
 }
 
 impl Verifier {
-    /// Verifies against `store`, keeping verdicts by `cache` and sampling uses by `interval`.
-    pub(crate) fn new(store: KeyStore, cache: &CachePolicy, interval: Duration) -> Self {
-        Self { store, cache: VerdictCache::new(cache), last_used: LastUsed::new(interval) }
+    /// Verifies against `store`, keeping verdicts by `cache`.
+    pub(crate) fn new(store: KeyStore, cache: &CachePolicy) -> Self {
+        Self {
+            store,
+            cache: VerdictCache::new(cache),
+            last_used: LastUsed::new(Duration::ZERO),
+            metrics: Metrics::off(),
+        }
+    }
+
+    /// Samples uses by `interval` from now on.
+    pub(crate) fn record_uses_by(&mut self, interval: Duration) {
+        self.last_used = LastUsed::new(interval);
+    }
+
+    /// Counts verdicts in `metrics` from now on.
+    pub(crate) fn measure_by(&mut self, metrics: Metrics) {
+        self.metrics = metrics;
     }
 
     /// Who presents `presented` as its key.
@@ -35,9 +53,11 @@ impl Verifier {
     /// A malformed token is refused without a look at table or cache. Any failure of the store is
     /// an error, never an allow, and is not kept.
     pub(crate) async fn verify(&self, presented: &str, now: Timestamp) -> Result<Principal, Error> {
-        let token = parse(presented)?;
+        let token = self.parse(presented)?;
         let digest = token.digest();
+        let loaded = AtomicBool::new(false);
         let load = async {
+            loaded.store(true, Ordering::Relaxed);
             let found = self.load(&token).await?;
             self.learn(&found);
             Ok::<_, StoreError>(judge(&digest, &token, found, now))
@@ -46,7 +66,11 @@ impl Verifier {
             Some(cache) => cache.verdict(digest.to_bytes(), now, load).await,
             None => load.await,
         };
-        self.conclude(verdict?, now)
+        let verdict = verdict?;
+        if !loaded.into_inner() {
+            self.metrics.count(Counter::CacheHits, 1);
+        }
+        self.conclude(verdict, now)
     }
 
     /// Who presents `presented` as its key, by the table as it is now.
@@ -55,16 +79,27 @@ impl Verifier {
         presented: &str,
         now: Timestamp,
     ) -> Result<Principal, Error> {
-        let token = parse(presented)?;
+        let token = self.parse(presented)?;
         let found = self.store.lookup(token.account(), token.key(), true).await?;
         self.learn(&found);
         self.conclude(judge(&token.digest(), &token, found, now), now)
     }
 
     fn conclude(&self, verdict: Verdict, now: Timestamp) -> Result<Principal, Error> {
-        let principal = verdict.map_err(refuse)?;
+        let principal = verdict.map_err(|refusal| self.refuse(refusal))?;
         self.last_used.note(&principal, now);
+        self.metrics.count(Counter::Verified, 1);
         Ok(principal)
+    }
+
+    fn parse(&self, presented: &str) -> Result<Token, Error> {
+        presented.parse().map_err(|error| self.refuse(Refusal::Malformed(error)))
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Error {
+        let refused = Unauthenticated::Refused(refusal);
+        self.metrics.refused(refused);
+        Error::Unauthenticated(refused)
     }
 
     fn learn(&self, found: &Lookup) {
@@ -121,14 +156,6 @@ impl Verifier {
         // Once more, consistently, so that a key works the moment it is minted.
         self.store.lookup(token.account(), token.key(), true).await
     }
-}
-
-fn parse(presented: &str) -> Result<Token, Error> {
-    presented.parse().map_err(|error| refuse(Refusal::Malformed(error)))
-}
-
-fn refuse(refusal: Refusal) -> Error {
-    Error::Unauthenticated(Unauthenticated::Refused(refusal))
 }
 
 fn judge(digest: &TokenDigest, token: &Token, found: Lookup, now: Timestamp) -> Verdict {

@@ -28,7 +28,7 @@ impl Environment {
         let millis = Arc::clone(&clock);
         let tell = Clock::new(move || at(millis.load(Ordering::Relaxed)));
         let latchkey = Latchkey::new(store, KeyPolicy::default(), cache, tell);
-        Self { latchkey: latchkey.recording_uses(cache, interval), clock }
+        Self { latchkey: latchkey.recording_uses(interval), clock }
     }
 
     /// What serving one event does.

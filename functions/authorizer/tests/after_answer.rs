@@ -1,10 +1,13 @@
-//! The shipped loop: a use is recorded between the answer and the request for the next event.
+//! The shipped loop: a use is recorded between the answer and the request for the next event, and
+//! metrics are written.
 
 use std::path::Path;
 
 use latchkey_local::database::{ACCESS_KEY, REGION, SECRET_KEY};
 use latchkey_local::runtime_api::RuntimeApi;
+use latchkey_local::secrets::Secrets;
 use latchkey_local::{TestTable, event};
+use serde_json::{Value, json};
 
 async fn last_used(table: &TestTable) -> usize {
     table.items().await.iter().filter(|item| item.contains_key("last_used_at")).count()
@@ -21,8 +24,9 @@ async fn a_use_is_recorded_after_the_answer_and_before_the_next_event() {
         ("AWS_REGION", REGION),
         ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
         ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
+        ("LATCHKEY_METRICS_NAMESPACE", "Latchkey/test"),
     ];
-    let _function = api.spawn(Path::new(env!("CARGO_BIN_EXE_authorizer")), &environment);
+    let mut function = api.spawn(Path::new(env!("CARGO_BIN_EXE_authorizer")), &environment);
     let event = event::json("authorizer", "http-api-2").to_string();
     for recorded_before in [0, 1] {
         let next = api.call().await;
@@ -38,4 +42,17 @@ async fn a_use_is_recorded_after_the_answer_and_before_the_next_event() {
         assert_eq!(last_used(&table).await, recorded_before);
         answer.reply("");
     }
+    assert!(api.call().await.is_next());
+    function.kill().await.expect("killed");
+    let output = function.wait_with_output().await.expect("an output");
+    let output = String::from_utf8(output.stdout).expect("text");
+    let lines: Vec<Value> =
+        output.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    // Of the first minute the first event is told, and the start: the read that opens the connection.
+    let [line] = lines.as_slice() else { panic!("{output}") };
+    assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Namespace"], "Latchkey/test");
+    assert_eq!((&line["Function"], &line["Verified"]), (&json!("authorizer"), &json!(1)));
+    // That read, the verification, and the write of the use.
+    assert_eq!(line["StoreLatency"].as_array().map(Vec::len), Some(3));
+    Secrets::of_samples().check(&output, "the log");
 }

@@ -1,17 +1,12 @@
 //! The Lambda function of the Chaser dialect.
 
 use chaser::{AllowedScopes, App, handle};
-use latchkey::config::Config;
-use latchkey::{Latchkey, client, gateway, log};
+use latchkey::gateway;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    log::init("chaser")?;
-    let config = Config::from_env()?;
-    let scopes = AllowedScopes::from_env()?;
-    let client = client::from_env()?;
     // Two: a mint describes the account while its transaction runs.
-    client::prewarm(&client, &config.table, 2).await;
-    let app = App { latchkey: Latchkey::from_config(config, client), scopes };
+    let latchkey = latchkey::start("chaser", 2).await?;
+    let app = App { latchkey, scopes: AllowedScopes::from_env()? };
     gateway::run(&app.latchkey, |request| handle(&app, request)).await
 }

@@ -2,9 +2,11 @@
 
 use lambda_http::Body;
 use lambda_http::http::Response;
+use lambda_http::http::header::WWW_AUTHENTICATE;
 use latchkey::error::Error;
 use latchkey::http::reply_error;
 use latchkey::principal::Denial;
+use latchkey::scope::KEYS_READ;
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -16,6 +18,9 @@ struct Problem {
 pub(crate) fn render(error: &Error) -> Response<Body> {
     let message = match error {
         // This dialect has no word for scopes.
+        Error::Denied(Denial::MissingScope(scope)) if scope == KEYS_READ => {
+            "this key may not read about service accounts and their keys".to_owned()
+        }
         Error::Denied(Denial::MissingScope(_)) => {
             "this key may not manage service account keys".to_owned()
         }
@@ -24,5 +29,10 @@ pub(crate) fn render(error: &Error) -> Response<Body> {
         }
         other => other.to_string(),
     };
-    reply_error(error, &Problem { message })
+    let mut response = reply_error(error, &Problem { message });
+    if matches!(error, Error::Denied(_)) {
+        // Its challenge would name a scope.
+        response.headers_mut().remove(WWW_AUTHENTICATE);
+    }
+    response
 }

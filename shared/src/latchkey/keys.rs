@@ -97,6 +97,7 @@ impl Latchkey {
         if let Revoked::Now(key) = &revoked {
             self.verifier.forget(&key.digest);
         }
+        self.count_revoked(&revoked);
         Ok(revoked)
     }
 

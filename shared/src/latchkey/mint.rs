@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::id::ServiceAccountId;
 use crate::idempotency::Retry;
 use crate::key::{Key, KeySpec};
+use crate::metrics::Counter;
 use crate::principal::AccountPrincipal;
 use crate::scope::{KEYS_WRITE, Scopes};
 use crate::store::{StoreError, Written};
@@ -90,7 +91,7 @@ impl Latchkey {
                 self.store.account(&caller.organization, &id),
             );
             written?;
-            log_minted(caller, &minted);
+            self.note_minted(caller, &minted);
             let account = self.describe_minted(caller, &minted, account).await?;
             return Ok(respond(&minted, &account));
         };
@@ -142,7 +143,7 @@ impl Latchkey {
         let written =
             self.store.insert_key(key, organization, &self.policy, now, kept.as_ref()).await?;
         if let Written::New = written {
-            log_minted(caller, minted);
+            self.note_minted(caller, minted);
         }
         once::answer(retry, written, response)
     }
@@ -177,9 +178,10 @@ impl Latchkey {
             tracing::error!(key.id = %key.id, error.source = error, "a key without a holder stays");
         }
     }
-}
 
-fn log_minted(caller: &AccountPrincipal, Minted { key, .. }: &Minted) {
-    let (account, minter) = (&key.spec.account, &caller.key);
-    tracing::info!(account.id = %account, key.id = %key.id, minter.key.id = %minter, "key minted");
+    fn note_minted(&self, caller: &AccountPrincipal, Minted { key, .. }: &Minted) {
+        let (account, minter) = (&key.spec.account, &caller.key);
+        tracing::info!(account.id = %account, key.id = %key.id, minter.key.id = %minter, "key minted");
+        self.metrics.count(Counter::KeysMinted, 1);
+    }
 }

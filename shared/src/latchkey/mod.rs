@@ -18,9 +18,10 @@ use crate::account::Organization;
 use crate::config::{CachePolicy, Config, KeyPolicy};
 use crate::error::Error;
 use crate::http::bearer;
+use crate::metrics::{Counter, Metrics};
 use crate::page::PageRequest;
 use crate::principal::{AccountPrincipal, Denial, Principal};
-use crate::store::{KeyStore, StoreError};
+use crate::store::{KeyStore, Revoked, StoreError};
 use crate::time::{Clock, Timestamp};
 use crate::token::Token;
 use crate::verify::Verifier;
@@ -34,39 +35,56 @@ pub struct Latchkey {
     store: KeyStore,
     verifier: Arc<Verifier>,
     policy: KeyPolicy,
+    metrics: Metrics,
     clock: Clock,
 }
 
 impl Latchkey {
     /// The service that `config` describes, by the system's clock.
-    pub fn from_config(config: Config, client: Client) -> Self {
+    pub(crate) fn from_config(config: Config, client: Client, metrics: Metrics) -> Self {
         let store = KeyStore::new(client, config.table);
         Self::new(store, config.policy, &config.cache, Clock::system())
-            .recording_uses(&config.cache, config.last_used_interval)
+            .recording_uses(config.last_used_interval)
+            .measured_by(metrics)
     }
 
-    /// The service over `store`, by the rules of `policy` and `cache` and the time of `clock`. It does
-    /// not record when keys were used.
+    /// The service over `store`, by the rules of `policy` and `cache` and the time of `clock`. It
+    /// neither records when keys were used nor measures anything.
     pub fn new(store: KeyStore, policy: KeyPolicy, cache: &CachePolicy, clock: Clock) -> Self {
-        let verifier = Arc::new(Verifier::new(store.clone(), cache, Duration::ZERO));
-        Self { store, verifier, policy, clock }
+        let verifier = Arc::new(Verifier::new(store.clone(), cache));
+        Self { store, verifier, policy, metrics: Metrics::off(), clock }
     }
 
-    /// The same service with a cache of its own, recording when keys were used: at most once per key
-    /// and `interval`, after the answer.
+    /// The same service, recording when keys were used: at most once per key and `interval`, after the
+    /// answer. For a service that has not verified anything yet.
     #[must_use]
-    pub fn recording_uses(self, cache: &CachePolicy, interval: Duration) -> Self {
-        let verifier = Arc::new(Verifier::new(self.store.clone(), cache, interval));
-        Self { verifier, ..self }
+    pub fn recording_uses(mut self, interval: Duration) -> Self {
+        if let Some(verifier) = Arc::get_mut(&mut self.verifier) {
+            verifier.record_uses_by(interval);
+        }
+        self
     }
 
-    /// Does what can wait until the caller has its answer: records when keys were used. It takes a
-    /// second at most; what fails is counted in the log, and sampled again after the interval.
+    /// The same service with metrics. For a service that has not verified anything yet.
+    #[must_use]
+    pub fn measured_by(mut self, metrics: Metrics) -> Self {
+        if let Some(verifier) = Arc::get_mut(&mut self.verifier) {
+            verifier.measure_by(metrics.clone());
+        }
+        self.metrics = metrics;
+        self
+    }
+
+    /// Does what can wait until the caller has its answer: records when keys were used, and writes
+    /// metrics. It takes a second at most; a use that cannot be recorded is counted, and the next one
+    /// after the interval is tried again.
     pub async fn after_answer(&self) {
         let failed = self.verifier.record_uses().await;
         if failed > 0 {
             tracing::warn!(failed, "the last use of keys was not recorded");
+            self.metrics.count(Counter::LastUsedFailures, failed);
         }
+        self.metrics.flush(self.clock.now());
     }
 
     /// The time by the service's clock.
@@ -109,8 +127,12 @@ impl Latchkey {
             self.store.revoke_key(None, token.account(), token.key(), &self.policy, now).await;
         self.verifier.forget(&digest);
         match revoked {
+            Ok(revoked) => {
+                self.count_revoked(&revoked);
+                Ok(())
+            }
             // Gone meanwhile, which is as good.
-            Ok(_) | Err(Error::KeyNotFound(_)) => Ok(()),
+            Err(Error::KeyNotFound(_)) => Ok(()),
             Err(error) => Err(error),
         }
     }
@@ -121,8 +143,19 @@ impl Latchkey {
     ///
     /// [`Error::Unauthenticated`], [`Error::Store`].
     pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, Error> {
-        let presented = bearer(headers).map_err(Error::Unauthenticated)?;
-        self.verify(presented).await
+        match bearer(headers) {
+            Ok(presented) => self.verify(presented).await,
+            Err(missing) => {
+                self.metrics.refused(missing);
+                Err(Error::Unauthenticated(missing))
+            }
+        }
+    }
+
+    fn count_revoked(&self, revoked: &Revoked) {
+        if let Revoked::Now(_) = revoked {
+            self.metrics.count(Counter::KeysRevoked, 1);
+        }
     }
 
     /// The marker of the page after one that ended with the entry `last`; `None` after the last page.

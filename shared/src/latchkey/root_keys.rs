@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::id::{KeyId, ServiceAccountId};
 use crate::idempotency::Retry;
 use crate::key::{Key, KeySpec};
+use crate::metrics::Counter;
 use crate::page::PageRequest;
 use crate::principal::Principal;
 use crate::scope::Scopes;
@@ -54,6 +55,7 @@ impl Latchkey {
             let written = self.store.create_root_key(key, policy, now, kept.as_ref()).await?;
             if let Written::New = written {
                 tracing::info!(key.id = %key.id, minter.key.id = %minter, "root key minted");
+                self.metrics.count(Counter::KeysMinted, 1);
             }
             once::answer(retry, written, response)
         };
@@ -100,6 +102,7 @@ impl Latchkey {
         if let Revoked::Now(key) = &revoked {
             self.verifier.forget(&key.digest);
         }
+        self.count_revoked(&revoked);
         Ok(revoked)
     }
 }

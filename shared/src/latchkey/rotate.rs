@@ -11,6 +11,7 @@ use crate::error::{Ended, Error};
 use crate::id::{KeyId, ServiceAccountId};
 use crate::idempotency::Retry;
 use crate::key::Rotation;
+use crate::metrics::Counter;
 use crate::principal::AccountPrincipal;
 use crate::scope::KEYS_WRITE;
 use crate::store::Written;
@@ -76,6 +77,7 @@ impl Latchkey {
                 };
                 if let Written::New = written {
                     self.verifier.forget(&rotation.old.digest);
+                    self.metrics.count(Counter::KeysRotated, 1);
                     tracing::info!(
                         account.id = %request.account,
                         key.id = %minted.key.id,

@@ -64,12 +64,12 @@ const REFUSALS: &[Refusal] = &[
     (
         "create-key-scope-not-held",
         403,
-        "this key does not hold the scope `files.read`, so it cannot mint a key that does",
+        "this key does not hold the scope `files.read`, so no key can get it from this one",
     ),
     (
         "create-key-full-access-not-held",
         403,
-        "this key has scopes, so it cannot mint a key with full access; name the scopes of the new key",
+        "this key has scopes, so no key can get full access from it; name scopes that it holds",
     ),
     (
         "create-key-other-account-selected",

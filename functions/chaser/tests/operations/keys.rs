@@ -74,12 +74,12 @@ const REFUSALS: &[Refusal] = &[
     (
         "update-key-scope-not-held",
         403,
-        "this key does not hold the scope `files.read`, so it cannot mint a key that does",
+        "this key does not hold the scope `files.read`, so no key can get it from this one",
     ),
     (
         "update-key-full-access-by-scoped-caller",
         403,
-        "this key has scopes, so it cannot mint a key with full access; name the scopes of the new key",
+        "this key has scopes, so no key can get full access from it; name scopes that it holds",
     ),
     ("update-key-other-account-selected", 403, OTHER_ACCOUNT),
     ("update-key-bad-id", 404, BAD_ID),

@@ -31,12 +31,12 @@ const REFUSALS: &[Refusal] = &[
     (
         "rotate-key-stronger-key",
         403,
-        "this key has scopes, so it cannot mint a key with full access; name the scopes of the new key",
+        "this key has scopes, so no key can get full access from it; name scopes that it holds",
     ),
     (
         "rotate-key-scope-not-held",
         403,
-        "this key does not hold the scope `keys.read`, so it cannot mint a key that does",
+        "this key does not hold the scope `keys.read`, so no key can get it from this one",
     ),
     (
         "rotate-key-other-account-selected",

@@ -9,7 +9,7 @@ const PATH: &str = "/api/org/v1/service-accounts";
 
 const BAD_ID: &str = "the service account id may hold `A-Z` and `0-9` only, not 's'";
 const FULL_ACCESS_NEEDED: &str = "this key may not manage service accounts";
-const MISSING_SCOPE: &str = "this key may not manage service account keys";
+const MISSING_SCOPE: &str = "this key may not read about service accounts and their keys";
 const ROOT_KEY: &str =
     "a root key belongs to no organization; present a service account's key instead";
 const UNKNOWN: &str = "service account `SAMPLEACCOUNT999` does not exist";

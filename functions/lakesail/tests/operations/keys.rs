@@ -14,7 +14,8 @@ const BAD_ACCOUNT: &str = "the service account id may hold `A-Z` and `0-9` only,
 const BAD_KEY: &str = "the key id may hold `A-Z` and `0-9` only, not 's'";
 const ROOT_KEY: &str =
     "a root key belongs to no organization; present a service account's key instead";
-const MISSING_SCOPE: &str = "this key may not manage service account keys";
+const MAY_NOT_READ: &str = "this key may not read about service accounts and their keys";
+const MAY_NOT_MANAGE: &str = "this key may not manage service account keys";
 const UNKNOWN_ACCOUNT: &str = "service account `SAMPLEACCOUNT999` does not exist";
 const OTHER_ORGANIZATION: &str = "service account `SAMPLEACCOUNT004` does not exist";
 /// Root keys lie where an account of this id would have its own.
@@ -39,14 +40,14 @@ const REFUSALS: &[Refusal] = &[
         "the request carries no credentials; send `Authorization: Bearer <key>`",
     ),
     ("list-keys-root-key", 403, ROOT_KEY),
-    ("list-keys-missing-scope", 403, MISSING_SCOPE),
+    ("list-keys-missing-scope", 403, MAY_NOT_READ),
     ("list-keys-unknown-account", 404, UNKNOWN_ACCOUNT),
     ("list-keys-other-organization", 404, OTHER_ORGANIZATION),
     ("list-keys-of-root", 404, OF_ROOT),
     ("describe-key-bad-account", 400, BAD_ACCOUNT),
     ("describe-key-bad-id", 400, BAD_KEY),
     ("describe-key-root-key", 403, ROOT_KEY),
-    ("describe-key-missing-scope", 403, MISSING_SCOPE),
+    ("describe-key-missing-scope", 403, MAY_NOT_READ),
     ("describe-key-revoked", 404, REVOKED),
     ("describe-key-unknown", 404, UNKNOWN),
     ("describe-key-of-another-account", 404, OF_ANOTHER_ACCOUNT),
@@ -56,7 +57,7 @@ const REFUSALS: &[Refusal] = &[
     ("delete-key-bad-account", 400, BAD_ACCOUNT),
     ("delete-key-bad-id", 400, BAD_KEY),
     ("delete-key-root-key", 403, ROOT_KEY),
-    ("delete-key-missing-scope", 403, MISSING_SCOPE),
+    ("delete-key-missing-scope", 403, MAY_NOT_MANAGE),
     ("delete-key-revoked", 404, REVOKED),
     ("delete-key-unknown", 404, UNKNOWN),
     ("delete-key-of-another-account", 404, OF_ANOTHER_ACCOUNT),

@@ -1,0 +1,362 @@
+//! Metrics in CloudWatch's embedded metric format: lines of the log, and no call of our own.
+//!
+//! What happens often is counted in memory and written once a minute and environment; what an operator
+//! waits for, a key minted or a key refused, with the event that it belongs to. An environment that is
+//! shut down takes with it what it counted in its last minute.
+//!
+//! Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::Write;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use crate::error::{Refusal, Unauthenticated};
+use crate::time::Timestamp;
+
+/// How long frequent counts wait to be written.
+const INTERVAL: Duration = Duration::from_secs(60);
+
+/// Values of one metric in one line, at most 100 by the format.
+const LATENCIES_MAX: usize = 100;
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Counter {
+    /// Keys minted, those that took the place of others not among them.
+    KeysMinted,
+    /// Keys that took the place of others.
+    KeysRotated,
+    /// Keys revoked.
+    KeysRevoked,
+    /// Keys presented and let in.
+    Verified,
+    /// Verdicts on keys that came from the cache, whatever they were.
+    CacheHits,
+    /// Requests that the store did not serve.
+    StoreFailures,
+    /// Uses of keys that could not be recorded.
+    LastUsedFailures,
+}
+
+/// The names of all metrics. Each has the dimension `Function`, and [`REFUSED`] one more, `Reason`.
+pub const NAMES: &[&str] = &[
+    "KeysMinted",
+    "KeysRotated",
+    "KeysRevoked",
+    "Verified",
+    "CacheHits",
+    "StoreFailures",
+    "LastUsedFailures",
+    STORE_LATENCY,
+    REFUSED,
+];
+
+/// How long requests to the store took, in milliseconds.
+pub const STORE_LATENCY: &str = "StoreLatency";
+
+/// Keys presented and refused: in all, and by reason.
+pub const REFUSED: &str = "Refused";
+
+impl Counter {
+    fn name(self) -> &'static str {
+        match self {
+            Self::KeysMinted => "KeysMinted",
+            Self::KeysRotated => "KeysRotated",
+            Self::KeysRevoked => "KeysRevoked",
+            Self::Verified => "Verified",
+            Self::CacheHits => "CacheHits",
+            Self::StoreFailures => "StoreFailures",
+            Self::LastUsedFailures => "LastUsedFailures",
+        }
+    }
+
+    /// Whether it can wait for a minute.
+    fn is_frequent(self) -> bool {
+        matches!(self, Self::Verified | Self::CacheHits)
+    }
+}
+
+/// The metrics of a function.
+#[derive(Clone)]
+pub struct Metrics(Option<Arc<Recorder>>);
+
+struct Recorder {
+    function: &'static str,
+    namespace: String,
+    write: Box<dyn Fn(&str) + Send + Sync>,
+    batch: Mutex<Batch>,
+}
+
+#[derive(Default)]
+struct Batch {
+    counts: BTreeMap<Counter, u64>,
+    refused: BTreeMap<&'static str, u64>,
+    latencies: Vec<f64>,
+    is_urgent: bool,
+    written_at: Option<Timestamp>,
+}
+
+impl Metrics {
+    /// No metrics.
+    pub fn off() -> Self {
+        Self(None)
+    }
+
+    /// The metrics of `function` in `namespace`, on standard output; none without a namespace.
+    pub fn to_stdout(function: &'static str, namespace: Option<String>) -> Self {
+        match namespace {
+            None => Self::off(),
+            Some(namespace) => Self::new(function, namespace, |line| {
+                // Who reads the log may be gone; the answers go on.
+                let _ = writeln!(std::io::stdout(), "{line}");
+            }),
+        }
+    }
+
+    /// The metrics of `function` in `namespace`, each line given to `write`.
+    pub fn new(
+        function: &'static str,
+        namespace: String,
+        write: impl Fn(&str) + Send + Sync + 'static,
+    ) -> Self {
+        let (write, batch) = (Box::new(write), Mutex::default());
+        Self(Some(Arc::new(Recorder { function, namespace, write, batch })))
+    }
+
+    pub(crate) fn count(&self, counter: Counter, number: usize) {
+        self.add(|batch| {
+            *batch.counts.entry(counter).or_default() += number as u64;
+            batch.is_urgent |= !counter.is_frequent();
+        });
+    }
+
+    pub(crate) fn refused(&self, why: Unauthenticated) {
+        self.add(|batch| {
+            *batch.refused.entry(reason(why)).or_default() += 1;
+            batch.is_urgent = true;
+        });
+    }
+
+    pub(crate) fn latency(&self, took: Duration) {
+        self.add(|batch| {
+            // Microseconds are noise, and digits cost.
+            batch.latencies.push((took.as_secs_f64() * 10_000.0).round() / 10.0);
+            batch.is_urgent |= batch.latencies.len() >= LATENCIES_MAX;
+        });
+    }
+
+    /// Writes what is to be written by `now`.
+    pub(crate) fn flush(&self, now: Timestamp) {
+        let Some(recorder) = &self.0 else { return };
+        let batch = {
+            let mut batch = recorder.batch();
+            let due = batch.written_at.is_none_or(|at| at.saturating_add(INTERVAL) <= now);
+            if !due && !batch.is_urgent {
+                return;
+            }
+            std::mem::replace(&mut *batch, Batch { written_at: Some(now), ..Batch::default() })
+        };
+        for line in recorder.lines(&batch, now) {
+            (recorder.write)(&line.to_string());
+        }
+    }
+
+    fn add(&self, change: impl FnOnce(&mut Batch)) {
+        if let Some(recorder) = &self.0 {
+            change(&mut recorder.batch());
+        }
+    }
+}
+
+impl Recorder {
+    fn batch(&self) -> MutexGuard<'_, Batch> {
+        self.batch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One line for everything, and one for each reason of a refusal.
+    fn lines(&self, batch: &Batch, now: Timestamp) -> Vec<Value> {
+        let mut values = Map::new();
+        for (counter, count) in &batch.counts {
+            values.insert(counter.name().to_owned(), json!(count));
+        }
+        if !batch.refused.is_empty() {
+            values.insert(REFUSED.to_owned(), json!(batch.refused.values().sum::<u64>()));
+        }
+        for latencies in batch.latencies.chunks(LATENCIES_MAX).take(1) {
+            values.insert(STORE_LATENCY.to_owned(), json!(latencies));
+        }
+        let mut lines = Vec::new();
+        if !values.is_empty() {
+            lines.push(self.line(&["Function"], values, now));
+        }
+        for (reason, count) in &batch.refused {
+            let mut values = Map::new();
+            values.insert(REFUSED.to_owned(), json!(count));
+            let mut line = self.line(&["Function", "Reason"], values, now);
+            line["Reason"] = json!(reason);
+            lines.push(line);
+        }
+        lines
+    }
+
+    fn line(&self, dimensions: &[&str], values: Map<String, Value>, now: Timestamp) -> Value {
+        let unit = |name: &str| if name == STORE_LATENCY { "Milliseconds" } else { "Count" };
+        let metrics: Vec<Value> =
+            values.keys().map(|name| json!({ "Name": name, "Unit": unit(name) })).collect();
+        let mut line = json!({
+            "_aws": {
+                "Timestamp": now.as_millis(),
+                "CloudWatchMetrics": [
+                    { "Namespace": self.namespace, "Dimensions": [dimensions], "Metrics": metrics },
+                ],
+            },
+            // What Lambda needs to tell a line of a log in JSON.
+            "level": "INFO",
+            "timestamp": now,
+            "Function": self.function,
+        });
+        if let Some(line) = line.as_object_mut() {
+            line.extend(values);
+        }
+        line
+    }
+}
+
+/// The reason of a refusal, as a dimension: few, and never what was presented.
+fn reason(why: Unauthenticated) -> &'static str {
+    match why {
+        Unauthenticated::Missing => "missing",
+        Unauthenticated::Scheme => "scheme",
+        Unauthenticated::Refused(Refusal::Malformed(_)) => "malformed",
+        Unauthenticated::Refused(Refusal::Unknown) => "unknown",
+        Unauthenticated::Refused(Refusal::Digest) => "wrong_secret",
+        Unauthenticated::Refused(Refusal::AccountDisabled) => "account_disabled",
+        Unauthenticated::Refused(Refusal::Revoked) => "revoked",
+        Unauthenticated::Refused(Refusal::Expired) => "expired",
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1000).expect("in range")
+    }
+
+    fn metrics() -> (Metrics, Arc<Mutex<Vec<Value>>>) {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let written = Arc::clone(&lines);
+        let metrics = Metrics::new("oauth", "Latchkey/test".to_owned(), move |line| {
+            let line = serde_json::from_str(line).expect("JSON");
+            written.lock().expect("no panic elsewhere").push(line);
+        });
+        (metrics, lines)
+    }
+
+    fn take(lines: &Mutex<Vec<Value>>) -> Vec<Value> {
+        std::mem::take(&mut *lines.lock().expect("no panic elsewhere"))
+    }
+
+    /// What CloudWatch makes of a line: each metric with its dimensions' values.
+    fn read(line: &Value) -> Vec<(String, Vec<String>, Value)> {
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(directive["Namespace"], "Latchkey/test");
+        let dimensions = directive["Dimensions"][0].as_array().expect("dimensions").iter();
+        let dimensions: Vec<String> = dimensions
+            .map(|name| line[name.as_str().expect("a name")].as_str().expect("a value").to_owned())
+            .collect();
+        let metrics = directive["Metrics"].as_array().expect("metrics").iter();
+        let metrics = metrics.map(|metric| {
+            let name = metric["Name"].as_str().expect("a name").to_owned();
+            assert!(NAMES.contains(&name.as_str()), "{name}");
+            let value = line[&name].clone();
+            (name, dimensions.clone(), value)
+        });
+        metrics.collect()
+    }
+
+    #[test]
+    fn what_is_frequent_is_written_once_a_minute() {
+        let (metrics, lines) = metrics();
+        for second in 0..=60 {
+            metrics.count(Counter::Verified, 1);
+            metrics.latency(Duration::from_micros(1_234));
+            metrics.flush(at(second));
+        }
+        let lines = take(&lines);
+        let read: Vec<_> = lines.iter().map(read).collect();
+        let verified = |number| ("Verified".to_owned(), vec!["oauth".to_owned()], json!(number));
+        assert_eq!(read.len(), 2);
+        assert!(read[0].contains(&verified(1)));
+        assert!(read[1].contains(&verified(60)));
+        assert_eq!(lines[0]["StoreLatency"], json!([1.2]));
+        assert_eq!(lines[1]["StoreLatency"].as_array().map(Vec::len), Some(60));
+    }
+
+    #[test]
+    fn what_is_waited_for_is_written_at_once() {
+        let (metrics, lines) = metrics();
+        metrics.flush(at(0));
+        for (second, counter) in
+            [Counter::KeysMinted, Counter::KeysRevoked, Counter::StoreFailures].iter().enumerate()
+        {
+            metrics.count(*counter, 1);
+            metrics.flush(at(second as i64));
+            let lines = take(&lines);
+            assert_eq!(lines.len(), 1);
+            assert_eq!(lines[0][counter.name()], 1);
+        }
+    }
+
+    #[test]
+    fn refusals_are_counted_in_all_and_by_reason() {
+        let (metrics, lines) = metrics();
+        metrics.refused(Unauthenticated::Refused(Refusal::Expired));
+        metrics.refused(Unauthenticated::Refused(Refusal::Expired));
+        metrics.refused(Unauthenticated::Missing);
+        metrics.flush(at(0));
+        let read: Vec<_> = take(&lines).iter().flat_map(read).collect();
+        let refused = |dimensions: &[&str], number| {
+            let dimensions = dimensions.iter().map(|text| (*text).to_owned()).collect();
+            ("Refused".to_owned(), dimensions, json!(number))
+        };
+        let expected = [
+            refused(&["oauth"], 3),
+            refused(&["oauth", "expired"], 2),
+            refused(&["oauth", "missing"], 1),
+        ];
+        assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn latencies_never_exceed_what_a_line_may_hold() {
+        let (metrics, lines) = metrics();
+        metrics.flush(at(0));
+        for _ in 0..250 {
+            metrics.latency(Duration::from_millis(1));
+            metrics.flush(at(0));
+        }
+        let lengths: Vec<_> =
+            take(&lines).iter().map(|line| line["StoreLatency"].as_array().map(Vec::len)).collect();
+        assert_eq!(lengths, [Some(100), Some(100)]);
+    }
+
+    #[test]
+    fn no_namespace_is_no_metrics() {
+        let metrics = Metrics::to_stdout("oauth", None);
+        metrics.count(Counter::KeysMinted, 1);
+        assert!(metrics.0.is_none());
+        metrics.flush(at(0));
+    }
+}
