@@ -1,4 +1,4 @@
-"""Runs the README's local commands and proxies and a foreign client against a fresh `cargo dev`.
+"""Runs the README's local commands and proxies, a foreign client and schemathesis against a fresh `cargo dev`.
 
 Each block after `<!-- ci: run -->` runs in one shell, in order; each JSON block after
 `<!-- ci: answer -->` must have the fields, types and order of what the block before it printed.
@@ -78,7 +78,7 @@ def main():
         sys.stdout.flush()
         # Authlib insists on HTTPS unless told that this is a test on loopback.
         environment = {**os.environ, "AUTHLIB_INSECURE_TRANSPORT": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-        for script in ["clients.py", "proxies.py"]:
+        for script in ["clients.py", "proxies.py", "schemathesis/run.py"]:
             command = f". .latchkey/dev.env && exec '{sys.executable}' .ci/{script}"
             subprocess.run(["bash", "-c", command], cwd=ROOT, env=environment, check=True)
     finally:
