@@ -1,7 +1,8 @@
 """Runs the README's local commands and proxies, a foreign client and schemathesis against a fresh `cargo dev`.
 
 Each block after `<!-- ci: run -->` runs in one shell, in order; each JSON block after
-`<!-- ci: answer -->` must have the fields, types and order of what the block before it printed.
+`<!-- ci: answer -->` must have the fields, types and order of what the block before it printed, and
+each block after `<!-- ci: table -->` the columns and states.
 """
 
 import json
@@ -14,7 +15,7 @@ import sys
 import threading
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-BLOCK = re.compile(r"<!-- ci: (run|answer) -->\n```\w+\n(.*?)```", re.DOTALL)
+BLOCK = re.compile(r"<!-- ci: (run|answer|table) -->\n```\w+\n(.*?)```", re.DOTALL)
 MARK = "--- end of block ---"
 # The first start compiles everything.
 READY_WITHIN_SECONDS = 1800
@@ -31,6 +32,18 @@ def shape(value):
 
 def ordered(text):
     return json.dumps(shape(json.loads(text)))
+
+
+def check_table(shown, printed):
+    """A table has the columns, the rows and the states that the README shows; the rest is new each time."""
+    columns = re.compile(r"\s{2,}")
+    shown, printed = ([columns.split(line) for line in text.strip().splitlines()] for text in (shown, printed))
+    # Other output may come first.
+    printed = printed[-len(shown) :]
+    status = shown[0].index("STATUS")
+    agree = printed[0] == shown[0] and [row[status] for row in printed] == [row[status] for row in shown]
+    if not agree:
+        sys.exit(f"the README shows {shown}, the command printed {printed}")
 
 
 def start():
@@ -69,6 +82,10 @@ def main():
         for kind, text in found:
             if kind == "run":
                 index += 1
+                continue
+            if kind == "table":
+                check_table(text, outputs[index])
+                answers += 1
                 continue
             given = ordered(outputs[index])
             if given != ordered(text):

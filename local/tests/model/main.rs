@@ -1,6 +1,7 @@
 //! The whole life of keys, in random order, against a model: every answer of both dialects, every key
 //! after every step, and the table's own count.
 
+mod checks;
 mod model;
 mod steps;
 mod world;
@@ -11,7 +12,7 @@ use steps::step;
 use world::World;
 
 proptest! {
-    // 64 cases of up to 60 steps: some two thousand in a run.
+    // 96 cases of up to 60 steps: some three thousand in a run.
     #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
@@ -36,5 +37,5 @@ proptest! {
 /// `LATCHKEY_MODEL_CASES` sets how many there are.
 fn cases() -> u32 {
     let cases = std::env::var("LATCHKEY_MODEL_CASES").ok();
-    cases.map_or(64, |cases| cases.parse().expect("a number"))
+    cases.map_or(96, |cases| cases.parse().expect("a number"))
 }

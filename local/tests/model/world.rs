@@ -19,21 +19,21 @@ use crate::model::{Account, DAY, Key, Millis, Model};
 use crate::steps::{Caller, Dialect, Step};
 
 /// How long the second environment keeps its verdicts.
-const CACHE_TTL: Duration = Duration::from_secs(10);
+pub(crate) const CACHE_TTL: Duration = Duration::from_secs(10);
 
 /// Scopes of the drawn keys, by the bits of a number.
 const SCOPES: [&str; 3] = ["keys.write", "keys.read", "files.read"];
 
 pub(crate) struct World {
-    table: TestTable,
+    pub(crate) table: TestTable,
     clock: Arc<AtomicI64>,
     lakesail: lakesail::App,
     chaser: chaser::App,
     /// Verifies with the table as it is.
-    exact: Latchkey,
+    pub(crate) exact: Latchkey,
     /// Verifies with a cache, and is told nothing of what the others do.
-    elsewhere: Latchkey,
-    model: Model,
+    pub(crate) elsewhere: Latchkey,
+    pub(crate) model: Model,
     requests: u32,
 }
 
@@ -306,108 +306,6 @@ impl World {
         }
     }
 
-    /// After each step: every key there ever was is let in exactly when the model says so, and elsewhere
-    /// no longer than the bound.
-    pub(crate) async fn check_every_key(&mut self) {
-        for at in 0..self.model.keys.len() {
-            let key = &self.model.keys[at];
-            let valid = self.model.is_valid(key);
-            let verified = self.exact.verify(&key.token).await;
-            assert_eq!(verified.is_ok(), valid, "{key:?} at {}", self.model.now);
-            if let Ok(principal) = verified {
-                let caller = principal.service_account().expect("an account");
-                let scopes: BTreeSet<String> =
-                    caller.scopes.as_slice().iter().map(ToString::to_string).collect();
-                assert_eq!(scopes, key.scopes);
-                assert!(!key.ended, "revived: {key:?}");
-            }
-            let elsewhere = self.elsewhere.verify(&key.token).await.is_ok();
-            let (now, seen) = (self.model.now, key.last_valid);
-            let stale = seen.is_some_and(|seen| now - seen < CACHE_TTL.as_millis() as i64);
-            assert!(!elsewhere || valid || stale, "{key:?} passes elsewhere at {now}");
-            let ended = key.revoked || key.expires_at.is_some_and(|end| end <= now);
-            let key = &mut self.model.keys[at];
-            key.ended |= ended;
-            if valid {
-                key.last_valid = Some(now);
-            }
-        }
-    }
-
-    /// In the end: what both dialects list is what there is, in the order of creation.
-    pub(crate) async fn check_lists(&mut self) {
-        for admin in [0, 1] {
-            let caller = self.model.keys[admin].clone();
-            if !self.model.is_valid(&caller) {
-                continue;
-            }
-            for account in 0..self.model.accounts.len() {
-                let own = &self.model.accounts[caller.account].organization;
-                let Account { id, organization, deleted, .. } =
-                    self.model.accounts[account].clone();
-                let seen = !deleted && organization == *own;
-                let path = keys_path(Dialect::Chaser, &id);
-                let chaser = self.ask(Dialect::Chaser, &caller, "GET", &path, &Value::Null).await;
-                let path = keys_path(Dialect::LakeSail, &id);
-                let lakesail =
-                    self.ask(Dialect::LakeSail, &caller, "GET", &path, &Value::Null).await;
-                assert_eq!(
-                    (chaser.status, lakesail.status),
-                    if seen { (200, 200) } else { (404, 404) }
-                );
-                if !seen {
-                    continue;
-                }
-                let samples =
-                    [SampleKey::Expired, SampleKey::Revoked].map(|key| key.mint().0.id.to_string());
-                let listed: Vec<_> = entries(&chaser.body["keys"], &samples).collect();
-                let expected: Vec<&Key> = self.keys_of(account);
-                assert_eq!(listed.len(), expected.len(), "{}", chaser.text);
-                for (listed, key) in listed.iter().zip(expected) {
-                    assert_eq!(listed["id"], key.id.as_str());
-                    assert_eq!(listed["name"], json!(key.name));
-                    assert_eq!(strings(&listed["scopes"]), key.scopes);
-                    assert_eq!(listed["expires_at"], json!(key.expires_at.map(timestamp)));
-                    assert_eq!(listed["revoked_at"].is_null(), !key.revoked);
-                }
-                let listed: Vec<String> = entries(&lakesail.body["items"], &samples)
-                    .map(|key| key["id"].as_str().expect("an id").to_owned())
-                    .collect();
-                let expected: Vec<String> = self
-                    .keys_of(account)
-                    .into_iter()
-                    .filter(|key| !key.revoked)
-                    .map(|key| key.id.clone())
-                    .collect();
-                assert_eq!(listed, expected);
-            }
-        }
-    }
-
-    /// The count that guards the limit is never below the truth.
-    pub(crate) async fn check_counts(&self) {
-        let items = self.table.items().await;
-        for (account, state) in self.model.accounts.iter().enumerate() {
-            let partition = format!("ACCOUNT#{}", state.id);
-            let mut own = items.iter().filter(|item| item["pk"].as_s() == Ok(&partition));
-            if state.deleted {
-                assert_eq!(own.next(), None, "left of a deleted account");
-                continue;
-            }
-            let count = own.find_map(|item| item.get("live_keys")?.as_n().ok()?.parse().ok());
-            let (count, truth): (usize, usize) =
-                (count.expect("an account"), self.model.live_keys(account));
-            assert!(count >= truth, "{count} live keys by the count, {truth} in truth");
-        }
-    }
-
-    fn keys_of(&self, account: usize) -> Vec<&Key> {
-        let mut keys: Vec<&Key> =
-            self.model.keys.iter().filter(|key| key.account == account).collect();
-        keys.sort_by(|left, right| left.id.cmp(&right.id));
-        keys
-    }
-
     fn caller(&self, caller: Caller, account: usize) -> Key {
         let organization = self.model.accounts[account].organization;
         let key = match caller {
@@ -440,7 +338,7 @@ impl World {
         self.request(dialect, token, "GET", path, &Value::Null, None).await
     }
 
-    async fn ask(
+    pub(crate) async fn ask(
         &self,
         dialect: Dialect,
         caller: &Key,
@@ -513,14 +411,14 @@ fn sample_key(key: SampleKey, account: usize) -> Key {
     }
 }
 
-fn keys_path(dialect: Dialect, account: &str) -> String {
+pub(crate) fn keys_path(dialect: Dialect, account: &str) -> String {
     match dialect {
         Dialect::LakeSail => format!("/api/org/v1/service-accounts/{account}/keys"),
         Dialect::Chaser => format!("/v1/accounts/current/service-accounts/{account}/keys"),
     }
 }
 
-fn timestamp(millis: Millis) -> Timestamp {
+pub(crate) fn timestamp(millis: Millis) -> Timestamp {
     Timestamp::from_millis(sample::now().as_millis() + millis).expect("in range")
 }
 
@@ -529,13 +427,7 @@ fn drawn(bits: u8) -> BTreeSet<String> {
     chosen.map(|(_, scope)| (*scope).to_owned()).collect()
 }
 
-fn strings(list: &Value) -> BTreeSet<String> {
+pub(crate) fn strings(list: &Value) -> BTreeSet<String> {
     let list = list.as_array().expect("a list").iter();
     list.map(|text| text.as_str().expect("a text").to_owned()).collect()
-}
-
-/// The entries of a list, without those that the samples have and the model has not.
-fn entries<'a>(list: &'a Value, without: &'a [String]) -> impl Iterator<Item = &'a Value> {
-    let list = list.as_array().expect("a list").iter();
-    list.filter(|entry| !without.iter().any(|id| entry["id"] == id.as_str()))
 }

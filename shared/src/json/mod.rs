@@ -1,13 +1,15 @@
 //! JSON request bodies: one object, every field known, none twice.
 
+mod document;
+
 use std::borrow::Cow;
-use std::fmt;
 
 use lambda_http::http::StatusCode;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use crate::text::excerpt;
+
+use document::Document;
 
 /// The largest body that is read: 64 KiB.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -283,65 +285,6 @@ fn unknown(field: &str, known: &[&str]) -> InvalidBody {
         None => format!("it takes `{}`", known.join("`, `")),
     };
     InvalidBody::UnknownField { field: excerpt(field), hint }
-}
-
-/// A JSON text whose object keeps its fields apart, so that a field given twice shows.
-enum Document {
-    Object(Vec<(String, Value)>),
-    Other(&'static str),
-}
-
-impl<'de> Deserialize<'de> for Document {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(DocumentVisitor)
-    }
-}
-
-struct DocumentVisitor;
-
-impl<'de> Visitor<'de> for DocumentVisitor {
-    type Value = Document;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Document, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            entries.push(entry);
-        }
-        Ok(Document::Object(entries))
-    }
-
-    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Document, A::Error> {
-        while seq.next_element::<serde::de::IgnoredAny>()?.is_some() {}
-        Ok(Document::Other("a list"))
-    }
-
-    fn visit_unit<E>(self) -> Result<Document, E> {
-        Ok(Document::Other("null"))
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Document, E> {
-        Ok(Document::Other("a boolean"))
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Document, E> {
-        Ok(Document::Other("a number"))
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Document, E> {
-        Ok(Document::Other("a number"))
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Document, E> {
-        Ok(Document::Other("a number"))
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Document, E> {
-        Ok(Document::Other("a string"))
-    }
 }
 
 #[cfg(test)]
