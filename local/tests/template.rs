@@ -1,8 +1,30 @@
-//! The template against the code: the table, and what each function may do to it.
+//! The template against the code: the table, what each function may do, and what is watched.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::TimeToLiveStatus;
+use latchkey::metrics::NAMES;
 use latchkey_local::{TestTable, project};
 use serde_json::{Value, json};
+
+const NAMESPACE: &str = "Latchkey/${AWS::StackName}";
+
+const FUNCTIONS: [&str; 4] = ["lakesail", "chaser", "oauth", "authorizer"];
+
+/// The resources of a type, by their logical ids.
+fn resources(r#type: &str) -> BTreeMap<String, Value> {
+    let template = project::yaml("template.yaml");
+    let all = template["Resources"].as_object().expect("resources").clone();
+    all.into_iter().filter(|(_, resource)| resource["Type"] == r#type).collect()
+}
+
+/// The texts of a list, or the one text.
+fn texts(value: &Value) -> BTreeSet<&str> {
+    match value {
+        Value::Array(values) => values.iter().filter_map(Value::as_str).collect(),
+        value => value.as_str().into_iter().collect(),
+    }
+}
 
 /// The table of tests and of `cargo dev`, as the template would say it.
 async fn local_table() -> Value {
@@ -62,24 +84,246 @@ fn the_table_outlives_the_stack_and_is_guarded() {
     assert_eq!(recovery["PointInTimeRecoveryEnabled"], true);
 }
 
+/// The statements of a role, by their names.
+fn statements(role: &str) -> BTreeMap<String, Value> {
+    let role = &resources("AWS::IAM::Role")[role]["Properties"];
+    assert_eq!(role.get("ManagedPolicyArns"), None);
+    let policies = role["Policies"].as_array().expect("policies").iter();
+    let statements = policies.flat_map(|policy| {
+        policy["PolicyDocument"]["Statement"].as_array().cloned().expect("statements")
+    });
+    statements.map(|one| (one["Sid"].as_str().expect("a name").to_owned(), one)).collect()
+}
+
 #[test]
-fn every_function_is_allowed_named_actions_on_this_table_only() {
-    let template = project::yaml("template.yaml");
-    let resources = template["Resources"].as_object().expect("resources");
-    let functions = resources.values().filter(|item| item["Type"] == "AWS::Serverless::Function");
-    let mut seen = 0;
-    for function in functions {
-        for policy in function["Properties"]["Policies"].as_array().expect("policies") {
-            for statement in policy["Statement"].as_array().expect("statements") {
-                assert_eq!(statement["Effect"], "Allow");
-                assert_eq!(statement["Resource"], "Table.Arn");
-                for action in statement["Action"].as_array().expect("actions") {
-                    let action = action.as_str().expect("a text");
-                    assert!(action.starts_with("dynamodb:") && !action.contains('*'), "{action}");
-                }
+fn every_function_may_do_exactly_this_with_this_table_and_its_own_logs() {
+    let dialect = [
+        "dynamodb:BatchGetItem",
+        "dynamodb:BatchWriteItem",
+        "dynamodb:ConditionCheckItem",
+        "dynamodb:DeleteItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+        "dynamodb:UpdateItem",
+    ];
+    let oauth = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem"];
+    let authorizer = ["dynamodb:BatchGetItem", "dynamodb:GetItem"];
+    let store: [(&str, &[&str]); 4] = [
+        ("Lakesail", &dialect),
+        ("Chaser", &dialect),
+        ("Oauth", &oauth),
+        ("Authorizer", &authorizer),
+    ];
+    let functions = resources("AWS::Serverless::Function");
+    assert_eq!(functions.len(), store.len());
+    assert_eq!(resources("AWS::IAM::Role").len(), store.len());
+    for (function, actions) in store {
+        let properties = &functions[&format!("{function}Function")]["Properties"];
+        assert_eq!(properties["Role"], format!("{function}Role.Arn"));
+        assert_eq!(properties["LoggingConfig"]["LogGroup"], format!("{function}LogGroup"));
+        assert_eq!(properties.get("Policies"), None);
+
+        let mut statements = statements(&format!("{function}Role"));
+        let mut expect = |sid: &str, actions: &[&str], resource: &str, condition: Option<Value>| {
+            let statement = statements.remove(sid).unwrap_or_else(|| panic!("{function}: {sid}"));
+            assert_eq!(statement["Effect"], "Allow", "{function}: {sid}");
+            assert_eq!(texts(&statement["Action"]), actions.iter().copied().collect());
+            assert_eq!(statement["Resource"], resource, "{function}: {sid}");
+            assert_eq!(statement.get("Condition"), condition.as_ref(), "{function}: {sid}");
+        };
+        expect("KeyStore", actions, "Table.Arn", None);
+        let logs = format!("{function}LogGroup.Arn");
+        expect("Logs", &["logs:CreateLogStream", "logs:PutLogEvents"], &logs, None);
+        if function == "Authorizer" {
+            let only_last_uses = json!({
+                "ForAllValues:StringEquals": {
+                    "dynamodb:Attributes": ["pk", "sk", "last_used_at"],
+                },
+                "Null": { "dynamodb:Attributes": "false" },
+            });
+            expect("LastUsed", &["dynamodb:UpdateItem"], "Table.Arn", Some(only_last_uses));
+        }
+        assert!(statements.is_empty(), "{function} may do more: {statements:#?}");
+    }
+}
+
+#[test]
+fn what_all_roles_get_is_for_a_choice_only() {
+    let policies = resources("AWS::IAM::Policy");
+    assert!(policies.keys().eq(["TableKeyPolicy", "TracingPolicy"]));
+    for (name, condition, actions, resource) in [
+        ("TableKeyPolicy", "HasKmsKey", &["kms:Decrypt"][..], "KmsKeyArn"),
+        (
+            "TracingPolicy",
+            "IsTraced",
+            &["xray:PutTelemetryRecords", "xray:PutTraceSegments"][..],
+            "*",
+        ),
+    ] {
+        let policy = &policies[name];
+        assert_eq!(policy["Condition"], condition);
+        let statements = policy["Properties"]["PolicyDocument"]["Statement"].as_array();
+        let [statement] = statements.expect("statements").as_slice() else {
+            panic!("{name} has one statement");
+        };
+        assert_eq!(texts(&statement["Action"]), actions.iter().copied().collect());
+        assert_eq!(statement["Resource"], resource);
+    }
+}
+
+#[test]
+fn every_log_group_forgets() {
+    let groups = resources("AWS::Logs::LogGroup");
+    assert_eq!(groups.len(), FUNCTIONS.len() + 1);
+    for (name, group) in groups {
+        assert_eq!(group["Properties"]["RetentionInDays"], "LogRetentionDays", "{name}");
+    }
+}
+
+#[test]
+fn access_logs_hold_no_key() {
+    let api = &resources("AWS::Serverless::HttpApi")["Api"]["Properties"];
+    let settings = &api["AccessLogSettings"];
+    assert_eq!(settings["DestinationArn"], "ApiLogGroup.Arn");
+    let format = settings["Format"].as_str().expect("a format");
+    let format: BTreeMap<String, String> = serde_json::from_str(format).expect("JSON");
+    let variables: BTreeSet<&str> = format.values().map(String::as_str).collect();
+    let expected = [
+        "$context.error.message",
+        "$context.identity.sourceIp",
+        "$context.identity.userAgent",
+        "$context.integrationErrorMessage",
+        "$context.integrationLatency",
+        "$context.requestId",
+        "$context.requestTime",
+        "$context.responseLatency",
+        "$context.responseLength",
+        "$context.routeKey",
+        "$context.status",
+    ];
+    assert!(variables.into_iter().eq(expected));
+}
+
+#[test]
+fn metrics_are_of_this_stack_only() {
+    let globals = &project::yaml("template.yaml")["Globals"]["Function"]["Environment"];
+    assert_eq!(globals["Variables"]["LATCHKEY_METRICS_NAMESPACE"], NAMESPACE);
+}
+
+/// Asserts that the functions count `metric` with the dimension `Function`.
+fn assert_counted(metric: &Value, function: &Value, place: &str) {
+    let (metric, function) = (metric.as_str(), function.as_str());
+    assert!(metric.is_some_and(|name| NAMES.contains(&name)), "{place}: {metric:?}");
+    assert!(function.is_some_and(|name| FUNCTIONS.contains(&name)), "{place}: {function:?}");
+}
+
+#[test]
+fn every_alarm_watches_what_is_counted_and_tells_someone() {
+    let mut own = BTreeSet::new();
+    for (name, alarm) in resources("AWS::CloudWatch::Alarm") {
+        let alarm = &alarm["Properties"];
+        assert_eq!(
+            alarm["AlarmActions"],
+            json!([
+                ["HasAlarmEmail", "AlarmTopic", "AWS::NoValue"],
+                ["HasAlarmTopic", "AlarmTopicArn", "AWS::NoValue"],
+            ]),
+            "{name}"
+        );
+        assert_eq!(alarm["TreatMissingData"], "notBreaching", "{name}");
+        let queries = alarm["Metrics"].as_array().cloned().unwrap_or_default();
+        let metrics = queries.iter().filter_map(|query| query["MetricStat"].get("Metric"));
+        for metric in metrics.chain([alarm]) {
+            let Some(namespace) = metric["Namespace"].as_str() else { continue };
+            let [dimension] = metric["Dimensions"].as_array().expect("dimensions").as_slice()
+            else {
+                panic!("{name} has one dimension");
+            };
+            if namespace.starts_with("AWS/") {
+                continue;
+            }
+            assert_eq!(namespace, NAMESPACE, "{name}");
+            assert_eq!(dimension["Name"], "Function", "{name}");
+            assert_counted(&metric["MetricName"], &dimension["Value"], &name);
+            own.insert((metric["MetricName"].to_string(), dimension["Value"].to_string()));
+        }
+    }
+    assert_eq!(own.len(), 2 * FUNCTIONS.len(), "{own:?}");
+}
+
+/// The dashboard as it is, with the names of resources in place of their values.
+fn dashboard() -> Value {
+    let dashboard = &resources("AWS::CloudWatch::Dashboard")["Dashboard"]["Properties"];
+    let body = dashboard["DashboardBody"].as_str().expect("a body");
+    serde_json::from_str(body).unwrap_or_else(|error| panic!("the dashboard's body: {error}"))
+}
+
+#[test]
+fn the_dashboard_shows_every_metric_and_none_that_is_not_counted() {
+    let dashboard = dashboard();
+    let mut shown = BTreeSet::new();
+    for widget in dashboard["widgets"].as_array().expect("widgets") {
+        let widget = &widget["properties"];
+        let title = widget["title"].as_str().unwrap_or("the text");
+        for metric in widget["metrics"].as_array().into_iter().flatten() {
+            let metric = metric.as_array().expect("a metric");
+            if let Some(expression) = metric[0]["expression"].as_str() {
+                let search = format!("SEARCH('{{\"{NAMESPACE}\",Function,Reason}} MetricName=");
+                assert!(expression.starts_with(&search), "{title}: {expression}");
+                assert!(expression.contains("MetricName=\"Refused\"'"), "{title}: {expression}");
+                shown.insert("Refused".to_owned());
+            } else if metric[0] == NAMESPACE {
+                assert_eq!(metric[2], "Function", "{title}");
+                assert_counted(&metric[1], &metric[3], title);
+                shown.insert(metric[1].as_str().expect("a name").to_owned());
+            } else {
+                let namespace = metric[0].as_str().expect("a namespace");
+                assert!(["AWS/ApiGateway", "AWS/DynamoDB", "AWS/Lambda"].contains(&namespace));
             }
         }
-        seen += 1;
     }
-    assert_eq!(seen, 4);
+    assert!(shown.iter().map(String::as_str).eq(NAMES.iter().copied().collect::<BTreeSet<_>>()));
+}
+
+#[test]
+fn the_dashboard_refers_to_what_there_is_and_shows_every_alarm() {
+    let resources_all = project::yaml("template.yaml")["Resources"].clone();
+    let body = dashboard().to_string();
+    let mut alarms = BTreeSet::new();
+    for reference in body.split("${").skip(1) {
+        let name = reference.split('}').next().expect("a name");
+        let resource = name.split('.').next().expect("a name");
+        assert!(name.starts_with("AWS::") || resources_all.get(resource).is_some(), "{name}");
+        if resources_all[resource]["Type"] == "AWS::CloudWatch::Alarm" {
+            alarms.insert(resource.to_owned());
+        }
+    }
+    assert!(alarms.iter().eq(resources("AWS::CloudWatch::Alarm").keys()));
+}
+
+#[test]
+fn no_two_widgets_overlap() {
+    let dashboard = dashboard();
+    let mut taken = BTreeSet::new();
+    for widget in dashboard["widgets"].as_array().expect("widgets") {
+        let number = |name: &str| widget[name].as_u64().expect("a number");
+        assert!(number("x") + number("width") <= 24, "{widget}");
+        for x in number("x")..number("x") + number("width") {
+            for y in number("y")..number("y") + number("height") {
+                assert!(taken.insert((x, y)), "{widget}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_example_asks_our_authorizer() {
+    let template = project::yaml("examples/orders-api/template.yaml");
+    let auth = &template["Resources"]["Api"]["Properties"]["Auth"];
+    assert_eq!(auth["DefaultAuthorizer"], "Latchkey");
+    let imported = &auth["Authorizers"]["Latchkey"]["FunctionArn"]["Fn::ImportValue"];
+    let exported = &project::yaml("template.yaml")["Outputs"]["AuthorizerFunctionArn"];
+    assert_eq!(exported["Export"]["Name"], "${AWS::StackName}-AuthorizerFunctionArn");
+    assert_eq!(*imported, "${LatchkeyStack}-AuthorizerFunctionArn");
 }
