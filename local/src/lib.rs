@@ -2,6 +2,7 @@
 //!
 //! Nothing here is part of a shipped binary.
 
+pub mod actions;
 mod answer;
 pub mod contract;
 pub mod database;

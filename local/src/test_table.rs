@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::Intercept;
 use aws_sdk_dynamodb::types::AttributeValue;
 use latchkey::Latchkey;
 use latchkey::config::{CachePolicy, KeyPolicy};
@@ -45,14 +46,18 @@ impl TestTable {
 
     /// The store over this table, with a client wired as the shipped one.
     pub fn store(&self) -> KeyStore {
-        let config = self.database.client_config().interceptor(self.meter.clone());
-        KeyStore::new(Client::from_conf(config.build()), NAME)
+        KeyStore::new(self.client_with(self.meter.clone()), NAME)
     }
 
     /// The store over this table, for a process that is interrupted.
     pub fn interrupted_store(&self, interruption: Interruption) -> KeyStore {
-        let config = self.database.client_config().interceptor(interruption);
-        KeyStore::new(Client::from_conf(config.build()), NAME)
+        KeyStore::new(self.client_with(interruption), NAME)
+    }
+
+    /// A client, wired as the shipped one, with an interceptor.
+    pub fn client_with(&self, interceptor: impl Intercept + 'static) -> Client {
+        let config = self.database.client_config().interceptor(interceptor);
+        Client::from_conf(config.build())
     }
 
     /// The service over this table at [`sample::now`].

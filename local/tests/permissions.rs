@@ -1,0 +1,87 @@
+//! The roles of the template against what the functions really ask of the table: exactly that.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use latchkey::Latchkey;
+use latchkey::config::KeyPolicy;
+use latchkey::store::KeyStore;
+use latchkey::time::Clock;
+use latchkey_local::actions::Actions;
+use latchkey_local::{Answer, NO_CACHE, TestTable, event, project, sample};
+use serde_json::Value;
+
+/// What `role` may do with the table.
+fn allowed(role: &str) -> BTreeSet<String> {
+    let template = project::yaml("template.yaml");
+    let policies = template["Resources"][role]["Properties"]["Policies"].as_array().cloned();
+    let actions = policies.expect("policies").into_iter().flat_map(|policy| {
+        let statements = policy["PolicyDocument"]["Statement"].as_array().cloned();
+        statements.expect("statements").into_iter().flat_map(|statement| {
+            statement["Action"].as_array().cloned().expect("a list of actions")
+        })
+    });
+    let actions = actions.map(|action| action.as_str().expect("a text").to_owned());
+    actions.filter(|action| action.starts_with("dynamodb:")).collect()
+}
+
+/// Sends every event of `function` to `serve`, over a table and a service of its own, and returns what
+/// was asked of the tables: by the start, the events, and what follows each answer.
+async fn used(function: &str, serve: impl AsyncFn(&Latchkey, Value)) -> BTreeSet<String> {
+    let actions = Actions::default();
+    for case in event::cases(function) {
+        let table = TestTable::start().await;
+        let client = table.client_with(actions.clone());
+        latchkey::client::prewarm(&client, table.name(), 1).await;
+        let store = KeyStore::new(client, table.name());
+        let latchkey =
+            Latchkey::new(store, KeyPolicy::default(), &NO_CACHE, Clock::new(sample::now))
+                .recording_uses(Duration::from_secs(1));
+        serve(&latchkey, event::json(function, &case)).await;
+        latchkey.after_answer().await;
+    }
+    actions.noted().into_iter().map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn lakesail_may_do_what_it_does() {
+    let used = used("lakesail", async |latchkey, event| {
+        let app = lakesail::App { latchkey: latchkey.clone() };
+        let answer = Answer::from(lakesail::handle(&app, event::parse(event)).await);
+        assert!(answer.status < 500, "{}", answer.text);
+    });
+    assert_eq!(used.await, allowed("LakesailRole"));
+}
+
+#[tokio::test]
+async fn chaser_may_do_what_it_does() {
+    let used = used("chaser", async |latchkey, event| {
+        let scopes = chaser::AllowedScopes::parse("").expect("the vendor's scopes");
+        let app = chaser::App { latchkey: latchkey.clone(), scopes };
+        let answer = Answer::from(chaser::handle(&app, event::parse(event)).await);
+        assert!(answer.status < 500, "{}", answer.text);
+    });
+    assert_eq!(used.await, allowed("ChaserRole"));
+}
+
+#[tokio::test]
+async fn oauth_may_do_what_it_does() {
+    let used = used("oauth", async |latchkey, event| {
+        let app = oauth::App { latchkey: latchkey.clone() };
+        let answer = oauth::handle(&app, event::parse(event)).await;
+        assert!(!answer.status().is_server_error());
+    });
+    assert_eq!(used.await, allowed("OauthRole"));
+}
+
+#[tokio::test]
+async fn the_authorizer_may_do_what_it_does() {
+    let used = used("authorizer", async |latchkey, event| {
+        let settings = authorizer::Settings::from_lookup(|_| None).expect("the defaults");
+        let app = authorizer::App { latchkey: latchkey.clone(), settings };
+        let event = serde_json::from_value(event).expect("an event");
+        // An event that names no API has no verdict, and reads nothing.
+        let _ = authorizer::handle(&app, event).await;
+    });
+    assert_eq!(used.await, allowed("AuthorizerRole"));
+}
