@@ -44,4 +44,26 @@ impl Answer {
         let value = self.body.pointer(pointer).and_then(Value::as_str);
         value.unwrap_or_else(|| panic!("no string at {pointer} in {}", self.text))
     }
+
+    /// The entries of a list.
+    ///
+    /// # Panics
+    ///
+    /// If the body holds no list, or several.
+    pub fn entries(&self) -> &[Value] {
+        let fields = self.body.as_object().into_iter().flat_map(|fields| fields.values());
+        let lists: Vec<&Vec<Value>> = fields.filter_map(Value::as_array).collect();
+        let [list] = lists.as_slice() else { panic!("not one list: {}", self.text) };
+        list
+    }
+
+    /// The ids of a list's entries.
+    ///
+    /// # Panics
+    ///
+    /// If the body holds no list, or an entry has no id.
+    pub fn ids(&self) -> Vec<String> {
+        let id = |entry: &Value| entry["id"].as_str().expect("an id").to_owned();
+        self.entries().iter().map(id).collect()
+    }
 }

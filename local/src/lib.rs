@@ -16,6 +16,7 @@ pub mod project;
 pub mod runtime_api;
 pub mod sample;
 pub mod secrets;
+pub mod suite;
 pub mod table;
 mod tenant;
 mod test_table;

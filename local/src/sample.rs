@@ -45,6 +45,16 @@ pub fn now() -> Timestamp {
     "2026-01-01T00:00:00Z".parse().expect("a date-time")
 }
 
+/// The time `hours` after [`now`].
+pub fn after_hours(hours: u64) -> Timestamp {
+    now().saturating_add(Duration::from_secs(hours * 3600))
+}
+
+/// The token of the key with full access.
+pub fn full_access() -> String {
+    SampleKey::FullAccess.token()
+}
+
 /// The keys of the samples, each with a token that never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SampleKey {

@@ -1,26 +1,21 @@
 //! The current account, and `X-Chaser-Account`, which selects it.
 
-use latchkey_local::sample::{ACCOUNT, SampleKey};
-use latchkey_local::{TestTable, event};
+use latchkey_local::sample::{ACCOUNT, FULL_ACCOUNT, SampleKey, full_access};
+use latchkey_local::suite::Dialect;
+use latchkey_local::suite::expectations::{Refusal, Success};
+use latchkey_local::suite::refusals::{NO_CREDENTIALS, NOT_VALID, ROOT_KEY};
+use latchkey_local::{TestTable, event, event_tests};
 
-use crate::common::{Function, Refusal, Success, account_path, full_access, key_path, keys_path};
+use crate::common::{Chaser, Function};
 
 const OTHER_ACCOUNT: &str = "this key belongs to another account than the one selected";
 
 const REFUSALS: &[Refusal] = &[
-    (
-        "current-account-no-credentials",
-        401,
-        "the request carries no credentials; send `Authorization: Bearer <key>`",
-    ),
-    ("current-account-disabled-caller", 401, "the key presented is not valid"),
+    ("current-account-no-credentials", 401, NO_CREDENTIALS),
+    ("current-account-disabled-caller", 401, NOT_VALID),
     ("current-account-other-account-selected", 403, OTHER_ACCOUNT),
     ("current-account-unknown-account-selected", 403, OTHER_ACCOUNT),
-    (
-        "current-account-root-key",
-        403,
-        "a root key belongs to no organization; present a service account's key instead",
-    ),
+    ("current-account-root-key", 403, ROOT_KEY),
 ];
 
 fn successes() -> Vec<Success> {
@@ -35,31 +30,16 @@ fn successes() -> Vec<Success> {
         .into()
 }
 
-pub(crate) fn cases() -> Vec<&'static str> {
-    successes().iter().map(|case| case.0).chain(REFUSALS.iter().map(|case| case.0)).collect()
-}
-
-#[tokio::test]
-async fn every_success_is_as_promised() {
-    let table = TestTable::start().await;
-    Function::over(&table).check_successes(&successes()).await;
-}
-
-#[tokio::test]
-async fn every_refusal_is_a_message_that_helps() {
-    let table = TestTable::start().await;
-    Function::over(&table).check_refusals(&table, REFUSALS).await;
-}
+event_tests!(Chaser, successes(), REFUSALS);
 
 /// Every operation: its method, its path, and a body that succeeds.
 fn operations() -> Vec<(&'static str, String, &'static str)> {
     let reader = SampleKey::Reader.mint().0.id;
-    let key = key_path(ACCOUNT, reader.as_ref());
-    let (accounts, account) = (account_path(""), account_path("SAMPLEACCOUNT002"));
-    let accounts = accounts.trim_end_matches('/').to_owned();
+    let key = Chaser::key_path(ACCOUNT, reader.as_ref());
+    let (accounts, account) = (Chaser::ACCOUNTS.to_owned(), Chaser::account_path(FULL_ACCOUNT));
     vec![
-        ("POST", keys_path(ACCOUNT), "{}"),
-        ("GET", keys_path(ACCOUNT), ""),
+        ("POST", Chaser::keys_path(ACCOUNT), "{}"),
+        ("GET", Chaser::keys_path(ACCOUNT), ""),
         ("GET", key.clone(), ""),
         ("PATCH", key.clone(), "{}"),
         ("POST", format!("{key}/rotate"), "{}"),
@@ -69,7 +49,7 @@ fn operations() -> Vec<(&'static str, String, &'static str)> {
         ("GET", account.clone(), ""),
         ("PATCH", account.clone(), "{}"),
         ("DELETE", account, ""),
-        ("GET", "/v1/accounts/current".to_owned(), ""),
+        ("GET", Chaser::IDENTITY.to_owned(), ""),
     ]
 }
 

@@ -1,18 +1,15 @@
 //! `DescribeCurrentIdentity`: who the key presented stands for.
 
-use latchkey_local::sample::ACCOUNT;
-use latchkey_local::{Tenant, TestTable};
+use latchkey_local::sample::{ACCOUNT, full_access};
+use latchkey_local::suite::Dialect;
+use latchkey_local::suite::expectations::{Refusal, Success};
+use latchkey_local::suite::refusals::{NO_CREDENTIALS, NOT_VALID};
+use latchkey_local::{Tenant, TestTable, event_tests};
 
-use crate::common::{Function, Refusal, Success, account_path, full_access};
+use crate::common::{Function, LakeSail};
 
-const REFUSALS: &[Refusal] = &[
-    (
-        "me-no-credentials",
-        401,
-        "the request carries no credentials; send `Authorization: Bearer <key>`",
-    ),
-    ("me-disabled-caller", 401, "the key presented is not valid"),
-];
+const REFUSALS: &[Refusal] =
+    &[("me-no-credentials", 401, NO_CREDENTIALS), ("me-disabled-caller", 401, NOT_VALID)];
 
 fn successes() -> Vec<Success> {
     let account = r#"{"serviceAccount":{"id":"SAMPLEACCOUNT001","username":"sample account SAMPLEACCOUNT001","description":"Made by the samples.","createdAt":"2026-01-01T00:00:00.000Z","updatedAt":"2026-01-01T00:00:00.000Z"}}"#;
@@ -23,29 +20,15 @@ fn successes() -> Vec<Success> {
     ]
 }
 
-pub(crate) fn cases() -> Vec<&'static str> {
-    successes().iter().map(|case| case.0).chain(REFUSALS.iter().map(|case| case.0)).collect()
-}
-
-#[tokio::test]
-async fn every_identity_is_described_as_itself() {
-    let table = TestTable::start().await;
-    Function::over(&table).check_successes(&successes()).await;
-}
-
-#[tokio::test]
-async fn every_refusal_is_a_message_that_helps() {
-    let table = TestTable::start().await;
-    Function::over(&table).check_refusals(&table, REFUSALS).await;
-}
+event_tests!(LakeSail, successes(), REFUSALS);
 
 #[tokio::test]
 async fn the_account_is_described_as_it_is_now() {
     let table = TestTable::start().await;
     let function = Function::over(&table);
-    let path = account_path(ACCOUNT);
+    let path = LakeSail::account_path(ACCOUNT);
     let updated = function.patch(&full_access(), &path, r#"{"username":"renamed"}"#).await;
-    let me = function.get(&full_access(), "/api/org/v1/me").await;
+    let me = function.get(&full_access(), LakeSail::IDENTITY).await;
     assert_eq!(me.string("/serviceAccount/username"), "renamed");
     assert_eq!(me.body["serviceAccount"], updated.body);
 }
@@ -56,14 +39,12 @@ async fn a_deleted_account_is_nobody_even_where_its_key_is_still_trusted() {
     let table = TestTable::start().await;
     let (here, elsewhere) = (Function::caching(&table), Function::caching(&table));
     let tenant = Tenant::create(&table, "tenant").await;
-    let accounts = "/api/org/v1/service-accounts";
-    let body = r#"{"username":"caller","description":""}"#;
-    let caller = here.post(&tenant.token, accounts, body).await;
-    let keys = format!("{}/keys", account_path(caller.string("/id")));
+    let caller = here.post(&tenant.token, LakeSail::ACCOUNTS, LakeSail::ACCOUNT_BODY).await;
+    let keys = LakeSail::keys_path(caller.string("/id"));
     let caller = here.post(&tenant.token, &keys, "{}").await;
-    assert_eq!(here.me(&tenant.token).await, 200);
+    assert_eq!(here.identify(&tenant.token).await, 200);
 
-    let path = account_path(tenant.account.as_ref());
+    let path = LakeSail::account_path(tenant.account.as_ref());
     assert_eq!(elsewhere.delete(caller.string("/key"), &path).await.status, 204);
-    assert_eq!(here.me(&tenant.token).await, 401);
+    assert_eq!(here.identify(&tenant.token).await, 401);
 }

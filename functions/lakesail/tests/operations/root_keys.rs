@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use latchkey::config::KeyPolicy;
-use latchkey_local::TestTable;
-use latchkey_local::sample::SampleKey;
+use latchkey_local::sample::{SampleKey, after_hours};
+use latchkey_local::suite::expectations::{Refusal, Success};
+use latchkey_local::suite::refusals::{BAD_LIMIT, NO_CREDENTIALS};
+use latchkey_local::{TestTable, event_tests};
 
-use crate::common::{Function, Refusal, Success, after_hours, ids};
+use crate::common::{Function, LakeSail};
 
 const PATH: &str = "/api/admin/v1/keys";
 
@@ -25,13 +27,9 @@ const REFUSALS: &[Refusal] = &[
         400,
         "`expires_at` is not a field of this request; did you mean `expiresAt`?",
     ),
-    (
-        "create-root-key-no-credentials",
-        401,
-        "the request carries no credentials; send `Authorization: Bearer <key>`",
-    ),
+    ("create-root-key-no-credentials", 401, NO_CREDENTIALS),
     ("create-root-key-by-account", 403, BY_ACCOUNT),
-    ("list-root-keys-bad-limit", 400, "`limit` must be a whole number from 1 to 100, given once"),
+    ("list-root-keys-bad-limit", 400, BAD_LIMIT),
     (
         "list-root-keys-foreign-marker",
         400,
@@ -61,21 +59,7 @@ fn successes() -> Vec<Success> {
     ]
 }
 
-pub(crate) fn cases() -> Vec<&'static str> {
-    successes().iter().map(|case| case.0).chain(REFUSALS.iter().map(|case| case.0)).collect()
-}
-
-#[tokio::test]
-async fn every_success_is_as_promised() {
-    let table = TestTable::start().await;
-    Function::over(&table).check_successes(&successes()).await;
-}
-
-#[tokio::test]
-async fn every_refusal_is_a_message_that_helps() {
-    let table = TestTable::start().await;
-    Function::over(&table).check_refusals(&table, REFUSALS).await;
-}
+event_tests!(LakeSail, successes(), REFUSALS);
 
 #[tokio::test]
 async fn a_new_root_key_administers_until_it_is_deleted() {
@@ -89,14 +73,14 @@ async fn a_new_root_key_administers_until_it_is_deleted() {
     let path = format!("{PATH}/{id}");
 
     let listed = function.get(token, PATH).await;
-    assert!(ids(&listed).contains(&id));
+    assert!(listed.ids().contains(&id));
     assert_eq!(function.get(token, &path).await.string("/createdAt"), minted.string("/createdAt"));
     assert_eq!(function.post(token, PATH, "{}").await.status, 201);
 
     assert_eq!(function.delete(&root, &path).await.status, 204);
     assert_eq!(function.get(token, PATH).await.status, 401);
     assert_eq!(function.get(&root, &path).await.status, 404);
-    assert!(!ids(&function.get(&root, PATH).await).contains(&id));
+    assert!(!function.get(&root, PATH).await.ids().contains(&id));
     assert_eq!(function.delete(&root, &path).await.status, 404);
 }
 
@@ -125,5 +109,5 @@ async fn root_keys_expire_and_obey_the_maximum_lifetime() {
     let later = Function::at(&table, after_hours(90 * 24));
     assert_eq!(later.get(minted.string("/key"), PATH).await.status, 401);
     let listed = later.get(&SampleKey::Root.token(), PATH).await;
-    assert!(ids(&listed).contains(&minted.string("/id").to_owned()), "expired, so listed");
+    assert!(listed.ids().contains(&minted.string("/id").to_owned()), "expired, so listed");
 }

@@ -1,0 +1,81 @@
+//! Events and the answers that they are to get.
+
+use super::{Dialect, Function};
+use crate::TestTable;
+
+/// An event that succeeds: its status, and its body, in which `*` stands for what is new each time.
+pub type Success = (&'static str, u16, String);
+
+/// An event that is refused: its status, and the message that the client reads.
+pub type Refusal = (&'static str, u16, &'static str);
+
+/// Makes `cases`, the names of all events of a resource, and a test each of its successes and refusals.
+#[macro_export]
+macro_rules! event_tests {
+    ($dialect:ty, $successes:expr, $refusals:expr) => {
+        pub(crate) fn cases() -> Vec<&'static str> {
+            let successes = $successes.into_iter().map(|case| case.0);
+            successes.chain($refusals.iter().map(|case| case.0)).collect()
+        }
+
+        $crate::scenario_tests!($dialect, expectations(&$successes):
+            every_success_is_as_promised,
+        );
+        $crate::scenario_tests!($dialect, expectations(&$refusals):
+            every_refusal_is_a_message_that_helps,
+        );
+    };
+}
+
+/// Each event succeeds as expected; in this order, each finds what those before it left.
+///
+/// # Panics
+///
+/// If one does not.
+pub async fn every_success_is_as_promised<D: Dialect>(successes: &[Success]) {
+    let table = TestTable::start().await;
+    let function = Function::<D>::over(&table);
+    for (case, status, body) in successes {
+        let answer = function.answer_to(case).await;
+        assert_eq!(answer.status, *status, "{case}: {}", answer.text);
+        assert!(matches(body, &answer.text), "{case}: {} is not {body}", answer.text);
+    }
+}
+
+/// Each event is refused as expected, and changes nothing.
+///
+/// # Panics
+///
+/// If one is not, or does.
+pub async fn every_refusal_is_a_message_that_helps<D: Dialect>(refusals: &[Refusal]) {
+    let table = TestTable::start().await;
+    let function = Function::<D>::over(&table);
+    let before = table.items().await;
+    for (case, status, message) in refusals {
+        let answer = function.answer_to(case).await;
+        assert_eq!(answer.body, D::refusal(*status, message), "{case}");
+        assert_eq!(answer.status, *status, "{case}");
+        assert!(table.items().await == before, "{case} wrote something");
+    }
+}
+
+/// Whether `text` is `pattern`, with a string's content for each `*`.
+fn matches(pattern: &str, text: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return pattern == text };
+    let Some(text) = text.strip_prefix(start) else { return false };
+    matches(rest, &text[text.find('"').unwrap_or(text.len())..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_asterisk_stands_for_the_rest_of_one_string() {
+        assert!(matches(r#"{"id":"*","key":"sk_*"}"#, r#"{"id":"A","key":"sk_B"}"#));
+        assert!(matches("", ""));
+        for text in ["", r#"{"id":"A","key":"B"}"#, r#"{"id":"A","name":"B","key":"sk_C"}"#] {
+            assert!(!matches(r#"{"id":"*","key":"sk_*"}"#, text), "{text}");
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! What the tests ask of every dialect alike: each says of itself what differs, and nothing else.
+//!
+//! A scenario is a function named for its guarantee; a macro makes a test of each, so that no dialect
+//! leaves one out.
+
+pub mod accounts;
+mod dialect;
+pub mod expectations;
+mod function;
+pub mod idempotency;
+pub mod pages;
+pub mod refusals;
+
+pub use dialect::{Dialect, Marker};
+pub use function::Function;
+
+/// Makes a test of each of a module's scenarios, named as it is.
+#[macro_export]
+macro_rules! scenario_tests {
+    ($dialect:ty, $module:ident $arguments:tt: $($scenario:ident),+ $(,)?) => {$(
+        #[tokio::test]
+        async fn $scenario() {
+            $crate::suite::$module::$scenario::<$dialect> $arguments.await;
+        }
+    )+};
+}
