@@ -1,0 +1,70 @@
+"""Requests through the emulated API gateway, each of which is checked and told."""
+
+import time
+import urllib.parse
+
+import requests
+
+from environment import Failure, check
+
+ANSWER_WITHIN_SECONDS = 60
+# The emulator answers this path itself on every host, and has another way to an API.
+TAKEN = "/health"
+
+
+class Gateway:
+    def __init__(self, stack):
+        self.stack = stack
+        self.url = stack.emulator.url
+        self.api = stack.resource("Api")
+        self.host = f"{self.api}.execute-api.localhost"
+        # The routes that were driven to the success that they are for.
+        self.driven = set()
+        self.session = requests.Session()
+        self.session.trust_env = False
+
+    def send(self, method, path, key=None, headers=None, **request):
+        """Any request; `key` goes as a bearer."""
+        headers = {"Host": self.host, **(headers or {})}
+        if path == TAKEN:
+            del headers["Host"]
+            path = f"/_aws/execute-api/{self.api}/$default{path}"
+        if key is not None:
+            headers["Authorization"] = f"Bearer {key}"
+        return self.session.request(
+            method, self.url + path, headers=headers, timeout=ANSWER_WITHIN_SECONDS, **request
+        )
+
+    def check_all_driven(self):
+        """A route that is new fails here, until something drives it."""
+        missing = sorted(set(self.stack.routes()) - self.driven)
+        check(not missing, f"nothing drives {missing}")
+        print(f"  all {len(self.driven)} routes of {self.stack.name} were driven to their success")
+
+    def call(self, route, status, fields=(), ids=None, method=None, query="", note="", **request):
+        """Asks `route` and gives the answer, which must have `status` and the `fields`."""
+        verb, template = route.split(" ")
+        quoted = {name: urllib.parse.quote(value, safe="") for name, value in (ids or {}).items()}
+        began = time.monotonic()
+        answer = self.send(method or verb, template.format(**quoted) + query, **request)
+        took = (time.monotonic() - began) * 1000
+        print(f"  {self.stack.name:9} {answer.status_code} {route} {note}[{took:.0f} ms]", flush=True)
+        check(
+            answer.status_code == status,
+            f"{route} was answered with {answer.status_code} and not {status}: {answer.text}",
+        )
+        if answer.status_code < 300:
+            self.driven.add(route)
+        if fields:
+            missing = sorted(set(fields) - set(self.body(route, answer)))
+            check(not missing, f"the answer of {route} lacks {missing}: {sorted(answer.json())}")
+        return answer.json() if fields else answer
+
+    @staticmethod
+    def body(route, answer):
+        kind = answer.headers.get("Content-Type", "")
+        check(kind.startswith("application/json"), f"the answer of {route} is {kind}")
+        body = answer.json()
+        if not isinstance(body, dict):
+            raise Failure(f"the answer of {route} is no object")
+        return body

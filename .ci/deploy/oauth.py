@@ -1,0 +1,40 @@
+"""Introspection, revocation, their metadata, and forward authentication."""
+
+import chaser
+from environment import check
+
+VERIFY = "ANY /verify"
+INTROSPECT = "POST /oauth/introspect"
+REVOKE = "POST /oauth/revoke"
+
+
+def drive(gateway, account, key):
+    """Mints a key, asks about it in every way, and revokes it."""
+    call = gateway.call
+    fields = ["issuer", "introspection_endpoint", "revocation_endpoint", "response_types_supported"]
+    metadata = call("GET /.well-known/oauth-authorization-server", 200, fields)
+    check(metadata["issuer"] == f"https://{gateway.host}", f"the issuer is {metadata['issuer']}")
+
+    minted = chaser.mint(gateway, account, key, {"scopes": ["sessions.read"]})
+    token = {"token": minted["key"]}
+    known = ["active", "scope", "client_id", "token_type", "sub", "organization", "key_id", "full_access"]
+    found = call(INTROSPECT, 200, known, key=key, data=token)
+    check((found["active"], found["key_id"]) == (True, minted["id"]), f"introspection found {found}")
+    for method in ["GET", "POST", "DELETE"]:
+        passed = call(VERIFY, 204, method=method, key=minted["key"], note=f"({method}) ")
+        check(passed.headers["X-Latchkey-Account"] == account, f"/verify found {passed.headers}")
+        check(passed.headers["X-Latchkey-Scopes"] == "sessions.read", f"/verify found {passed.headers}")
+    lacking = {"method": "GET", "query": "?scope=keys.write", "note": "(lacking scope) "}
+    refused = call(VERIFY, 403, ["error"], key=minted["key"], **lacking)
+    check(refused["error"] == "insufficient_scope", f"/verify refused with {refused}")
+
+    revoke(gateway, minted["key"])
+    fresh = {"Cache-Control": "no-cache"}
+    found = call(INTROSPECT, 200, ["active"], key=key, data=token, headers=fresh, note="(revoked key) ")
+    check(found == {"active": False}, f"introspection found {found}")
+    call(VERIFY, 401, method="GET", key=minted["key"], note="(revoked key) ")
+    call(VERIFY, 401, method="GET", note="(no key) ")
+
+
+def revoke(gateway, key):
+    gateway.call(REVOKE, 200, data={"token": key})
