@@ -1,7 +1,8 @@
 """Expands a SAM template as CloudFormation does, and says its HTTP APIs in resources.
 
 The SAM transform puts routes, integrations and authorizers into an API's OpenAPI `Body`, which the
-emulator ignores; it knows them as resources of their own.
+emulator ignores; it knows them as resources of their own. Nor does it know what a condition of a role
+asks for.
 """
 
 import json
@@ -21,8 +22,6 @@ CORS = "x-amazon-apigateway-cors"
 
 def expand(text, region):
     """The CloudFormation template, as JSON, of a packaged SAM template."""
-    import os
-
     os.environ.setdefault("AWS_DEFAULT_REGION", region)
     # It regrets that nobody takes its metrics.
     logging.getLogger("samtranslator.metrics.metrics").setLevel(logging.ERROR)
@@ -32,7 +31,18 @@ def expand(text, region):
     for name, resource in list(resources.items()):
         if resource["Type"] == "AWS::ApiGatewayV2::Api" and "Body" in resource["Properties"]:
             resources.update(unfold(name, resource["Properties"]))
+        if resource["Type"] == "AWS::IAM::Role":
+            tolerate_unknown_attributes(resource["Properties"])
     return json.dumps(template, indent=1)
+
+
+def tolerate_unknown_attributes(role):
+    """The emulator does not tell policies which attributes a request is about; the rest is enforced."""
+    for policy in role.get("Policies", []):
+        for statement in policy["PolicyDocument"]["Statement"]:
+            required = statement.get("Condition", {}).get("Null", {})
+            if required.pop("dynamodb:Attributes", None):
+                del statement["Condition"]["Null"]
 
 
 def unfold(api, properties):
