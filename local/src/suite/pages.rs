@@ -98,7 +98,7 @@ pub async fn check_refused<D: Dialect>(
     assert_eq!(refused.body, D::refusal(400, &message), "{path}: {marker}");
 }
 
-/// A tenant's keys, by the numbers of [`SIZES`], and without a limit.
+/// A tenant's keys, of each size that is tried, and without a limit.
 pub async fn keys_come_exactly_once_and_oldest_first<D: Dialect>() {
     let table = TestTable::start().await;
     let tenant = Tenant::create(&table, "tenant").await;
@@ -107,7 +107,7 @@ pub async fn keys_come_exactly_once_and_oldest_first<D: Dialect>() {
     check_order::<D>(&table, &tenant, &path, tenant.key.clone(), add).await;
 }
 
-/// A tenant's accounts, by the numbers of [`SIZES`], and without a limit.
+/// A tenant's accounts, of each size that is tried, and without a limit.
 pub async fn accounts_come_exactly_once_and_oldest_first<D: Dialect>() {
     let table = TestTable::start().await;
     let tenant = Tenant::create(&table, "tenant").await;
