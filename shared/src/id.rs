@@ -36,9 +36,12 @@ fn is_resource_byte(byte: u8) -> bool {
 
 /// Draws an identifier: 48 bits of milliseconds, then 32 random bits, so that identifiers sort by creation.
 fn mint<R: TryRng>(rng: &mut R, now: Timestamp) -> Result<String, R::Error> {
+    Ok(minted(now, rng.try_next_u32()?))
+}
+
+fn minted(now: Timestamp, random: u32) -> String {
     let millis = u64::try_from(now.as_millis()).unwrap_or(0) & ((1 << 48) - 1);
-    let number = u128::from(millis) << 32 | u128::from(rng.try_next_u32()?);
-    Ok(encoding::base36(number))
+    encoding::base36(u128::from(millis) << 32 | u128::from(random))
 }
 
 macro_rules! resource_id {
@@ -108,6 +111,13 @@ resource_id! {
     /// assert_eq!("".parse::<KeyId>(), Err(InvalidId::Length(0)));
     /// ```
     KeyId
+}
+
+impl KeyId {
+    /// The least identifier that is minted at `at` or later.
+    pub(crate) fn first_of(at: Timestamp) -> Self {
+        Self(minted(at, 0))
+    }
 }
 
 impl ServiceAccountId {
@@ -200,6 +210,8 @@ mod tests {
             prop_assert!(is_minted(first.as_ref()));
             prop_assert_eq!(first.as_ref().parse::<KeyId>(), Ok(first.clone()));
             prop_assert!(first < second);
+            prop_assert!(KeyId::first_of(at(early)) <= first);
+            prop_assert!(first < KeyId::first_of(at(early + later)));
         }
 
         #[test]

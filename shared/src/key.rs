@@ -11,6 +11,9 @@ use crate::text::KeyName;
 use crate::time::Timestamp;
 use crate::token::{Prefix, Token, TokenDigest};
 
+/// How long a planned write may take to get to the table, the difference of two clocks included.
+const WRITE_TIME_MAX: Duration = Duration::from_secs(60);
+
 /// What a caller decides about a key to be minted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeySpec {
@@ -141,6 +144,13 @@ impl Key {
     /// Whether the key has ended by itself.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.spec.expires_at.is_some_and(|end| end <= now)
+    }
+
+    /// Whether the account's count of live keys has this key for certain, also when a write that is planned
+    /// `now` gets to the table: a key that expires meanwhile may be counted out by another writer.
+    pub(crate) fn is_counted(&self, now: Timestamp) -> bool {
+        let written = now.saturating_add(WRITE_TIME_MAX);
+        self.revoked_at.is_none() && !self.is_expired(written)
     }
 
     /// How long the key was to live when it was minted; `None` if forever.

@@ -55,6 +55,14 @@ impl Timestamp {
         let sum = self.as_millis().saturating_add(millis).min(*MILLIS_RANGE.end());
         Self::from_millis(sum).unwrap_or(self)
     }
+
+    /// This instant minus `duration`, at the earliest the beginning of the year 0.
+    #[must_use]
+    pub fn saturating_sub(self, duration: Duration) -> Self {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        let difference = self.as_millis().saturating_sub(millis).max(*MILLIS_RANGE.start());
+        Self::from_millis(difference).unwrap_or(self)
+    }
 }
 
 impl FromStr for Timestamp {

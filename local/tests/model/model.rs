@@ -105,6 +105,8 @@ impl Model {
 
     /// The status of a rotation.
     pub(crate) fn rotate(&self, caller: &Key, key: &Key, grace: Millis) -> u16 {
+        // A key that expires within a minute does not give its place to another one.
+        let is_one_more = grace > 0 || key.has_ended(self.now + 60_000);
         match () {
             () if !self.is_valid(caller) => 401,
             () if !caller.allows("keys.write") => 403,
@@ -112,7 +114,7 @@ impl Model {
             () if !caller.covers(&key.scopes) => 403,
             () if key.has_ended(self.now) || key.rotated => 409,
             () if self.accounts[key.account].disabled => 409,
-            () if grace > 0 && self.live_keys(key.account) >= self.limit => 409,
+            () if is_one_more && self.live_keys(key.account) >= self.limit => 409,
             () => 200,
         }
     }

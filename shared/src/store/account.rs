@@ -10,7 +10,7 @@ use crate::id::{OrganizationId, ServiceAccountId};
 use crate::time::Timestamp;
 
 use super::record;
-use super::transaction::{Outcome, is_condition_failed};
+use super::transaction::{Outcome, Updated};
 use super::{KeyStore, StoreError};
 
 /// What `BatchWriteItem` takes at most.
@@ -25,7 +25,8 @@ impl KeyStore {
     ///
     /// # Errors
     ///
-    /// [`Error::AccountNotFound`] or [`Error::Store`]; then the account is as it was.
+    /// [`Error::AccountNotFound`], [`Error::Busy`] or [`Error::Store`]; then the account is as it was,
+    /// unless the table did not answer.
     pub async fn update_account(
         &self,
         organization: &OrganizationId,
@@ -59,13 +60,9 @@ impl KeyStore {
             update =
                 update.expression_attribute_values(":disabled", AttributeValue::Bool(disabled));
         }
-        match update.update_expression(format!("SET {}", set.join(", "))).send().await {
-            Ok(answer) => {
-                let item = answer.attributes.unwrap_or_default();
-                Ok(record::account(&item).map_err(StoreError::from)?)
-            }
-            Err(error) if is_condition_failed(&error) => Err(Error::AccountNotFound(id.clone())),
-            Err(error) => Err(StoreError::from(error).into()),
+        match self.update(update.update_expression(format!("SET {}", set.join(", ")))).await? {
+            Updated::Written(item) => Ok(record::account(&item).map_err(StoreError::from)?),
+            Updated::Refused(_) => Err(Error::AccountNotFound(id.clone())),
         }
     }
 
@@ -112,8 +109,7 @@ impl KeyStore {
                 ":organization",
                 AttributeValue::S(organization.to_string()),
             )
-            .build()
-            .map_err(|error| StoreError::Refused(error.into()))?;
+            .build()?;
         Ok(TransactWriteItem::builder().delete(delete).build())
     }
 
@@ -128,8 +124,7 @@ impl KeyStore {
             .condition_expression("attribute_exists(pk)")
             .update_expression("SET deleting = :true")
             .expression_attribute_values(":true", AttributeValue::Bool(true))
-            .build()
-            .map_err(|error| StoreError::Refused(error.into()))?;
+            .build()?;
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
@@ -166,7 +161,7 @@ impl KeyStore {
         let mut requests = Vec::new();
         for key in keys {
             let delete = DeleteRequest::builder().set_key(Some(key)).build();
-            let delete = delete.map_err(|error| StoreError::Refused(error.into()))?;
+            let delete = delete.map_err(StoreError::from)?;
             requests.push(WriteRequest::builder().delete_request(delete).build());
         }
         // What DynamoDB leaves out of a batch is on the next page again.

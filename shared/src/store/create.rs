@@ -79,7 +79,7 @@ impl KeyStore {
             .set_key(Some(record::organization_key(&account.organization)))
             .condition_expression("attribute_exists(pk)")
             .build()
-            .map_err(|error| StoreError::Refused(error.into()))?;
+            .map_err(StoreError::from)?;
         let mut items = vec![
             TransactWriteItem::builder().condition_check(check).build(),
             self.put_new(record::directory_item(account))?,

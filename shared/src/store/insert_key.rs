@@ -3,8 +3,7 @@
 use std::num::NonZeroU32;
 
 use aws_sdk_dynamodb::types::{
-    AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem,
-    Update,
+    AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 
 use crate::config::KeyPolicy;
@@ -14,8 +13,8 @@ use crate::idempotency::SealedAnswer;
 use crate::key::Key;
 use crate::time::Timestamp;
 
-use super::record::{self, Item};
-use super::transaction::{Condition, Outcome, is_condition_failed};
+use super::record::{self, Item, number, text};
+use super::transaction::{Condition, Outcome};
 use super::{KeyStore, StoreError, Written};
 
 /// How often a full account is counted again before the caller is told to come back.
@@ -25,10 +24,7 @@ impl KeyStore {
     /// Writes a new key and counts it, if its account exists in `organization`, is enabled and not full.
     ///
     /// `live_keys` on the account is an upper bound: nobody subtracts a key that expires. So when it
-    /// says full, the live keys are counted and the bound corrected. The correction is conditional
-    /// on the account's `revision`, which each mint raises: were it conditional on the bound alone,
-    /// mints between two corrections could bring the bound back to what was seen, and the late
-    /// correction would forget them.
+    /// says full, the live keys are counted and the bound is corrected (`recount`).
     ///
     /// `answer`, the sealed answer to the request, is written with the key. If one is kept already,
     /// the key is not written and that answer is returned: the request came before.
@@ -36,7 +32,7 @@ impl KeyStore {
     /// # Errors
     ///
     /// [`Error::AccountNotFound`], [`Error::AccountDisabled`], [`Error::KeyLimitReached`],
-    /// [`Error::Busy`] or [`Error::Store`]; then nothing is written.
+    /// [`Error::Busy`] or [`Error::Store`]; then nothing is written, unless the table did not answer.
     pub async fn insert_key(
         &self,
         key: &Key,
@@ -45,9 +41,8 @@ impl KeyStore {
         now: Timestamp,
         answer: Option<&SealedAnswer>,
     ) -> Result<Written, Error> {
-        let account = &key.spec.account;
         let mut items = vec![
-            self.count_one_more(account, organization, policy)?,
+            self.count_one_more(key, organization, policy)?,
             self.put_new(record::key_item(key, policy.retention))?,
         ];
         if let Some(answer) = answer {
@@ -66,21 +61,22 @@ impl KeyStore {
                 // Only the new id was taken: one in four billion within the same millisecond.
                 return Err(Error::Busy);
             };
-            self.explain_count(account, organization, policy, now, found).await?;
+            self.explain_count(key, organization, policy, now, found).await?;
         }
         Err(Error::Busy)
     }
 
-    /// Why an account could not count a key: `found` is what was there. Returns if it is worth another
+    /// Why an account could not count `key`: `found` is what was there. Returns if it is worth another
     /// try, because keys that have expired no longer count.
     pub(super) async fn explain_count(
         &self,
-        account: &ServiceAccountId,
+        key: &Key,
         organization: &OrganizationId,
         policy: &KeyPolicy,
         now: Timestamp,
         found: Option<Item>,
     ) -> Result<(), Error> {
+        let account = &key.spec.account;
         let found = found.ok_or_else(|| Error::AccountNotFound(account.clone()))?;
         let state = record::account(&found).map_err(StoreError::from)?;
         if state.organization != *organization {
@@ -89,8 +85,13 @@ impl KeyStore {
         if state.disabled {
             return Err(Error::AccountDisabled(account.clone()));
         }
+        let count = record::key_count(&found).map_err(StoreError::from)?;
+        if count.counted.to.as_ref().is_some_and(|to| *to > key.id) {
+            tracing::warn!(key.id = %key.id, "a clock is an hour behind another one");
+            return Err(Error::Busy);
+        }
         let Some(limit) = policy.key_limit else { return Err(Error::Busy) };
-        self.correct_count(account, &found, limit.get(), now).await
+        self.recount(account, count, limit.get(), now).await
     }
 
     /// Removes a key that was just inserted and counts it no longer.
@@ -103,13 +104,14 @@ impl KeyStore {
         let delete = Delete::builder()
             .table_name(&self.table)
             .set_key(Some(record::key_key(account, &key.id)))
-            .condition_expression("attribute_exists(pk)")
+            // Whoever revoked it has counted it out.
+            .condition_expression("attribute_exists(pk) AND attribute_not_exists(revoked_at)")
             .build()
-            .map_err(|error| StoreError::Refused(error.into()))?;
+            .map_err(StoreError::from)?;
         let items =
             [self.count_one_less(account)?, TransactWriteItem::builder().delete(delete).build()];
         match self.transact(&items).await? {
-            // Refused: the key, or its account and so all of its keys, is gone already.
+            // Refused: the key is revoked, or it is gone, or its account and so all of its keys.
             Outcome::Written | Outcome::Refused(_) => Ok(()),
         }
     }
@@ -125,49 +127,48 @@ impl KeyStore {
             .update_expression("SET live_keys = live_keys - :one, revision = revision + :one")
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_values(":one", number(1))
-            .build()
-            .map_err(|error| StoreError::Refused(error.into()))?;
+            .build()?;
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    /// A transaction's update of an account that gets one live key more, if it may.
+    /// A transaction's update of the account of `key`, which is one live key more, if it may.
     pub(super) fn count_one_more(
         &self,
-        account: &ServiceAccountId,
+        key: &Key,
         organization: &OrganizationId,
         policy: &KeyPolicy,
     ) -> Result<TransactWriteItem, StoreError> {
-        self.count(account, organization, 1, policy.key_limit)
+        self.count(key, organization, 1, policy.key_limit)
     }
 
-    /// A transaction's update of an account that gets one key in place of another.
+    /// A transaction's update of the account of `key`, which takes the place of another one.
     pub(super) fn count_as_before(
         &self,
-        account: &ServiceAccountId,
+        key: &Key,
         organization: &OrganizationId,
     ) -> Result<TransactWriteItem, StoreError> {
-        self.count(account, organization, 0, None)
+        self.count(key, organization, 0, None)
     }
 
     fn count(
         &self,
-        account: &ServiceAccountId,
+        key: &Key,
         organization: &OrganizationId,
         more: i64,
         limit: Option<NonZeroU32>,
     ) -> Result<TransactWriteItem, StoreError> {
-        let mut condition = "organization = :organization AND disabled = :false".to_owned();
+        let mut condition = "organization = :organization AND disabled = :false \
+             AND (attribute_not_exists(counted_to) OR counted_to <= :key)"
+            .to_owned();
         let mut update = Update::builder()
             .table_name(&self.table)
-            .set_key(Some(record::account_key(account)))
+            .set_key(Some(record::account_key(&key.spec.account)))
             .update_expression("SET live_keys = live_keys + :more, revision = revision + :one")
             .expression_attribute_values(":more", number(more))
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":false", AttributeValue::Bool(false))
-            .expression_attribute_values(
-                ":organization",
-                AttributeValue::S(organization.to_string()),
-            )
+            .expression_attribute_values(":organization", text(organization))
+            .expression_attribute_values(":key", text(&key.id))
             // One round trip then tells not found, disabled and full apart.
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         if let Some(limit) = limit {
@@ -175,7 +176,7 @@ impl KeyStore {
             update = update.expression_attribute_values(":limit", number(limit.get().into()));
         }
         let update = update.condition_expression(condition).build();
-        let update = update.map_err(|error| StoreError::Refused(error.into()))?;
+        let update = update?;
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
@@ -191,8 +192,7 @@ impl KeyStore {
             .condition_expression("attribute_not_exists(pk) OR expires_at <= :now")
             .expression_attribute_values(":now", number(now.as_millis()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build()
-            .map_err(|error| StoreError::Refused(error.into()))?;
+            .build()?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
@@ -202,88 +202,7 @@ impl KeyStore {
             .table_name(&self.table)
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(pk)")
-            .build()
-            .map_err(|error| StoreError::Refused(error.into()))?;
+            .build()?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
-
-    /// Lowers the bound of a seemingly full account to the number of its live keys.
-    async fn correct_count(
-        &self,
-        account: &ServiceAccountId,
-        found: &Item,
-        limit: u32,
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        let (bound, revision) = record::key_count(found).map_err(StoreError::from)?;
-        let live = self.live_keys(account, limit, now).await?;
-        if live >= limit {
-            return Err(Error::KeyLimitReached { account: account.clone(), limit });
-        }
-        let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(record::account_key(account)))
-            .update_expression("SET live_keys = :live, revision = revision + :one")
-            .condition_expression("revision = :revision")
-            .expression_attribute_values(":live", number(live.into()))
-            .expression_attribute_values(":one", number(1))
-            .expression_attribute_values(":revision", number(revision));
-        match update.send().await {
-            Ok(_) => {
-                tracing::info!(account.id = %account, bound, live, "expired keys no longer count");
-                Ok(())
-            }
-            // Another writer came first; the next attempt sees what it left.
-            Err(error) if is_condition_failed(&error) => Ok(()),
-            Err(error) => Err(StoreError::from(error).into()),
-        }
-    }
-
-    /// The number of keys that are neither revoked nor expired, counted no further than `limit`.
-    async fn live_keys(
-        &self,
-        account: &ServiceAccountId,
-        limit: u32,
-        now: Timestamp,
-    ) -> Result<u32, StoreError> {
-        let mut live: u32 = 0;
-        let mut start = None;
-        loop {
-            let page = self
-                .client
-                .query()
-                .table_name(&self.table)
-                // Consistent: the count decides access to the limit.
-                .consistent_read(true)
-                .select(Select::Count)
-                .key_condition_expression("pk = :pk AND begins_with(sk, :keys)")
-                .filter_expression(
-                    "attribute_not_exists(revoked_at) \
-                     AND (attribute_not_exists(expires_at) OR expires_at > :now)",
-                )
-                .expression_attribute_values(
-                    ":pk",
-                    AttributeValue::S(record::account_partition(account)),
-                )
-                .expression_attribute_values(
-                    ":keys",
-                    AttributeValue::S(record::KEY_PREFIX.to_owned()),
-                )
-                .expression_attribute_values(":now", number(now.as_millis()))
-                .set_exclusive_start_key(start)
-                .send()
-                .await?;
-            live = live.saturating_add(page.count.try_into().unwrap_or(0));
-            start = page.last_evaluated_key;
-            if live >= limit || start.is_none() {
-                return Ok(live);
-            }
-        }
-    }
-}
-
-fn number(value: i64) -> AttributeValue {
-    AttributeValue::N(value.to_string())
 }

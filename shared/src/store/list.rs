@@ -134,7 +134,7 @@ impl KeyStore {
         }
         let keys = ids.iter().map(record::account_key).collect();
         let keys = KeysAndAttributes::builder().consistent_read(true).set_keys(Some(keys)).build();
-        let keys = keys.map_err(|error| StoreError::Refused(error.into()))?;
+        let keys = keys?;
         let items = self.batch(keys).await?;
         Ok(items.iter().map(record::account).collect::<Result<_, _>>()?)
     }

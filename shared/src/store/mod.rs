@@ -10,6 +10,7 @@ mod list;
 mod read;
 mod record;
 mod record_use;
+mod recount;
 mod revoke_key;
 mod rotate_key;
 mod transaction;
@@ -18,7 +19,7 @@ mod update_key;
 use std::error::Error as StdError;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
 use lambda_http::http::StatusCode;
 
 pub use create::CreateError;
@@ -86,7 +87,7 @@ impl StoreError {
         Self::Corrupt(CorruptItem { attribute })
     }
 
-    fn unavailable(problem: &'static str) -> Self {
+    pub(crate) fn unavailable(problem: &'static str) -> Self {
         Self::Unavailable(problem.into())
     }
 }
@@ -94,6 +95,13 @@ impl StoreError {
 impl From<CorruptItem> for StoreError {
     fn from(item: CorruptItem) -> Self {
         Self::Corrupt(item)
+    }
+}
+
+/// A request that lacks a part: a mistake of ours.
+impl From<BuildError> for StoreError {
+    fn from(error: BuildError) -> Self {
+        Self::Refused(error.into())
     }
 }
 

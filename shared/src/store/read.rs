@@ -43,7 +43,7 @@ impl KeyStore {
         if !account.is_root() {
             keys = keys.keys(record::account_key(account));
         }
-        let keys = keys.build().map_err(|error| StoreError::Refused(error.into()))?;
+        let keys = keys.build()?;
         sort(self.batch(keys).await?)
     }
 

@@ -62,7 +62,17 @@ pub(super) fn account_key(id: &ServiceAccountId) -> Item {
 
 /// The primary key of a key.
 pub(super) fn key_key(account: &ServiceAccountId, id: &KeyId) -> Item {
-    primary_key(account_partition(account), format!("{KEY_PREFIX}{id}"))
+    primary_key(account_partition(account), key_sort_key(id.as_ref()))
+}
+
+/// The sort key of a key.
+pub(super) fn key_sort_key(id: &str) -> String {
+    format!("{KEY_PREFIX}{id}")
+}
+
+/// The id of a key, by its sort key.
+pub(super) fn key_id(item: &Item) -> Result<KeyId, CorruptItem> {
+    id_after(item, KEY_PREFIX)?.parse().map_err(|_| CorruptItem { attribute: "sk" })
 }
 
 /// The partition of an account and all of its keys.
@@ -104,7 +114,7 @@ pub(super) fn directory_account(item: &Item) -> Result<ServiceAccountId, Corrupt
     id_after(item, DIRECTORY_PREFIX)?.parse().map_err(|_| CorruptItem { attribute: "sk" })
 }
 
-/// An account with its first `live_keys` keys. `revision` grows with each write to the item.
+/// An account with its first `live_keys` keys. `revision` grows with each write to the count.
 pub(super) fn account_item(account: &ServiceAccount, live_keys: u32) -> Item {
     let mut item = account_key(&account.id);
     put_text(&mut item, "id", &account.id);
@@ -134,10 +144,41 @@ pub(super) fn account(item: &Item) -> Result<ServiceAccount, CorruptItem> {
     })
 }
 
-/// How many keys an account holds at most, and the revision that this was true at.
-pub(super) fn key_count(item: &Item) -> Result<(i64, i64), CorruptItem> {
+/// What an account says of its live keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct KeyCount {
+    /// How many there are at most.
+    pub(super) bound: i64,
+    /// Grows with each write to the count.
+    pub(super) revision: i64,
+    /// What the last recount found, so that the next one need not look at dead keys again.
+    pub(super) counted: Counted,
+}
+
+/// How far a recount got: of the keys before `to`, only `live` can be live still.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counted {
+    /// No key is added before this one; `None` before the first recount.
+    pub(super) to: Option<KeyId>,
+    /// The keys before it that were live.
+    pub(super) live: Vec<KeyId>,
+}
+
+pub(super) fn key_count(item: &Item) -> Result<KeyCount, CorruptItem> {
     let item = Reader(item);
-    Ok((item.number("live_keys")?, item.number("revision")?))
+    Ok(KeyCount {
+        bound: item.number("live_keys")?,
+        revision: item.number("revision")?,
+        counted: Counted {
+            to: item.optional("counted_to", Reader::parse)?,
+            live: item.optional("counted_live", Reader::key_ids)?.unwrap_or_default(),
+        },
+    })
+}
+
+/// The attribute of a list of keys.
+pub(super) fn key_ids(ids: &[KeyId]) -> AttributeValue {
+    AttributeValue::L(ids.iter().map(text).collect())
 }
 
 /// A key, which the table forgets `retention` after its end.
@@ -242,11 +283,21 @@ fn put_bytes(item: &mut Item, attribute: &str, value: &[u8]) {
 }
 
 fn put_text(item: &mut Item, attribute: &str, value: &impl ToString) {
-    item.insert(attribute.to_owned(), AttributeValue::S(value.to_string()));
+    item.insert(attribute.to_owned(), text(value));
 }
 
 fn put_number(item: &mut Item, attribute: &str, value: i64) {
-    item.insert(attribute.to_owned(), AttributeValue::N(value.to_string()));
+    item.insert(attribute.to_owned(), number(value));
+}
+
+/// The attribute of a number.
+pub(super) fn number(value: i64) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+/// The attribute of an id or of a text.
+pub(super) fn text(value: &(impl ToString + ?Sized)) -> AttributeValue {
+    AttributeValue::S(value.to_string())
 }
 
 /// Reads the attributes of an item, naming the one that is not as written.
@@ -284,6 +335,13 @@ impl<'a> Reader<'a> {
         let scopes = values.and_then(|values| values.iter().map(scope).collect::<Option<Scopes>>());
         // No scopes would be full access, so a list without one is never trusted.
         scopes.filter(|scopes| !scopes.is_full_access()).ok_or(CorruptItem { attribute })
+    }
+
+    fn key_ids(self, attribute: &'static str) -> Result<Vec<KeyId>, CorruptItem> {
+        let id = |value: &AttributeValue| value.as_s().ok()?.parse().ok();
+        let values = self.0.get(attribute).and_then(|value| value.as_l().ok());
+        let ids = values.and_then(|values| values.iter().map(id).collect());
+        ids.ok_or(CorruptItem { attribute })
     }
 
     fn optional<T>(
@@ -378,7 +436,8 @@ mod tests {
         };
         let item = account_item(&account, 3);
         assert_eq!(super::account(&item), Ok(account));
-        assert_eq!(key_count(&item), Ok((3, 0)));
+        let count = KeyCount { bound: 3, revision: 0, counted: Counted::default() };
+        assert_eq!(key_count(&item), Ok(count));
         let organization = Organization {
             id: "acme".parse().expect("an id"),
             name: "Acme".parse().expect("a name"),

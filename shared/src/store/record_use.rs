@@ -2,22 +2,17 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::AttributeValue;
-
+use crate::error::Error;
 use crate::last_used::Use;
 
-use super::transaction::is_condition_failed;
-use super::{KeyStore, StoreError, record};
+use super::KeyStore;
+use super::record::{self, number};
+use super::transaction::Updated;
 
 impl KeyStore {
     /// Records a use, unless one is recorded that is later or less than `interval` before it. A key
     /// that is gone stays gone.
-    pub(crate) async fn record_use(
-        &self,
-        used: &Use,
-        interval: Duration,
-    ) -> Result<(), StoreError> {
-        let number = |value: i64| AttributeValue::N(value.to_string());
+    pub(crate) async fn record_use(&self, used: &Use, interval: Duration) -> Result<(), Error> {
         let interval = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX);
         let update = self
             .client
@@ -34,11 +29,9 @@ impl KeyStore {
                 ":before",
                 number(used.at.as_millis().saturating_sub(interval)),
             );
-        match update.send().await {
-            Ok(_) => Ok(()),
-            // Another environment was first.
-            Err(error) if is_condition_failed(&error) => Ok(()),
-            Err(error) => Err(error.into()),
+        match self.update(update).await? {
+            // Refused: another environment was first.
+            Updated::Written(_) | Updated::Refused(_) => Ok(()),
         }
     }
 }

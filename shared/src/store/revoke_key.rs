@@ -1,6 +1,6 @@
 //! Revoking a key: it ends now and counts no longer.
 
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 
 use crate::config::KeyPolicy;
 use crate::error::Error;
@@ -8,8 +8,9 @@ use crate::id::{KeyId, OrganizationId, ServiceAccountId};
 use crate::key::Key;
 use crate::time::Timestamp;
 
+use super::record::{self, number};
 use super::transaction::Outcome;
-use super::{KeyStore, StoreError, record};
+use super::{KeyStore, StoreError};
 
 /// How often a key is read again that another writer has changed meanwhile.
 const ATTEMPTS_MAX: u32 = 4;
@@ -37,7 +38,7 @@ impl KeyStore {
     /// # Errors
     ///
     /// [`Error::AccountNotFound`] for an account of another organization, [`Error::KeyNotFound`],
-    /// [`Error::Busy`] or [`Error::Store`]; then the key is as it was.
+    /// [`Error::Busy`] or [`Error::Store`]; then the key is as it was, unless the table did not answer.
     pub async fn revoke_key(
         &self,
         organization: Option<&OrganizationId>,
@@ -59,8 +60,8 @@ impl KeyStore {
             if key.revoked_at.is_some() {
                 return Ok(Revoked::Before(key));
             }
-            // Expired keys may have left the count already; it must never fall below the truth.
-            let counts = !key.is_expired(now) && !account.is_root();
+            // What may have left the count is not subtracted: it must never fall below the truth.
+            let counts = key.is_counted(now) && !account.is_root();
             let seen = key.spec.expires_at;
             let key = Key { revoked_at: Some(now), updated_at: now, ..key };
             let mut items = vec![self.end(&key, seen, policy)?];
@@ -83,7 +84,6 @@ impl KeyStore {
         expires_at: Option<Timestamp>,
         policy: &KeyPolicy,
     ) -> Result<TransactWriteItem, StoreError> {
-        let number = |value: i64| AttributeValue::N(value.to_string());
         let at = number(key.updated_at.as_millis());
         // A rotation without grace ends a key and takes it out of the count, so the expiry must be the
         // one by which it was found to be counted.
@@ -106,7 +106,7 @@ impl KeyStore {
         if let Some(seen) = seen {
             update = update.expression_attribute_values(":seen", seen);
         }
-        let update = update.build().map_err(|error| StoreError::Refused(error.into()))?;
+        let update = update.build()?;
         Ok(TransactWriteItem::builder().update(update).build())
     }
 }

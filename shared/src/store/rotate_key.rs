@@ -1,8 +1,6 @@
 //! Rotating a key: the old one is to end, and a new one takes its place, in one transaction.
 
-use aws_sdk_dynamodb::types::{
-    AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
-};
+use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 
 use crate::config::KeyPolicy;
 use crate::error::{Ended, Error};
@@ -12,7 +10,7 @@ use crate::key::{Key, Rotation};
 use crate::time::Timestamp;
 
 use super::insert_key::RECOUNTS_MAX;
-use super::record::{self, Item};
+use super::record::{self, Item, number, text};
 use super::transaction::{Condition, Outcome};
 use super::{KeyStore, StoreError, Written};
 
@@ -21,12 +19,14 @@ impl KeyStore {
     /// ended, was rotated or was changed since it was read.
     ///
     /// A rotation without grace counts nothing, since one key goes where another comes, so it is
-    /// possible in a full account too. `answer` as in [`KeyStore::insert_key`].
+    /// possible in a full account too, unless the old key is about to expire and may have left the count
+    /// ([`Key::is_counted`]). `answer` as in [`KeyStore::insert_key`].
     ///
     /// # Errors
     ///
     /// [`Error::KeyEnded`], [`Error::KeyNotFound`], what [`KeyStore::insert_key`] refuses, and
-    /// [`Error::Busy`] if the key was changed since it was read; then nothing is written.
+    /// [`Error::Busy`] if the key was changed since it was read; then nothing is written, unless the
+    /// table did not answer.
     pub async fn rotate_key(
         &self,
         rotation: &Rotation,
@@ -36,11 +36,10 @@ impl KeyStore {
         answer: Option<&SealedAnswer>,
     ) -> Result<Written, Error> {
         let Rotation { old, new, .. } = rotation;
-        let account = &old.spec.account;
-        let counted = if rotation.old_ends_at <= now {
-            self.count_as_before(account, organization)?
+        let counted = if rotation.old_ends_at <= now && old.is_counted(now) {
+            self.count_as_before(new, organization)?
         } else {
-            self.count_one_more(account, organization, policy)?
+            self.count_one_more(new, organization, policy)?
         };
         let mut items = vec![
             counted,
@@ -65,7 +64,7 @@ impl KeyStore {
                 return Err(refusal(old, found, now));
             }
             let Some(Condition::Failed(found)) = counted else { return Err(Error::Busy) };
-            self.explain_count(account, organization, policy, now, found).await?;
+            self.explain_count(new, organization, policy, now, found).await?;
         }
         Err(Error::Busy)
     }
@@ -78,7 +77,6 @@ impl KeyStore {
         now: Timestamp,
     ) -> Result<TransactWriteItem, StoreError> {
         let Rotation { old, new, old_ends_at } = rotation;
-        let number = |value: i64| AttributeValue::N(value.to_string());
         let ended = old.clone().ending_at(*old_ends_at);
         let mut condition = "attribute_exists(pk) AND attribute_not_exists(revoked_at) \
              AND attribute_not_exists(rotated_to) \
@@ -93,7 +91,7 @@ impl KeyStore {
             // A reserved word.
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":end", number(old_ends_at.as_millis()))
-            .expression_attribute_values(":new", AttributeValue::S(new.id.to_string()))
+            .expression_attribute_values(":new", text(&new.id))
             .expression_attribute_values(":now", number(now.as_millis()))
             .expression_attribute_values(
                 ":ttl",
@@ -115,7 +113,7 @@ impl KeyStore {
             }
         }
         let update = update.condition_expression(condition).build();
-        let update = update.map_err(|error| StoreError::Refused(error.into()))?;
+        let update = update?;
         Ok(TransactWriteItem::builder().update(update).build())
     }
 }

@@ -1,11 +1,11 @@
-//! Transactions: all or nothing, with conflicts retried.
+//! Transactions and conditional updates: all or nothing, with conflicts retried.
 
 use std::time::Duration;
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::error::ConditionalCheckFailedException;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{CancellationReason, TransactWriteItem};
 use rand::TryRng;
 use rand::rngs::SysRng;
@@ -16,7 +16,7 @@ use crate::idempotency::SealedAnswer;
 use super::record::{self, Item};
 use super::{KeyStore, StoreError};
 
-/// How often a transaction is tried that others keep in conflict.
+/// How often a write is tried that other transactions are in the way of.
 const ATTEMPTS_MAX: u32 = 8;
 
 /// The longest wait before the second attempt; doubled for each one after, up to [`BACKOFF_MAX`].
@@ -30,6 +30,15 @@ pub(super) enum Outcome {
     Written,
     /// A condition was not met and nothing was written. One answer for each item, in order.
     Refused(Vec<Condition>),
+}
+
+/// What became of an update.
+#[derive(Debug)]
+pub(super) enum Updated {
+    /// It was written. Holds the attributes that it asked for.
+    Written(Item),
+    /// Its condition was not met. Holds the item that it met, if it asked for it and there is one.
+    Refused(Option<Item>),
 }
 
 /// What a transaction's condition on one item found.
@@ -63,6 +72,7 @@ impl KeyStore {
     /// [`Error::Busy`] if others stayed in the way through all attempts; [`Error::Store`].
     pub(super) async fn transact(&self, items: &[TransactWriteItem]) -> Result<Outcome, Error> {
         let token = request_token()?;
+        let mut obstacle = Error::Busy;
         for attempt in 0..ATTEMPTS_MAX {
             if attempt > 0 {
                 tokio::time::sleep(backoff(attempt)).await;
@@ -70,16 +80,58 @@ impl KeyStore {
             let request = self.client.transact_write_items();
             let request =
                 request.set_transact_items(Some(items.to_vec())).client_request_token(&token);
-            match request.send().await {
+            obstacle = match request.send().await {
                 Ok(_) => return Ok(Outcome::Written),
                 Err(error) => match verdict(error)? {
-                    Some(conditions) => return Ok(Outcome::Refused(conditions)),
-                    None => tracing::debug!(attempt, "the transaction met another one"),
+                    Verdict::Refused(conditions) => return Ok(Outcome::Refused(conditions)),
+                    Verdict::Conflict => Error::Busy,
+                    Verdict::Throttled(error) => error.into(),
                 },
+            };
+            tracing::debug!(attempt, "a transaction was held up: {obstacle}");
+        }
+        Err(obstacle)
+    }
+
+    /// Sends an update, again while a transaction is writing the same item: DynamoDB refuses it then,
+    /// and the SDK does not retry that.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] if others stayed in the way through all attempts; [`Error::Store`].
+    pub(super) async fn update(&self, update: UpdateItemFluentBuilder) -> Result<Updated, Error> {
+        for attempt in 0..ATTEMPTS_MAX {
+            if attempt > 0 {
+                tokio::time::sleep(backoff(attempt)).await;
+            }
+            let error = match update.clone().send().await {
+                Ok(answer) => {
+                    return Ok(Updated::Written(answer.attributes.unwrap_or_default()));
+                }
+                Err(error) => error,
+            };
+            match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
+                    return Ok(Updated::Refused(refused.item().cloned()));
+                }
+                Some(UpdateItemError::TransactionConflictException(_)) => {
+                    tracing::debug!(attempt, "an update met a transaction");
+                }
+                _ => return Err(StoreError::from(error).into()),
             }
         }
         Err(Error::Busy)
     }
+}
+
+/// What a failed transaction comes to.
+enum Verdict {
+    /// Conditions were not met.
+    Refused(Vec<Condition>),
+    /// Another writer was in the way; worth another try.
+    Conflict,
+    /// The table has had too much; worth another try.
+    Throttled(StoreError),
 }
 
 /// 128 random bits: DynamoDB remembers a token for ten minutes.
@@ -89,45 +141,36 @@ fn request_token() -> Result<String, Error> {
     Ok(format!("{:032x}", u128::from_be_bytes(bits)))
 }
 
-/// The conditions that were not met, or `None` if the transaction is worth another try.
-fn verdict(error: SdkError<TransactWriteItemsError>) -> Result<Option<Vec<Condition>>, StoreError> {
+fn verdict(error: SdkError<TransactWriteItemsError>) -> Result<Verdict, StoreError> {
     let reasons = match error.as_service_error() {
         Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
             canceled.cancellation_reasons()
         }
-        Some(TransactWriteItemsError::TransactionInProgressException(_)) => return Ok(None),
+        Some(TransactWriteItemsError::TransactionInProgressException(_)) => {
+            return Ok(Verdict::Conflict);
+        }
         _ => return Err(error.into()),
     };
-    let is = |code: &'static str| move |reason: &CancellationReason| reason.code() == Some(code);
-    if reasons.iter().any(is("ConditionalCheckFailed")) {
-        return Ok(Some(reasons.iter().map(condition).collect()));
+    let any = |codes: &[&str]| {
+        let codes_of =
+            |reason: &CancellationReason| reason.code().is_some_and(|c| codes.contains(&c));
+        reasons.iter().any(codes_of)
+    };
+    if any(&["ConditionalCheckFailed"]) {
+        Ok(Verdict::Refused(reasons.iter().map(condition).collect()))
+    } else if any(&["TransactionConflict"]) {
+        Ok(Verdict::Conflict)
+    } else if any(&["ThrottlingError", "ProvisionedThroughputExceeded"]) {
+        Ok(Verdict::Throttled(StoreError::Unavailable(error.into())))
+    } else {
+        Err(StoreError::Refused(error.into()))
     }
-    let passing = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
-    if passing.into_iter().any(|code| reasons.iter().any(is(code))) {
-        return Ok(None);
-    }
-    Err(StoreError::Refused(error.into()))
 }
 
 fn condition(reason: &CancellationReason) -> Condition {
     match reason.code() {
         Some("ConditionalCheckFailed") => Condition::Failed(reason.item().cloned()),
         _ => Condition::Met,
-    }
-}
-
-/// Whether an update was refused for its condition.
-pub(super) fn is_condition_failed(error: &SdkError<UpdateItemError>) -> bool {
-    condition_failed(error).is_some()
-}
-
-/// An update's refusal for its condition, with the item if that was asked for.
-pub(super) fn condition_failed(
-    error: &SdkError<UpdateItemError>,
-) -> Option<&ConditionalCheckFailedException> {
-    match error.as_service_error() {
-        Some(UpdateItemError::ConditionalCheckFailedException(refused)) => Some(refused),
-        _ => None,
     }
 }
 

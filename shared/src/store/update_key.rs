@@ -8,7 +8,7 @@ use crate::key::{Key, KeyChange};
 use crate::time::Timestamp;
 
 use super::record;
-use super::transaction::condition_failed;
+use super::transaction::Updated;
 use super::{KeyStore, StoreError};
 
 impl KeyStore {
@@ -16,7 +16,8 @@ impl KeyStore {
     ///
     /// # Errors
     ///
-    /// [`Error::KeyNotFound`], [`Error::KeyEnded`] or [`Error::Store`]; then the key is as it was.
+    /// [`Error::KeyNotFound`], [`Error::KeyEnded`], [`Error::Busy`] or [`Error::Store`]; then the key is
+    /// as it was, unless the table did not answer.
     pub async fn update_key(
         &self,
         account: &ServiceAccountId,
@@ -59,18 +60,11 @@ impl KeyStore {
         if !remove.is_empty() {
             expression.push_str(&format!(" REMOVE {}", remove.join(", ")));
         }
-        let error = match update.update_expression(expression).send().await {
-            Ok(answer) => {
-                let item = answer.attributes.unwrap_or_default();
-                return Ok(record::key(&item).map_err(StoreError::from)?);
-            }
-            Err(error) => error,
+        let found = match self.update(update.update_expression(expression)).await? {
+            Updated::Written(item) => return Ok(record::key(&item).map_err(StoreError::from)?),
+            Updated::Refused(found) => found.ok_or_else(|| Error::KeyNotFound(id.clone()))?,
         };
-        let Some(refused) = condition_failed(&error) else {
-            return Err(StoreError::from(error).into());
-        };
-        let Some(found) = refused.item() else { return Err(Error::KeyNotFound(id.clone())) };
-        let key = record::key(found).map_err(StoreError::from)?;
+        let key = record::key(&found).map_err(StoreError::from)?;
         match Ended::of(&key, now) {
             Some(ended) => Err(Error::KeyEnded { key: key.id, ended }),
             None => Err(Error::Busy),

@@ -1,0 +1,173 @@
+//! The count of live keys: never below the truth, corrected when it says full, at a bounded cost.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use latchkey::config::KeyPolicy;
+use latchkey::error::Error;
+use latchkey::key::{Key, KeySpec, Rotation};
+use latchkey::scope::Scopes;
+use latchkey::time::Timestamp;
+use latchkey::token::Prefix;
+use latchkey_local::TestTable;
+use latchkey_local::sample::{self, SampleKey};
+use rand::rngs::SysRng;
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+fn limit(limit: u32) -> KeyPolicy {
+    KeyPolicy { key_limit: NonZeroU32::new(limit), ..KeyPolicy::default() }
+}
+
+/// Mints a key of the other account, which has one without an end already.
+async fn mint(
+    table: &TestTable,
+    policy: &KeyPolicy,
+    now: Timestamp,
+    lifetime: Option<Duration>,
+) -> Result<Key, Error> {
+    let spec = KeySpec {
+        account: sample::OTHER_ACCOUNT.parse().expect("an id"),
+        name: None,
+        scopes: Scopes::full_access(),
+        expires_at: lifetime.map(|lifetime| now.saturating_add(lifetime)),
+        created_by: None,
+    };
+    let minted = Key::mint(&mut SysRng, now, &Prefix::default(), spec);
+    let key = minted.expect("random numbers").0;
+    let organization = sample::OTHER_ORGANIZATION.parse().expect("an id");
+    table.store().insert_key(&key, &organization, policy, now, None).await?;
+    Ok(key)
+}
+
+async fn bound(table: &TestTable) -> i64 {
+    let account = AttributeValue::S(format!("ACCOUNT#{}", sample::OTHER_ACCOUNT));
+    let items = table.items().await;
+    let own = items.iter().filter(|item| item["pk"] == account);
+    let mut bounds = own.filter_map(|item| item.get("live_keys")?.as_n().ok()?.parse().ok());
+    bounds.next().expect("an account")
+}
+
+/// What was read since the last call, in units.
+fn read(table: &TestTable) -> f64 {
+    let units = table.meter.take().units;
+    ["Query", "BatchGetItem"].iter().filter_map(|operation| units.get(operation)).sum()
+}
+
+#[tokio::test]
+async fn a_recount_never_looks_at_the_same_dead_keys_again() {
+    let table = TestTable::start().await;
+    for _ in 0..400 {
+        mint(&table, &limit(0), sample::now(), Some(HOUR)).await.expect("no limit");
+    }
+    read(&table);
+    let mut costs = Vec::new();
+    for round in 1..=4 {
+        // By then all have expired but the first key of all.
+        let now = sample::after_hours(3 * round);
+        for _ in 0..2 {
+            mint(&table, &limit(3), now, Some(HOUR)).await.expect("room");
+        }
+        let full = mint(&table, &limit(3), now, None).await.expect_err("full");
+        assert!(matches!(full, Error::KeyLimitReached { limit: 3, .. }), "{full:?}");
+        costs.push(read(&table));
+    }
+    let (first, later) = (costs[0], &costs[1..]);
+    assert!(first > 20.0, "{costs:?}");
+    assert!(later.iter().all(|cost| *cost <= 4.0), "{costs:?}");
+}
+
+#[tokio::test]
+async fn a_full_account_is_not_read_again_from_the_beginning_for_each_refusal() {
+    let table = TestTable::start().await;
+    for _ in 0..400 {
+        mint(&table, &limit(0), sample::now(), Some(HOUR)).await.expect("no limit");
+    }
+    let now = sample::after_hours(3);
+    for _ in 0..2 {
+        mint(&table, &limit(0), now, None).await.expect("no limit");
+    }
+    read(&table);
+    let mut costs = Vec::new();
+    for _ in 0..3 {
+        let full = mint(&table, &limit(3), now, None).await.expect_err("full");
+        assert!(matches!(full, Error::KeyLimitReached { limit: 3, .. }), "{full:?}");
+        costs.push(read(&table));
+    }
+    assert!(costs[0] > 20.0 && costs[1] <= 4.0 && costs[2] <= 4.0, "{costs:?}");
+    // It is full for good, and says so when one key of the three goes.
+    assert_eq!(bound(&table).await, 403);
+    let first = SampleKey::Other.mint().0;
+    let revoked =
+        table.store().revoke_key(None, &first.spec.account, &first.id, &limit(3), now).await;
+    revoked.expect("revoked");
+    mint(&table, &limit(3), now, None).await.expect("room for one");
+    mint(&table, &limit(3), now, None).await.expect_err("full again");
+    assert_eq!(bound(&table).await, 3);
+}
+
+/// Someone whose clock is far behind mints a key that a recount would never look at.
+#[tokio::test]
+async fn no_key_is_added_behind_a_recount() {
+    let table = TestTable::start().await;
+    let now = sample::after_hours(3);
+    mint(&table, &limit(2), now, Some(HOUR)).await.expect("room");
+    mint(&table, &limit(2), now, None).await.expect_err("full");
+    let later = sample::after_hours(6);
+    mint(&table, &limit(2), later, Some(HOUR)).await.expect("room, by a recount");
+
+    let behind = sample::after_hours(4);
+    let refused = mint(&table, &limit(0), behind, None).await.expect_err("behind");
+    assert!(matches!(refused, Error::Busy), "{refused:?}");
+    // Half an hour is what clocks may differ by.
+    let slow = sample::after_hours(6).saturating_sub(HOUR / 2);
+    mint(&table, &limit(0), slow, None).await.expect("close enough");
+    assert_eq!(bound(&table).await, 3);
+}
+
+/// A write is planned, and until it reaches the table the key expires and another writer counts it out.
+#[tokio::test]
+async fn a_key_about_to_expire_is_not_subtracted() {
+    let table = TestTable::start().await;
+    let (store, policy) = (table.store(), limit(2));
+    let key = mint(&table, &policy, sample::now(), Some(HOUR)).await.expect("room");
+    let end = key.spec.expires_at.expect("an end");
+    let planned = end.saturating_sub(Duration::from_secs(59));
+    let revoked = store.revoke_key(None, &key.spec.account, &key.id, &policy, planned).await;
+    revoked.expect("revoked");
+    assert_eq!(bound(&table).await, 2, "counting it out is for the next recount");
+    mint(&table, &policy, planned, None).await.expect("room, by a recount");
+    assert_eq!(bound(&table).await, 2);
+}
+
+#[tokio::test]
+async fn a_key_about_to_expire_gives_its_place_to_no_other() {
+    let table = TestTable::start().await;
+    let (store, policy) = (table.store(), limit(2));
+    let organization = sample::OTHER_ORGANIZATION.parse().expect("an id");
+    let key = mint(&table, &policy, sample::now(), Some(HOUR)).await.expect("room");
+    let end = key.spec.expires_at.expect("an end");
+    let rotate = async |now: Timestamp| {
+        let grace = Duration::ZERO;
+        let planned = Rotation::plan(&mut SysRng, now, &policy, key.clone(), grace, None);
+        let rotation = planned.expect("random numbers").0;
+        store.rotate_key(&rotation, &organization, &policy, now, None).await
+    };
+    let late = rotate(end.saturating_sub(Duration::from_secs(59))).await.expect_err("full");
+    assert!(matches!(late, Error::KeyLimitReached { .. }), "{late:?}");
+    rotate(end.saturating_sub(Duration::from_secs(61))).await.expect("one for one");
+    assert_eq!(bound(&table).await, 2);
+}
+
+#[tokio::test]
+async fn what_was_revoked_meanwhile_is_not_subtracted_with_its_removal() {
+    let table = TestTable::start().await;
+    let (store, policy) = (table.store(), limit(10));
+    let key = mint(&table, &policy, sample::now(), None).await.expect("room");
+    mint(&table, &policy, sample::now(), None).await.expect("room");
+    let revoked = store.revoke_key(None, &key.spec.account, &key.id, &policy, sample::now()).await;
+    revoked.expect("revoked");
+    store.remove_key(&key).await.expect("nothing to do");
+    assert_eq!(bound(&table).await, 2);
+}
