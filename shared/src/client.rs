@@ -17,8 +17,6 @@ use aws_sdk_dynamodb::config::{
     RuntimeComponents, SharedHttpClient, StalledStreamProtectionConfig,
 };
 use aws_sdk_dynamodb::error::BoxError;
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -27,7 +25,7 @@ use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use tokio::task::JoinSet;
 
 use crate::config::InvalidConfig;
-use crate::metrics::{Counter, Metrics};
+use crate::metrics::Metrics;
 
 /// One try of one request, connection included. DynamoDB answers in single milliseconds.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1500);
@@ -65,7 +63,7 @@ pub fn from_env(metrics: Metrics) -> Result<Client, InvalidConfig> {
     Ok(Client::from_conf(config.build()))
 }
 
-/// Measures each request with all of its tries, and counts those that were not served.
+/// Measures how long each request takes, with all of its tries.
 #[derive(Debug)]
 struct Measured(Metrics);
 
@@ -93,26 +91,12 @@ impl Intercept for Measured {
 
     fn read_after_execution(
         &self,
-        context: &FinalizerInterceptorContextRef<'_>,
+        _: &FinalizerInterceptorContextRef<'_>,
         _: &RuntimeComponents,
         bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if let Some(Began(began)) = bag.load::<Began>() {
             self.0.latency(began.elapsed());
-        }
-        let Some(Err(error)) = context.output_or_error() else { return Ok(()) };
-        // DynamoDB's answer to a condition is no failure.
-        let answered = error.as_operation_error().is_some_and(|error| {
-            let update = error.downcast_ref::<UpdateItemError>();
-            let transaction = error.downcast_ref::<TransactWriteItemsError>();
-            update.is_some_and(UpdateItemError::is_conditional_check_failed_exception)
-                || transaction.is_some_and(|error| {
-                    error.is_transaction_canceled_exception()
-                        || error.is_transaction_in_progress_exception()
-                })
-        });
-        if !answered {
-            self.0.count(Counter::StoreFailures, 1);
         }
         Ok(())
     }

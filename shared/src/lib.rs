@@ -32,5 +32,5 @@ pub mod time;
 pub mod token;
 mod verify;
 
-pub use latchkey::{Latchkey, MintRequest, Minted, RotateRequest};
+pub use latchkey::{Latchkey, MintRequest, Minted, REQUEST_TIMEOUT, RotateRequest};
 pub use start::start;

@@ -177,7 +177,7 @@ impl Recorder {
         self.batch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One line for everything, and one for each reason of a refusal.
+    /// One line for everything, one for each hundred latencies more, and one for each reason of a refusal.
     fn lines(&self, batch: &Batch, now: Timestamp) -> Vec<Value> {
         let mut values = Map::new();
         for (counter, count) in &batch.counts {
@@ -186,11 +186,16 @@ impl Recorder {
         if !batch.refused.is_empty() {
             values.insert(REFUSED.to_owned(), json!(batch.refused.values().sum::<u64>()));
         }
-        for latencies in batch.latencies.chunks(LATENCIES_MAX).take(1) {
+        let mut lines = Vec::new();
+        let mut latencies = batch.latencies.chunks(LATENCIES_MAX);
+        if let Some(latencies) = latencies.next() {
             values.insert(STORE_LATENCY.to_owned(), json!(latencies));
         }
-        let mut lines = Vec::new();
         if !values.is_empty() {
+            lines.push(self.line(&["Function"], values, now));
+        }
+        for latencies in latencies {
+            let values = Map::from_iter([(STORE_LATENCY.to_owned(), json!(latencies))]);
             lines.push(self.line(&["Function"], values, now));
         }
         for (reason, count) in &batch.refused {
@@ -284,6 +289,19 @@ mod tests {
             (name, dimensions.clone(), value)
         });
         metrics.collect()
+    }
+
+    #[test]
+    fn no_latency_is_lost() {
+        let (metrics, lines) = metrics();
+        for _ in 0..250 {
+            metrics.latency(Duration::from_millis(1));
+        }
+        metrics.flush(at(0));
+        let lines = take(&lines);
+        let read: Vec<_> = lines.iter().flat_map(read).map(|(_, _, values)| values).collect();
+        let counts: Vec<_> = read.iter().map(|values| values.as_array().map(Vec::len)).collect();
+        assert_eq!(counts, [Some(100), Some(100), Some(50)]);
     }
 
     #[test]

@@ -20,10 +20,9 @@ impl SealingKey {
     /// The key that `token` gives for `purpose`.
     pub(crate) fn derive(token: &str, purpose: &[u8]) -> Self {
         let mut key = Zeroizing::new([0; 32]);
-        // 32 bytes are within what HKDF gives (RFC 5869: 255 times the hash's length).
-        let expanded =
-            Hkdf::<Sha256>::new(None, token.as_bytes()).expand(purpose, key.as_mut_slice());
-        debug_assert!(expanded.is_ok());
+        Hkdf::<Sha256>::new(None, token.as_bytes())
+            .expand(purpose, key.as_mut_slice())
+            .expect("HKDF gives 32 bytes: up to 255 times the hash's length (RFC 5869)");
         Self(key)
     }
 
@@ -41,8 +40,8 @@ impl SealingKey {
         let mut nonce = [0; NONCE_LENGTH];
         rng.try_fill_bytes(&mut nonce)?;
         let payload = Payload { msg: plain, aad: context };
-        // Sealing fails only for texts of 64 GiB and more.
-        let ciphertext = self.cipher().encrypt(&Nonce::from(nonce), payload).unwrap_or_default();
+        let ciphertext = self.cipher().encrypt(&Nonce::from(nonce), payload);
+        let ciphertext = ciphertext.expect("a text of less than 64 GiB can be sealed");
         Ok([nonce.as_slice(), &ciphertext].concat())
     }
 

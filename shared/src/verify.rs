@@ -80,9 +80,15 @@ impl Verifier {
         now: Timestamp,
     ) -> Result<Principal, Error> {
         let token = self.parse(presented)?;
+        let digest = token.digest();
         let found = self.store.lookup(token.account(), token.key(), true).await?;
         self.learn(&found);
-        self.conclude(judge(&token.digest(), &token, found, now), now)
+        let verdict = judge(&digest, &token, found, now);
+        if verdict.is_err() {
+            // What is refused once is not accepted again for a verdict that is older.
+            self.forget(&digest);
+        }
+        self.conclude(verdict, now)
     }
 
     fn conclude(&self, verdict: Verdict, now: Timestamp) -> Result<Principal, Error> {

@@ -1,9 +1,11 @@
 //! Ends and changes of keys and accounts: at once where they are made, whole wherever interrupted.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use lambda_http::Body;
+use aws_sdk_dynamodb::types::AttributeValue;
 use lambda_http::http::Response;
+use lambda_http::{Body, Request};
 use latchkey::account::{AccountChange, ServiceAccount};
 use latchkey::config::{CachePolicy, KeyPolicy};
 use latchkey::error::Error;
@@ -11,6 +13,7 @@ use latchkey::id::{OrganizationId, ServiceAccountId};
 use latchkey::key::{Key, KeyChange, KeySpec};
 use latchkey::principal::{AccountPrincipal, Principal};
 use latchkey::scope::{Scope, Scopes};
+use latchkey::store::Revoked;
 use latchkey::time::Clock;
 use latchkey::token::Prefix;
 use latchkey::{Latchkey, Minted, RotateRequest};
@@ -76,6 +79,75 @@ async fn whoever_ends_a_key_refuses_it_at_once() {
     }
 }
 
+fn request(method: &str, key: SampleKey) -> Request {
+    let mut request = Request::new(Body::Empty);
+    *request.method_mut() = method.parse().expect("a method");
+    *request.headers_mut() = headers::bearer(key);
+    request
+}
+
+/// Whoever stole a key has until its verdict is forgotten to read with it, and no time to mint itself
+/// another one.
+#[tokio::test]
+async fn nobody_writes_with_a_key_that_was_ended_elsewhere() {
+    let minter = SampleKey::Minter.mint().0;
+    for way in ["revoke", "disable"] {
+        let table = TestTable::start().await;
+        let (here, elsewhere) = (caching(&table), caching(&table));
+        here.authenticate_manager(&request("GET", SampleKey::Minter)).await.expect("valid");
+        let admin = AccountPrincipal {
+            account: account(sample::FULL_ACCOUNT),
+            ..caller(&elsewhere, SampleKey::FullAccess).await
+        };
+        if way == "revoke" {
+            elsewhere.revoke_key(&admin, &minter.spec.account, &minter.id).await.expect("revoked");
+        } else {
+            let change = AccountChange { disabled: Some(true), ..AccountChange::default() };
+            let own = &minter.spec.account;
+            elsewhere.update_account(&admin, own, &change).await.expect("disabled");
+        }
+        let get = request("GET", SampleKey::Minter);
+        here.authenticate_manager(&get).await.expect("kept for an hour");
+        for method in ["POST", "PATCH", "DELETE", "PUT"] {
+            let refused = here.authenticate_manager(&request(method, SampleKey::Minter)).await;
+            assert!(matches!(refused, Err(Error::Unauthenticated(_))), "{way}: {refused:?}");
+        }
+        // Refused once, refused from then on.
+        let refused = here.authenticate_manager(&get).await;
+        assert!(matches!(refused, Err(Error::Unauthenticated(_))), "{way}: {refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_hears_that_a_key_was_revoked_before_refuses_it_too() {
+    for way in ["revoke", "present", "gone"] {
+        let table = TestTable::start().await;
+        let (here, elsewhere) = (caching(&table), caching(&table));
+        let other = SampleKey::Other.mint().0;
+        let token = SampleKey::Other.token();
+        here.verify(&token).await.expect("valid");
+        elsewhere.revoke_presented(&token).await.expect("revoked");
+        here.verify(&token).await.expect("kept for an hour");
+        match way {
+            "revoke" => {
+                let admin = caller(&here, SampleKey::Other).await;
+                let before = here.revoke_key(&admin, &other.spec.account, &other.id).await;
+                assert!(matches!(before, Ok(Revoked::Before(_))), "{before:?}");
+            }
+            "present" => here.revoke_presented(&token).await.expect("revoked before"),
+            _ => {
+                let delete = table.client.delete_item().table_name(table.name());
+                let pk = AttributeValue::S(format!("ACCOUNT#{}", other.spec.account));
+                let sk = AttributeValue::S(format!("KEY#{}", other.id));
+                delete.key("pk", pk).key("sk", sk).send().await.expect("deleted");
+                here.revoke_presented(&token).await.expect("gone before");
+            }
+        }
+        let refused = here.verify(&token).await;
+        assert!(matches!(refused, Err(Error::Unauthenticated(_))), "{way}: {refused:?}");
+    }
+}
+
 #[tokio::test]
 async fn new_scopes_count_at_once_where_they_are_set() {
     let table = TestTable::start().await;
@@ -112,9 +184,7 @@ async fn crowd(table: &TestTable, keys: u64) -> String {
     SampleKey::Other.token()
 }
 
-fn of_account(
-    item: &std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>,
-) -> bool {
+fn of_account(item: &HashMap<String, AttributeValue>) -> bool {
     ["pk", "sk"].iter().any(|key| {
         item[*key].as_s().is_ok_and(|text| text == &format!("ACCOUNT#{}", sample::OTHER_ACCOUNT))
     })

@@ -6,7 +6,9 @@ use std::time::Duration;
 use lambda_http::http::HeaderMap;
 use latchkey::Latchkey;
 use latchkey::config::{CachePolicy, KeyPolicy};
+use latchkey::error::Error;
 use latchkey::metrics::{Metrics, NAMES};
+use latchkey::store::StoreError;
 use latchkey::time::Clock;
 use latchkey_local::sample::{self, SampleKey};
 use latchkey_local::secrets::Secrets;
@@ -72,4 +74,21 @@ async fn ends_of_keys_are_counted_once() {
     }
     assert_eq!(sum(&lines, "KeysRevoked", None), 1);
     assert_eq!(sum(&lines, "KeysMinted", None), 0);
+}
+
+#[tokio::test]
+async fn what_cannot_be_answered_for_the_store_is_counted_once() {
+    let table = TestTable::start().await;
+    let (latchkey, lines) = measured(&table);
+    for error in [
+        Error::Store(StoreError::Unavailable("silence".into())),
+        Error::Store(StoreError::Refused("no permission".into())),
+        // Others were in the way, or the caller is wrong: the store did as it should.
+        Error::Busy,
+        Error::RouteNotFound,
+    ] {
+        latchkey.attend(async { Err::<(), _>(error) }).await.expect_err("failed");
+    }
+    latchkey.after_answer().await;
+    assert_eq!(sum(&lines, "StoreFailures", None), 2);
 }

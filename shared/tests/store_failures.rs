@@ -7,13 +7,14 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use lambda_http::Body;
 use lambda_http::http::Response;
+use latchkey::account::AccountChange;
 use latchkey::config::{CachePolicy, KeyPolicy};
 use latchkey::error::Error;
 use latchkey::principal::{AccountPrincipal, Principal};
 use latchkey::scope::Scopes;
 use latchkey::store::{KeyStore, StoreError};
 use latchkey::time::Clock;
-use latchkey::{Latchkey, MintRequest, Minted};
+use latchkey::{Latchkey, MintRequest, Minted, REQUEST_TIMEOUT};
 use latchkey_local::faulty::Reply;
 use latchkey_local::sample::{self, SampleKey};
 use latchkey_local::{NO_CACHE, faulty, headers};
@@ -226,6 +227,51 @@ async fn endless_conflicts_end_in_a_503_that_says_when_to_come_back() {
     assert!(matches!(error, Error::Busy), "{error:?}");
     assert_eq!((error.status().as_u16(), error.retry_after_seconds()), (503, Some(1)));
     assert_eq!(calls.count(), 8);
+}
+
+/// DynamoDB refuses an update of an item that a transaction is writing, and the SDK does not retry it.
+#[tokio::test(start_paused = true)]
+async fn an_update_that_meets_a_transaction_is_retried() {
+    let id = sample::FULL_ACCOUNT.parse().expect("an id");
+    let change = AccountChange { disabled: Some(true), ..AccountChange::default() };
+    for (conflicts, answered) in [(3, "404"), (100, "503")] {
+        let calls = Calls::default();
+        let counted = calls.clone();
+        let client = faulty::client(move |operation, _| match operation {
+            "UpdateItem" if counted.next() < conflicts => {
+                faulty::error(400, "TransactionConflictException")
+            }
+            _ => faulty::error(400, "ConditionalCheckFailedException"),
+        });
+        let error = latchkey(client).update_account(&caller(), &id, &change).await.expect_err("no");
+        assert_eq!(error.status().as_str(), answered, "{error:?}");
+        assert_eq!(calls.count(), if conflicts == 3 { 4 } else { 8 });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_that_stays_throttled_is_a_failure_of_the_store() {
+    let client = faulty::client(|_, _| canceled(&["None", "ThrottlingError"]));
+    let error = latchkey(client).mint(&caller(), request(), None, respond).await.expect_err("no");
+    assert!(matches!(error, Error::Store(StoreError::Unavailable(_))), "{error:?}");
+}
+
+/// Each request to the store has its time, and so has the whole: a store that is slow all along would
+/// otherwise outlast the function.
+#[tokio::test(start_paused = true)]
+async fn a_request_is_given_up_on_before_the_function_is() {
+    let latchkey = latchkey(faulty::client(|_, _| Reply::Silence));
+    let began = tokio::time::Instant::now();
+    let work = async {
+        for _ in 0..3 {
+            let _ = latchkey.verify(&SampleKey::FullAccess.token()).await;
+        }
+        Ok(())
+    };
+    let error = latchkey.attend(work).await.expect_err("too long");
+    assert!(matches!(error, Error::Store(StoreError::Unavailable(_))), "{error:?}");
+    assert_eq!((error.status().as_u16(), error.retry_after_seconds()), (503, Some(1)));
+    assert_eq!(began.elapsed(), REQUEST_TIMEOUT);
 }
 
 #[tokio::test(start_paused = true)]

@@ -51,9 +51,9 @@ pub enum NoVerdict {
 /// [`NoVerdict`], which API Gateway turns into a 500.
 pub async fn handle(app: &App, event: Event) -> Result<Response, NoVerdict> {
     let judged = judge(app, &event).await;
-    if let Err(error) = &judged {
-        let source = latchkey::log::causes(error);
-        tracing::error!(error.source = source, "{error}");
+    // A failure of the store has been logged where it was met.
+    if let Err(error @ (NoVerdict::NoApi | NoVerdict::NoRoute)) = &judged {
+        tracing::error!("{error}");
     }
     judged
 }
@@ -64,12 +64,9 @@ async fn judge(app: &App, event: &Event) -> Result<Response, NoVerdict> {
         tracing::info!(route = event.route(), "no scopes are mapped to this route: denied");
         return Ok(form.deny());
     };
-    match authorize(app, event, required).await {
+    match app.latchkey.attend(authorize(app, event, required)).await {
         Ok(caller) => Ok(form.allow(&caller)),
-        Err(error) if error.status().is_client_error() => {
-            latchkey::log::failure(&error);
-            Ok(form.deny())
-        }
+        Err(error) if error.status().is_client_error() => Ok(form.deny()),
         Err(error) => Err(error.into()),
     }
 }
@@ -80,7 +77,7 @@ async fn authorize(
     required: &[Scope],
 ) -> Result<AccountPrincipal, Error> {
     let token = event.credential(&app.settings.header);
-    let token = token.ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
+    let token = token.ok_or_else(|| app.latchkey.refuse(Unauthenticated::Missing))?;
     let principal = app.latchkey.verify(token).await?;
     // Root keys administer Latchkey; to other APIs they are nobody.
     let caller = principal.service_account()?;

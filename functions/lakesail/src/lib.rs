@@ -74,19 +74,16 @@ pub const ROUTES: &[Route<Operation>] = &[
 
 /// Answers a request; every refusal is a response that the client can read.
 pub async fn handle(app: &App, request: Request) -> Response<Body> {
-    match serve(app, &request).await {
+    match app.latchkey.attend(serve(app, &request)).await {
         Ok(response) => response,
-        Err(error) => {
-            latchkey::log::failure(&error);
-            error::render(&error)
-        }
+        Err(error) => error::render(&error),
     }
 }
 
 async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
     let path = request.raw_http_path();
     let matched = route::find(ROUTES, request.method(), path, gateway::stage(request))?;
-    let principal = &app.latchkey.authenticate(request.headers()).await?;
+    let principal = &app.latchkey.authenticate_manager(request).await?;
     let caller = || principal.service_account();
     match (matched.operation, matched.parameters.as_slice()) {
         (Operation::CreateKey, [account]) => keys::create(app, caller()?, account, request).await,

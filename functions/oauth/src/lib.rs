@@ -49,12 +49,9 @@ pub const ROUTES: &[Route<Operation>] = &[
 
 /// Answers a request; every refusal is a response that the client can read.
 pub async fn handle(app: &App, request: Request) -> Response<Body> {
-    let response = match serve(app, &request).await {
+    let response = match app.latchkey.attend(serve(app, &request)).await {
         Ok(response) => response,
-        Err(error) => {
-            latchkey::log::failure(&error);
-            error::render(&error)
-        }
+        Err(error) => error::render(&error),
     };
     // Verdicts are for the moment, and cached by nobody but us.
     no_store(response)

@@ -94,10 +94,7 @@ impl Latchkey {
         let organization = Some(&caller.organization);
         let now = self.clock.now();
         let revoked = self.store.revoke_key(organization, account, key, &self.policy, now).await?;
-        if let Revoked::Now(key) = &revoked {
-            self.verifier.forget(&key.digest);
-        }
-        self.count_revoked(&revoked);
+        self.note_revoked(&revoked);
         Ok(revoked)
     }
 

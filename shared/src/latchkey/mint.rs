@@ -50,7 +50,9 @@ impl Latchkey {
     /// # Errors
     ///
     /// [`Error::Denied`] if the caller may not, [`Error::InvalidExpiry`],
-    /// [`Error::IdempotencyKeyReused`], and what [`crate::store::KeyStore::insert_key`] refuses. Then there is no key.
+    /// [`Error::IdempotencyKeyReused`], and what [`crate::store::KeyStore::insert_key`] refuses. Then
+    /// there is no key; only after [`StoreError::Unavailable`] there may be one, which a request that is
+    /// sent again with the same `Idempotency-Key` gets.
     pub async fn mint(
         &self,
         caller: &AccountPrincipal,

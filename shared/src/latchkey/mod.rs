@@ -11,12 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use lambda_http::Request;
 use lambda_http::http::HeaderMap;
 use rand::rngs::SysRng;
 
 use crate::account::Organization;
 use crate::config::{CachePolicy, Config, KeyPolicy};
-use crate::error::Error;
+use crate::error::{Error, Unauthenticated};
 use crate::http::bearer;
 use crate::metrics::{Counter, Metrics};
 use crate::page::PageRequest;
@@ -28,6 +29,10 @@ use crate::verify::Verifier;
 
 pub use mint::{MintRequest, Minted};
 pub use rotate::RotateRequest;
+
+/// How long a request may take. The function's own limit is 10 s, after which the caller would get an
+/// error that is not in its dialect; what follows the answer takes a second at most.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// The service behind every dialect.
 #[derive(Clone, Debug)]
@@ -120,6 +125,7 @@ impl Latchkey {
         let found = self.store.lookup(token.account(), token.key(), true).await?.key;
         let digest = token.digest();
         if found.is_none_or(|key| key.digest != digest) {
+            self.verifier.forget(&digest);
             return Ok(());
         }
         let now = self.clock.now();
@@ -128,7 +134,7 @@ impl Latchkey {
         self.verifier.forget(&digest);
         match revoked {
             Ok(revoked) => {
-                self.count_revoked(&revoked);
+                self.note_revoked(&revoked);
                 Ok(())
             }
             // Gone meanwhile, which is as good.
@@ -143,16 +149,61 @@ impl Latchkey {
     ///
     /// [`Error::Unauthenticated`], [`Error::Store`].
     pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, Error> {
-        match bearer(headers) {
-            Ok(presented) => self.verify(presented).await,
-            Err(missing) => {
-                self.metrics.refused(missing);
-                Err(Error::Unauthenticated(missing))
-            }
+        self.verify(self.presented(headers)?).await
+    }
+
+    /// Who a request to manage keys and accounts comes from. A request that changes something is held
+    /// against the table as it is now: a key that was revoked a moment ago elsewhere would otherwise
+    /// have the time to mint itself a successor.
+    ///
+    /// # Errors
+    ///
+    /// As [`Latchkey::authenticate`].
+    pub async fn authenticate_manager(&self, request: &Request) -> Result<Principal, Error> {
+        let presented = self.presented(request.headers())?;
+        if request.method().is_safe() {
+            self.verify(presented).await
+        } else {
+            self.verify_now(presented).await
         }
     }
 
-    fn count_revoked(&self, revoked: &Revoked) {
+    fn presented<'h>(&self, headers: &'h HeaderMap) -> Result<&'h str, Error> {
+        bearer(headers).map_err(|missing| self.refuse(missing))
+    }
+
+    /// The refusal of a request that presents no key, counted.
+    pub fn refuse(&self, why: Unauthenticated) -> Error {
+        self.metrics.refused(why);
+        Error::Unauthenticated(why)
+    }
+
+    /// Serves a request with `work`, in bounded time. What fails is logged and measured here, once.
+    ///
+    /// # Errors
+    ///
+    /// Those of `work`; [`StoreError::Unavailable`] if it takes longer than [`REQUEST_TIMEOUT`].
+    pub async fn attend<T>(
+        &self,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let timeout = |_| Err(StoreError::unavailable("the request took too long").into());
+        // Boxed: requests are deep futures, and the compiler gives up on several within each other.
+        let work = Box::pin(work);
+        let answer = tokio::time::timeout(REQUEST_TIMEOUT, work).await.unwrap_or_else(timeout);
+        if let Err(error) = &answer {
+            crate::log::failure(error);
+            if let Error::Store(_) = error {
+                self.metrics.count(Counter::StoreFailures, 1);
+            }
+        }
+        answer
+    }
+
+    /// Follows up on a revocation: from now on this process refuses the key, whoever revoked it.
+    fn note_revoked(&self, revoked: &Revoked) {
+        let (Revoked::Now(key) | Revoked::Before(key)) = revoked;
+        self.verifier.forget(&key.digest);
         if let Revoked::Now(_) = revoked {
             self.metrics.count(Counter::KeysRevoked, 1);
         }

@@ -99,10 +99,7 @@ impl Latchkey {
         caller.root()?;
         let (account, now) = (ServiceAccountId::root(), self.clock.now());
         let revoked = self.store.revoke_key(None, &account, key, &self.policy, now).await?;
-        if let Revoked::Now(key) = &revoked {
-            self.verifier.forget(&key.digest);
-        }
-        self.count_revoked(&revoked);
+        self.note_revoked(&revoked);
         Ok(revoked)
     }
 }

@@ -40,7 +40,7 @@ impl Latchkey {
     ///
     /// [`Error::Denied`], also where the key has a scope that the caller lacks: the new one would be
     /// more than its minter. [`Error::KeyNotFound`], and what [`crate::store::KeyStore::rotate_key`]
-    /// refuses. Then nothing has changed.
+    /// refuses. Then nothing has changed, except perhaps after a failure of the store, as with a mint.
     pub async fn rotate(
         &self,
         caller: &AccountPrincipal,
