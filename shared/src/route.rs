@@ -23,13 +23,29 @@ pub const fn route<O>(method: &'static str, path: &'static str, operation: O) ->
     Route { method, path, operation }
 }
 
-/// A request's operation and the values of its path parameters, percent-decoded, in the path's order.
+/// A request's operation, and the values of its path parameters.
 #[derive(Debug)]
 pub struct Match<'a, O> {
     /// What is asked for.
     pub operation: O,
-    /// The values of the parameters.
-    pub parameters: Vec<Cow<'a, str>>,
+    path: &'static str,
+    parameters: Vec<Cow<'a, str>>,
+}
+
+impl<O> Match<'_, O> {
+    /// The values of the path's `N` parameters, percent-decoded, in the path's order.
+    ///
+    /// # Panics
+    ///
+    /// If the route's path has more or fewer of them, whatever was asked for: the route and what
+    /// serves it are not about the same thing.
+    pub fn parameters<const N: usize>(&self) -> [&str; N] {
+        let values: Vec<&str> = self.parameters.iter().map(AsRef::as_ref).collect();
+        let found = values.len();
+        values.try_into().unwrap_or_else(|_| {
+            panic!("{} has {found} parameters, its operation takes {N}", self.path)
+        })
+    }
 }
 
 /// Finds the operation that `method` and `path` ask for.
@@ -53,7 +69,7 @@ pub fn find<'a, O: Copy>(
         for route in routes {
             let Some(parameters) = parameters(route.path, path) else { continue };
             if route.method == method.as_str() || route.method == "ANY" {
-                return Ok(Match { operation: route.operation, parameters });
+                return Ok(Match { operation: route.operation, path: route.path, parameters });
             }
             allowed.extend(Method::from_bytes(route.method.as_bytes()));
         }
@@ -116,6 +132,17 @@ mod tests {
         assert_eq!(read("/v1/accounts/%41%2FB/keys"), Some(vec!["A/B".into()]));
         assert_eq!(read("/v1/accounts/%zz%ff/keys"), Some(vec!["%zz\u{fffd}".into()]));
         assert_eq!(read("/v1/accounts//keys"), Some(vec!["".into()]));
+    }
+
+    #[test]
+    fn an_operation_takes_as_many_parameters_as_its_path_has() {
+        let matched = find(ROUTES, &Method::GET, "/v1/accounts/A/keys", None).expect("a route");
+        assert_eq!(matched.parameters(), ["A"]);
+        let other = std::panic::catch_unwind(|| matched.parameters::<2>()).expect_err("a panic");
+        assert_eq!(
+            other.downcast_ref::<String>().map(String::as_str),
+            Some("/v1/accounts/{a}/keys has 1 parameters, its operation takes 2")
+        );
     }
 
     #[test]

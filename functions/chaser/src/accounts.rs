@@ -54,7 +54,7 @@ pub(crate) async fn list(
 pub(crate) async fn get(
     app: &App,
     caller: &AccountPrincipal,
-    account: &str,
+    [account]: [&str; 1],
 ) -> Result<Response<Body>, Error> {
     let account = app.latchkey.account(caller, &wire::account_id(account)?).await?;
     Ok(reply(StatusCode::OK, &Account::from(&account)))
@@ -64,7 +64,7 @@ pub(crate) async fn get(
 pub(crate) async fn update(
     app: &App,
     caller: &AccountPrincipal,
-    account: &str,
+    [account]: [&str; 1],
     request: &Request,
 ) -> Result<Response<Body>, Error> {
     let account = wire::account_id(account)?;
@@ -80,7 +80,7 @@ pub(crate) async fn update(
 pub(crate) async fn delete(
     app: &App,
     caller: &AccountPrincipal,
-    account: &str,
+    [account]: [&str; 1],
 ) -> Result<Response<Body>, Error> {
     app.latchkey.delete_account(caller, &wire::account_id(account)?).await?;
     Ok(no_content())

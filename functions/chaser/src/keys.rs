@@ -26,7 +26,7 @@ const GRACE_DAYS_MAX: u64 = 30;
 pub(crate) async fn create(
     app: &App,
     caller: &AccountPrincipal,
-    account: &str,
+    [account]: [&str; 1],
     request: &Request,
 ) -> Result<Response<Body>, Error> {
     let operation = "create-current-service-account-key";
@@ -48,7 +48,7 @@ pub(crate) async fn create(
 pub(crate) async fn list(
     app: &App,
     caller: &AccountPrincipal,
-    account: &str,
+    [account]: [&str; 1],
     request: &Request,
 ) -> Result<Response<Body>, Error> {
     let account = wire::account_id(account)?;
@@ -63,8 +63,7 @@ pub(crate) async fn list(
 pub(crate) async fn get(
     app: &App,
     caller: &AccountPrincipal,
-    account: &str,
-    key: &str,
+    [account, key]: [&str; 2],
 ) -> Result<Response<Body>, Error> {
     let (account, key) = (wire::account_id(account)?, wire::key_id(key)?);
     let key = app.latchkey.key(caller, &account, &key).await?;
@@ -75,8 +74,7 @@ pub(crate) async fn get(
 pub(crate) async fn update(
     app: &App,
     caller: &AccountPrincipal,
-    account: &str,
-    key: &str,
+    [account, key]: [&str; 2],
     request: &Request,
 ) -> Result<Response<Body>, Error> {
     let (account, key) = (wire::account_id(account)?, wire::key_id(key)?);
@@ -96,8 +94,7 @@ pub(crate) async fn update(
 pub(crate) async fn revoke(
     app: &App,
     caller: &AccountPrincipal,
-    account: &str,
-    key: &str,
+    [account, key]: [&str; 2],
 ) -> Result<Response<Body>, Error> {
     let (account, key) = (wire::account_id(account)?, wire::key_id(key)?);
     app.latchkey.revoke_key(caller, &account, &key).await?;
@@ -108,8 +105,7 @@ pub(crate) async fn revoke(
 pub(crate) async fn rotate(
     app: &App,
     caller: &AccountPrincipal,
-    account: &str,
-    key: &str,
+    [account, key]: [&str; 2],
     request: &Request,
 ) -> Result<Response<Body>, Error> {
     let operation = "rotate-current-service-account-key";

@@ -120,27 +120,21 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
     let principal = app.latchkey.authenticate_manager(request).await?;
     let caller = principal.service_account()?;
     check_account(app, caller, request).await?;
-    match (matched.operation, matched.parameters.as_slice()) {
-        (Operation::CreateKey, [account]) => keys::create(app, caller, account, request).await,
-        (Operation::ListKeys, [account]) => keys::list(app, caller, account, request).await,
-        (Operation::GetKey, [account, key]) => keys::get(app, caller, account, key).await,
-        (Operation::UpdateKey, [account, key]) => {
-            keys::update(app, caller, account, key, request).await
+    match matched.operation {
+        Operation::CreateKey => keys::create(app, caller, matched.parameters(), request).await,
+        Operation::ListKeys => keys::list(app, caller, matched.parameters(), request).await,
+        Operation::GetKey => keys::get(app, caller, matched.parameters()).await,
+        Operation::UpdateKey => keys::update(app, caller, matched.parameters(), request).await,
+        Operation::RevokeKey => keys::revoke(app, caller, matched.parameters()).await,
+        Operation::RotateKey => keys::rotate(app, caller, matched.parameters(), request).await,
+        Operation::CreateAccount => accounts::create(app, caller, request).await,
+        Operation::ListAccounts => accounts::list(app, caller, request).await,
+        Operation::GetAccount => accounts::get(app, caller, matched.parameters()).await,
+        Operation::UpdateAccount => {
+            accounts::update(app, caller, matched.parameters(), request).await
         }
-        (Operation::RevokeKey, [account, key]) => keys::revoke(app, caller, account, key).await,
-        (Operation::RotateKey, [account, key]) => {
-            keys::rotate(app, caller, account, key, request).await
-        }
-        (Operation::CreateAccount, []) => accounts::create(app, caller, request).await,
-        (Operation::ListAccounts, []) => accounts::list(app, caller, request).await,
-        (Operation::GetAccount, [account]) => accounts::get(app, caller, account).await,
-        (Operation::UpdateAccount, [account]) => {
-            accounts::update(app, caller, account, request).await
-        }
-        (Operation::DeleteAccount, [account]) => accounts::delete(app, caller, account).await,
-        (Operation::CurrentAccount, []) => accounts::current(app, caller).await,
-        // A route has the parameters of its path.
-        _ => Err(Error::RouteNotFound),
+        Operation::DeleteAccount => accounts::delete(app, caller, matched.parameters()).await,
+        Operation::CurrentAccount => accounts::current(app, caller).await,
     }
 }
 

@@ -49,7 +49,7 @@ pub(crate) async fn list(
 pub(crate) async fn describe(
     app: &App,
     caller: &AccountPrincipal,
-    account: &str,
+    [account]: [&str; 1],
 ) -> Result<Response<Body>, Error> {
     let account = app.latchkey.account(caller, &wire::account_id(account)?).await?;
     Ok(reply(StatusCode::OK, &Account::from(&account)))
@@ -59,7 +59,7 @@ pub(crate) async fn describe(
 pub(crate) async fn update(
     app: &App,
     caller: &AccountPrincipal,
-    account: &str,
+    [account]: [&str; 1],
     request: &Request,
 ) -> Result<Response<Body>, Error> {
     let account = wire::account_id(account)?;
@@ -76,7 +76,7 @@ pub(crate) async fn update(
 pub(crate) async fn delete(
     app: &App,
     caller: &AccountPrincipal,
-    account: &str,
+    [account]: [&str; 1],
 ) -> Result<Response<Body>, Error> {
     app.latchkey.delete_account(caller, &wire::account_id(account)?).await?;
     Ok(no_content())

@@ -19,7 +19,7 @@ use crate::wire::{self, CreatedKey, EXPIRES_AT, Items, KeySummary, MARKER};
 pub(crate) async fn create(
     app: &App,
     caller: &AccountPrincipal,
-    account: &str,
+    [account]: [&str; 1],
     request: &Request,
 ) -> Result<Response<Body>, Error> {
     let retry = Retry::of(request, &caller.key, "CreateServiceAccountKey", &[account])?;
@@ -39,7 +39,7 @@ pub(crate) async fn create(
 pub(crate) async fn list(
     app: &App,
     caller: &AccountPrincipal,
-    account: &str,
+    [account]: [&str; 1],
     request: &Request,
 ) -> Result<Response<Body>, Error> {
     let account = wire::account_id(account)?;
@@ -56,8 +56,7 @@ pub(crate) async fn list(
 pub(crate) async fn describe(
     app: &App,
     caller: &AccountPrincipal,
-    account: &str,
-    key: &str,
+    [account, key]: [&str; 2],
 ) -> Result<Response<Body>, Error> {
     let (account, key) = (wire::account_id(account)?, wire::key_id(key)?);
     let key = app.latchkey.key(caller, &account, &key).await?;
@@ -68,8 +67,7 @@ pub(crate) async fn describe(
 pub(crate) async fn delete(
     app: &App,
     caller: &AccountPrincipal,
-    account: &str,
-    key: &str,
+    [account, key]: [&str; 2],
 ) -> Result<Response<Body>, Error> {
     let (account, key) = (wire::account_id(account)?, wire::key_id(key)?);
     deleted(&key, app.latchkey.revoke_key(caller, &account, &key).await?)

@@ -85,28 +85,26 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
     let matched = route::find(ROUTES, request.method(), path, gateway::stage(request))?;
     let principal = &app.latchkey.authenticate_manager(request).await?;
     let caller = || principal.service_account();
-    match (matched.operation, matched.parameters.as_slice()) {
-        (Operation::CreateKey, [account]) => keys::create(app, caller()?, account, request).await,
-        (Operation::ListKeys, [account]) => keys::list(app, caller()?, account, request).await,
-        (Operation::DescribeKey, [account, key]) => {
-            keys::describe(app, caller()?, account, key).await
+    match matched.operation {
+        Operation::CreateKey => keys::create(app, caller()?, matched.parameters(), request).await,
+        Operation::ListKeys => keys::list(app, caller()?, matched.parameters(), request).await,
+        Operation::DescribeKey => keys::describe(app, caller()?, matched.parameters()).await,
+        Operation::DeleteKey => keys::delete(app, caller()?, matched.parameters()).await,
+        Operation::CreateAccount => accounts::create(app, caller()?, request).await,
+        Operation::ListAccounts => accounts::list(app, caller()?, request).await,
+        Operation::DescribeAccount => {
+            accounts::describe(app, caller()?, matched.parameters()).await
         }
-        (Operation::DeleteKey, [account, key]) => keys::delete(app, caller()?, account, key).await,
-        (Operation::CreateAccount, []) => accounts::create(app, caller()?, request).await,
-        (Operation::ListAccounts, []) => accounts::list(app, caller()?, request).await,
-        (Operation::DescribeAccount, [account]) => {
-            accounts::describe(app, caller()?, account).await
+        Operation::UpdateAccount => {
+            accounts::update(app, caller()?, matched.parameters(), request).await
         }
-        (Operation::UpdateAccount, [account]) => {
-            accounts::update(app, caller()?, account, request).await
+        Operation::DeleteAccount => accounts::delete(app, caller()?, matched.parameters()).await,
+        Operation::CreateRootKey => root_keys::create(app, principal, request).await,
+        Operation::ListRootKeys => root_keys::list(app, principal, request).await,
+        Operation::DescribeRootKey => {
+            root_keys::describe(app, principal, matched.parameters()).await
         }
-        (Operation::DeleteAccount, [account]) => accounts::delete(app, caller()?, account).await,
-        (Operation::CreateRootKey, []) => root_keys::create(app, principal, request).await,
-        (Operation::ListRootKeys, []) => root_keys::list(app, principal, request).await,
-        (Operation::DescribeRootKey, [key]) => root_keys::describe(app, principal, key).await,
-        (Operation::DeleteRootKey, [key]) => root_keys::delete(app, principal, key).await,
-        (Operation::DescribeIdentity, []) => me::describe(app, principal).await,
-        // A route has the parameters of its path.
-        _ => Err(Error::RouteNotFound),
+        Operation::DeleteRootKey => root_keys::delete(app, principal, matched.parameters()).await,
+        Operation::DescribeIdentity => me::describe(app, principal).await,
     }
 }

@@ -43,7 +43,7 @@ pub(crate) async fn list(
 pub(crate) async fn describe(
     app: &App,
     caller: &Principal,
-    key: &str,
+    [key]: [&str; 1],
 ) -> Result<Response<Body>, Error> {
     keys::summary(&app.latchkey.root_key(caller, &wire::key_id(key)?).await?)
 }
@@ -52,7 +52,7 @@ pub(crate) async fn describe(
 pub(crate) async fn delete(
     app: &App,
     caller: &Principal,
-    key: &str,
+    [key]: [&str; 1],
 ) -> Result<Response<Body>, Error> {
     let key = wire::key_id(key)?;
     keys::deleted(&key, app.latchkey.revoke_root_key(caller, &key).await?)
