@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::args::{Format, Target, Verify};
 use crate::connect::connect;
-use crate::output::{lines, print_json, write};
+use crate::output::{lines, print_json, scopes, write};
 
 /// A token is at most some 110 characters; more on standard input is something else.
 const INPUT_BYTES_MAX: u64 = 4096;
@@ -114,10 +114,8 @@ impl Report {
         if format == Format::Json {
             return print_json(self);
         }
-        let scopes = self.scopes.as_ref().map(|scopes| match scopes.as_slice() {
-            [] => "full access".to_owned(),
-            scopes => scopes.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(" "),
-        });
+        let held = self.scopes.as_ref().map(|scopes| scopes.iter().cloned().collect());
+        let scopes = held.map(|held| scopes(&held, " "));
         let account = match &self.service_account_name {
             Some(name) => format!("{} ({name})", self.service_account),
             None => self.service_account.clone(),

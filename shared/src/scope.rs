@@ -77,6 +77,12 @@ impl Scopes {
         self.is_full_access() || self.0.iter().any(|held| held.as_ref() == scope)
     }
 
+    /// The scopes with `separator` between them; a space makes it the `scope` of RFC 6749, section 3.3,
+    /// which is empty for full access.
+    pub fn join(&self, separator: &str) -> String {
+        self.0.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(separator)
+    }
+
     /// The scopes, in the order given.
     pub fn as_slice(&self) -> &[Scope] {
         &self.0
@@ -107,6 +113,12 @@ mod tests {
     fn duplicates_collapse_and_order_is_kept() {
         assert_eq!(scopes(&["b", "a", "b"]), scopes(&["b", "a"]));
         assert_ne!(scopes(&["b", "a"]), scopes(&["a", "b"]));
+    }
+
+    #[test]
+    fn scopes_are_joined_in_their_order() {
+        assert_eq!(scopes(&["b", "a"]).join(" "), "b a");
+        assert_eq!(Scopes::full_access().join(" "), "");
     }
 
     #[test]

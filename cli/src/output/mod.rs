@@ -17,7 +17,7 @@ pub(crate) use account::{AccountReport, AccountsReport, DeletedAccountReport};
 pub(crate) use key::{KeyReport, KeysReport, RevokedReport};
 pub(crate) use minted::{BootstrapReport, MintedReport, RotatedReport};
 pub(crate) use organization::OrganizationsReport;
-pub(crate) use text::lines;
+pub(crate) use text::{lines, scopes};
 
 use crate::args::Format;
 

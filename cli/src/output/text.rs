@@ -49,7 +49,7 @@ pub(crate) fn scopes(scopes: &Scopes, separator: &str) -> String {
     if scopes.is_full_access() {
         return "full access".to_owned();
     }
-    scopes.as_slice().iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(separator)
+    scopes.join(separator)
 }
 
 #[cfg(test)]

@@ -120,12 +120,11 @@ fn policy(effect: &'static str, resource: String) -> PolicyDocument {
 
 impl From<&AccountPrincipal> for Context {
     fn from(caller: &AccountPrincipal) -> Self {
-        let scopes: Vec<&str> = caller.scopes.as_slice().iter().map(AsRef::as_ref).collect();
         Self {
             organization: caller.organization.to_string(),
             service_account: caller.account.to_string(),
             key_id: caller.key.to_string(),
-            scopes: scopes.join(" "),
+            scopes: caller.scopes.join(" "),
             full_access: caller.scopes.is_full_access(),
             expires_at: caller.expires_at,
         }

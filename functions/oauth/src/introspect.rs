@@ -90,10 +90,9 @@ fn wants_no_cache(headers: &HeaderMap) -> bool {
 
 impl From<&AccountPrincipal> for Introspection {
     fn from(holder: &AccountPrincipal) -> Self {
-        let scopes: Vec<&str> = holder.scopes.as_slice().iter().map(AsRef::as_ref).collect();
         Self {
             active: true,
-            scope: (!scopes.is_empty()).then(|| scopes.join(" ")),
+            scope: (!holder.scopes.is_full_access()).then(|| holder.scopes.join(" ")),
             client_id: Some(holder.account.to_string()),
             token_type: Some("Bearer"),
             exp: holder.expires_at.map(|end| end.as_seconds_ceil()),

@@ -22,7 +22,7 @@ pub(crate) async fn verify(app: &App, request: &Request) -> Result<Response<Body
             }
         }
     }
-    let scopes: Vec<&str> = caller.scopes.as_slice().iter().map(AsRef::as_ref).collect();
+    let scopes = caller.scopes.join(" ");
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = StatusCode::NO_CONTENT;
     for (name, value) in [
@@ -33,7 +33,7 @@ pub(crate) async fn verify(app: &App, request: &Request) -> Result<Response<Body
         // finds no scopes asks this one.
         ("x-latchkey-full-access", if scopes.is_empty() { "true" } else { "false" }),
         // Always there, empty for full access: a proxy then overwrites what a client sent by this name.
-        ("x-latchkey-scopes", scopes.join(" ").as_str()),
+        ("x-latchkey-scopes", &scopes),
     ] {
         // Ids and scopes are visible ASCII.
         if let Ok(value) = HeaderValue::from_str(value) {
