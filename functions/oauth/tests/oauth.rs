@@ -142,7 +142,7 @@ async fn no_cache_asks_the_table_and_not_the_cache() {
 #[tokio::test]
 async fn revoking_what_is_no_key_is_no_error_and_changes_nothing() {
     let table = TestTable::start().await;
-    let before = format!("{:?}", table.items().await.len());
+    let before = table.items().await;
     for case in ["revoke-unknown", "revoke-malformed"] {
         let answer = answer_to(&table, case).await;
         assert_eq!((answer.status, answer.text.as_str()), (200, ""), "{case}");
@@ -158,7 +158,7 @@ async fn revoking_what_is_no_key_is_no_error_and_changes_nothing() {
     let latchkey = table.latchkey(KeyPolicy::default());
     latchkey.revoke_presented(other.expect("random numbers").expose()).await.expect("nothing");
     latchkey.verify(&SampleKey::Reader.token()).await.expect("still valid");
-    assert_eq!(format!("{:?}", table.items().await.len()), before);
+    assert!(table.items().await == before, "something was written");
 }
 
 #[tokio::test]
