@@ -95,7 +95,8 @@ impl From<&AccountPrincipal> for Introspection {
             scope: (!holder.scopes.is_full_access()).then(|| holder.scopes.join(" ")),
             client_id: Some(holder.account.to_string()),
             token_type: Some("Bearer"),
-            exp: holder.expires_at.map(|end| end.as_seconds_ceil()),
+            // Down: whoever keeps the answer until then must not take the key after its end.
+            exp: holder.expires_at.map(|end| end.as_millis().div_euclid(1000)),
             sub: Some(holder.account.to_string()),
             organization: Some(holder.organization.to_string()),
             key_id: Some(holder.key.to_string()),

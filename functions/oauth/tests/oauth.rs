@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use latchkey::Latchkey;
 use latchkey::config::{CachePolicy, KeyPolicy};
+use latchkey::key::{Key, KeySpec};
+use latchkey::scope::Scopes;
 use latchkey::store::KeyStore;
 use latchkey::time::Clock;
+use latchkey::token::{Prefix, Token};
 use latchkey_local::contract::Contract;
 use latchkey_local::sample::{self, SampleKey};
 use latchkey_local::{Answer, NO_CACHE, TestTable, event, faulty};
 use oauth::{App, handle};
+use rand::rngs::SysRng;
 use serde_json::{Value, json};
 
 /// Where each event goes, by the beginning of its name.
@@ -87,6 +91,32 @@ async fn a_valid_key_is_active_and_tells_whose_it_is() {
 }
 
 #[tokio::test]
+async fn the_end_told_is_never_after_the_keys_own() {
+    let table = TestTable::start().await;
+    for (expires_at, told) in
+        [("2026-06-01T12:00:00.999Z", 1_780_315_200), ("2026-06-01T12:00:01Z", 1_780_315_201)]
+    {
+        let spec = KeySpec {
+            account: sample::ACCOUNT.parse().expect("an id"),
+            name: None,
+            scopes: Scopes::full_access(),
+            expires_at: Some(expires_at.parse().expect("a date-time")),
+            created_by: None,
+        };
+        let minted = Key::mint(&mut SysRng, sample::now(), &Prefix::default(), spec);
+        let (key, token) = minted.expect("random numbers");
+        let organization = sample::ORGANIZATION.parse().expect("an id");
+        let (store, policy) = (table.store(), KeyPolicy::default());
+        let inserted = store.insert_key(&key, &organization, &policy, sample::now(), None);
+        inserted.await.expect("a key more");
+        let mut event = event::json("oauth", "introspect");
+        event["body"] = format!("token={}", token.expose()).into();
+        let answer = answer(&table.latchkey(policy), "introspect", event).await;
+        assert_eq!(answer.body["exp"], told, "{expires_at}");
+    }
+}
+
+#[tokio::test]
 async fn whatever_is_not_valid_is_not_active_and_nothing_else() {
     let table = TestTable::start().await;
     for case in INACTIVE {
@@ -149,9 +179,9 @@ async fn revoking_what_is_no_key_is_no_error_and_changes_nothing() {
     }
     // The right key with another secret: whoever guesses at ids revokes nothing.
     let (visible, _) = SampleKey::Reader.mint();
-    let other = latchkey::token::Token::mint(
-        &mut rand::rngs::SysRng,
-        &latchkey::token::Prefix::default(),
+    let other = Token::mint(
+        &mut SysRng,
+        &Prefix::default(),
         visible.spec.account.clone(),
         visible.id.clone(),
     );
