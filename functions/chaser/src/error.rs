@@ -33,7 +33,6 @@ fn code(status: StatusCode) -> &'static str {
         StatusCode::CONFLICT => "conflict",
         StatusCode::PAYLOAD_TOO_LARGE => "payload_too_large",
         StatusCode::UNSUPPORTED_MEDIA_TYPE => "unsupported_media_type",
-        StatusCode::TOO_MANY_REQUESTS => "rate_limited",
         StatusCode::SERVICE_UNAVAILABLE => "unavailable",
         status if status.is_client_error() => "invalid_request",
         _ => "internal",
@@ -55,7 +54,6 @@ mod tests {
             (409, "conflict"),
             (413, "payload_too_large"),
             (415, "unsupported_media_type"),
-            (429, "rate_limited"),
             (500, "internal"),
             (503, "unavailable"),
         ] {
