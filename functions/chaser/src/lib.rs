@@ -148,7 +148,8 @@ async fn check_account(
     let mut selected = request.headers().get_all("x-chaser-account").iter();
     // Ours: without the header, the key's own account.
     let Some(first) = selected.next() else { return Ok(()) };
-    match first.to_str() {
+    // Names need not be ASCII, and API Gateway passes headers on in UTF-8.
+    match std::str::from_utf8(first.as_bytes()) {
         Ok(first) if selected.next().is_none() => {
             app.latchkey.check_organization(caller, first).await
         }

@@ -1,6 +1,8 @@
 //! The current account, and `X-Chaser-Account`, which selects it.
 
-use latchkey_local::sample::{ACCOUNT, FULL_ACCOUNT, SampleKey, full_access};
+use latchkey::config::KeyPolicy;
+use latchkey::operator::bootstrap;
+use latchkey_local::sample::{ACCOUNT, FULL_ACCOUNT, SampleKey, full_access, now};
 use latchkey_local::suite::Dialect;
 use latchkey_local::suite::expectations::{Refusal, Success};
 use latchkey_local::suite::refusals::{NO_CREDENTIALS, NOT_VALID, ROOT_KEY};
@@ -51,6 +53,28 @@ fn operations() -> Vec<(&'static str, String, &'static str)> {
         ("DELETE", account, ""),
         ("GET", Chaser::IDENTITY.to_owned(), ""),
     ]
+}
+
+#[tokio::test]
+async fn a_name_that_is_not_ascii_selects_its_account() {
+    let table = TestTable::start().await;
+    let (store, policy) = (table.store(), KeyPolicy::default());
+    let bootstrapped = bootstrap(
+        &store,
+        &policy,
+        now(),
+        "mueller".parse().expect("an id"),
+        "Müller GmbH".parse().expect("a name"),
+        "first".parse().expect("a name"),
+    );
+    let token = bootstrapped.await.expect("a new organization").minted.token;
+    let function = Function::over(&table);
+    for (selected, status) in [("Müller GmbH", 200), ("Muller GmbH", 403), ("M\u{fc}ller", 403)] {
+        let mut event = event::call("GET", Chaser::IDENTITY, token.expose());
+        event["headers"]["x-chaser-account"] = selected.into();
+        let answer = function.answer(event).await;
+        assert_eq!(answer.status, status, "{selected}: {}", answer.text);
+    }
 }
 
 #[tokio::test]
