@@ -1,4 +1,5 @@
-//! Texts that people choose: names and descriptions, bounded and without control characters.
+//! Texts that people choose: names and descriptions, bounded, and without control characters but for
+//! the lines of a description.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,9 +16,20 @@ pub enum InvalidText {
     /// The text holds a control character.
     #[error("must not hold control characters")]
     Control,
+    /// The text holds a control character that is neither a tab nor the end of a line.
+    #[error("must not hold control characters other than tabs and line breaks")]
+    ControlInLines,
 }
 
-fn check(text: &str, min: usize, max: usize) -> Result<(), InvalidText> {
+/// A name stands in one line; a description may have several, since what tools take from a file or
+/// a block of text ends in a line break.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lines {
+    One,
+    Several,
+}
+
+fn check(text: &str, min: usize, max: usize, lines: Lines) -> Result<(), InvalidText> {
     let length = text.chars().count();
     if length < min || (min > 0 && text.trim().is_empty()) {
         return Err(InvalidText::Empty);
@@ -25,14 +37,19 @@ fn check(text: &str, min: usize, max: usize) -> Result<(), InvalidText> {
     if length > max {
         return Err(InvalidText::TooLong(max));
     }
-    if text.chars().any(char::is_control) {
-        return Err(InvalidText::Control);
+    match lines {
+        Lines::One if text.contains(char::is_control) => Err(InvalidText::Control),
+        Lines::Several if text.contains(is_control_in_lines) => Err(InvalidText::ControlInLines),
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+fn is_control_in_lines(character: char) -> bool {
+    character.is_control() && !matches!(character, '\t' | '\n' | '\r')
 }
 
 macro_rules! text {
-    ($(#[$doc:meta])* $name:ident, $min:literal, $max:literal) => {
+    ($(#[$doc:meta])* $name:ident, $min:literal, $max:literal, $lines:expr) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
         pub struct $name(String);
@@ -41,7 +58,7 @@ macro_rules! text {
             type Err = InvalidText;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                check(text, $min, $max).map(|()| Self(text.to_owned()))
+                check(text, $min, $max, $lines).map(|()| Self(text.to_owned()))
             }
         }
 
@@ -73,7 +90,7 @@ text! {
     ///
     /// assert_eq!("".parse::<Name>(), Err(InvalidText::Empty));
     /// ```
-    Name, 1, 128
+    Name, 1, 128, Lines::One
 }
 
 text! {
@@ -84,18 +101,20 @@ text! {
     ///
     /// assert!("".parse::<KeyName>().is_ok());
     /// ```
-    KeyName, 0, 128
+    KeyName, 0, 128, Lines::One
 }
 
 text! {
-    /// A service account's description: up to 1024 characters, none of them control characters, and may be empty.
+    /// A service account's description: up to 1024 characters, of the control characters only tabs and
+    /// line breaks, and may be empty.
     ///
     /// ```
     /// use latchkey::text::{Description, InvalidText};
     ///
-    /// assert_eq!("a\nb".parse::<Description>(), Err(InvalidText::Control));
+    /// assert!("two\nlines\n".parse::<Description>().is_ok());
+    /// assert_eq!("\u{7}".parse::<Description>(), Err(InvalidText::ControlInLines));
     /// ```
-    Description, 0, 1024
+    Description, 0, 1024, Lines::Several
 }
 
 impl Description {
@@ -128,6 +147,19 @@ mod tests {
         assert!("".parse::<Description>().is_ok());
         assert_eq!(" ".parse::<Name>(), Err(InvalidText::Empty));
         assert_eq!("\u{7f}".parse::<KeyName>(), Err(InvalidText::Control));
+    }
+
+    #[test]
+    fn only_a_description_has_lines() {
+        for line_break in ["\n", "\r\n", "\t"] {
+            let text = format!("a{line_break}b");
+            assert_eq!(text.parse::<Name>(), Err(InvalidText::Control));
+            assert_eq!(text.parse::<KeyName>(), Err(InvalidText::Control));
+            assert_eq!(text.parse::<Description>().expect("a description").as_ref(), text);
+        }
+        for control in ["\0", "\u{b}", "\u{1b}[31m", "\u{7f}", "\u{85}"] {
+            assert_eq!(control.parse::<Description>(), Err(InvalidText::ControlInLines));
+        }
     }
 
     #[test]

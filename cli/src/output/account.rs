@@ -5,7 +5,7 @@ use latchkey::id::{OrganizationId, ServiceAccountId};
 use latchkey::time::Timestamp;
 use serde::Serialize;
 
-use super::text::{lines, seconds, table};
+use super::text::{in_one_line, lines, seconds, table};
 use super::{REFUSED_SOON, Report};
 
 #[derive(Serialize)]
@@ -99,7 +99,7 @@ impl DeletedAccountReport {
 impl Report for AccountReport {
     fn text(&self) -> String {
         let account = &self.service_account;
-        let description = Some(account.description.clone()).filter(|text| !text.is_empty());
+        let description = Some(in_one_line(&account.description)).filter(|text| !text.is_empty());
         lines([
             ("service account", Some(account.title())),
             ("organization", Some(account.organization.clone())),

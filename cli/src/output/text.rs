@@ -44,6 +44,15 @@ pub(super) fn seconds(time: Timestamp) -> String {
     }
 }
 
+/// A text that may have several lines, in one: what would end it, or move the cursor, is escaped.
+pub(super) fn in_one_line(text: &str) -> String {
+    let shown = |character: char| match character {
+        control if control.is_control() => control.escape_default().to_string(),
+        character => character.to_string(),
+    };
+    text.trim_end().chars().map(shown).collect()
+}
+
 /// Scopes in words, with `separator` between them.
 pub(crate) fn scopes(scopes: &Scopes, separator: &str) -> String {
     if scopes.is_full_access() {
@@ -62,6 +71,11 @@ mod tests {
         let rows = [[text("é1"), None, text("a b")], [text("123456"), text("x"), text("")]];
         let expected = "ID      AT  NAME\né1      -   a b\n123456  x   -\n";
         assert_eq!(table(["ID", "AT", "NAME"], rows), expected);
+    }
+
+    #[test]
+    fn a_text_of_several_lines_is_shown_in_one() {
+        assert_eq!(in_one_line("Ünder\n\tway\r\n"), r"Ünder\n\tway");
     }
 
     #[test]

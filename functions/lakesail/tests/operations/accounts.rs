@@ -35,6 +35,11 @@ const REFUSALS: &[Refusal] = &[
     ("create-account-long-description", 400, "`description` must be at most 1024 characters"),
     ("create-account-control-character", 400, "`username` must not hold control characters"),
     (
+        "create-account-description-control-character",
+        400,
+        "`description` must not hold control characters other than tabs and line breaks",
+    ),
+    (
         "create-account-unknown-field",
         400,
         "`name` is not a field of this request; it takes `username`, `description`",
@@ -82,6 +87,11 @@ fn successes() -> Vec<Success> {
         ("update-account-own", 200, account(ACCOUNT, "own", "Made by the samples.")),
         ("create-account", 201, account("*", "nightly-report", "Writes the report of the night.")),
         ("create-account-empty-description", 201, account("*", "nightly-report", "")),
+        (
+            "create-account-description-lines",
+            201,
+            account("*", "nightly-report", r"Writes the report\nof the night:\n\t- sales\r\n"),
+        ),
         ("delete-account", 204, String::new()),
     ]
 }
