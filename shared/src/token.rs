@@ -301,6 +301,21 @@ mod tests {
             std::fs::read_to_string(path).expect("a file")
         };
         assert!(file("README.md").contains(Token::PATTERN));
+        // A document says more exactly which keys it is about, and nothing else is left of its pattern.
+        let anchored = Token::PATTERN.replace(r"\b", "");
+        let of = |account: &str| format!("^{}$", anchored.replace("(ROOT|[0-9A-Z]{16})", account));
+        let (account, root) = (of("[0-9A-Z]{16}"), of("ROOT"));
+        for (document, expected) in [
+            ("openapi/lakesail.yaml", vec![&account, &root]),
+            ("openapi/chaser.yaml", vec![&account]),
+            // It takes any token, so that one that is none is answered and not refused.
+            ("openapi/oauth.yaml", vec![]),
+        ] {
+            let text = file(document);
+            let patterns = text.lines().filter_map(|line| line.trim().strip_prefix("pattern: "));
+            let found: Vec<&str> = patterns.filter(|pattern| pattern.ends_with("{49}$")).collect();
+            assert_eq!(found, expected, "{document}");
+        }
     }
 
     proptest! {
