@@ -147,6 +147,12 @@ pub enum Error {
     Random(#[source] rand::rngs::SysError),
 }
 
+/// The challenge to present a key. A scheme never stands alone (RFC 6750, section 3).
+pub const BEARER: &str = r#"Bearer realm="latchkey""#;
+
+/// The challenge to present a key that may do more.
+pub const INSUFFICIENT_SCOPE: &str = r#"Bearer realm="latchkey", error="insufficient_scope""#;
+
 /// How a key came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Ended {
@@ -246,18 +252,26 @@ impl Error {
         (self.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(1)
     }
 
-    /// The challenge of a 401 or 403 answer (RFC 6750, section 3), if this is one.
+    /// The challenge of a 401 or 403 answer (RFC 6750, section 3), if this is one. With another key
+    /// the same request may pass, and a scope is named where there is one that such a key must have.
     pub fn challenge(&self) -> Option<String> {
+        let scoped = |scope: &str| Some(format!(r#"{INSUFFICIENT_SCOPE}, scope="{scope}""#));
         match self {
             Self::Unauthenticated(Unauthenticated::Missing | Unauthenticated::Scheme) => {
-                Some("Bearer".to_owned())
+                Some(BEARER.to_owned())
             }
             Self::Unauthenticated(Unauthenticated::Refused(_)) => {
-                Some(r#"Bearer error="invalid_token""#.to_owned())
+                Some(format!(r#"{BEARER}, error="invalid_token""#))
             }
-            Self::Denied(Denial::MissingScope(scope)) => {
-                Some(format!(r#"Bearer error="insufficient_scope", scope="{scope}""#))
-            }
+            Self::Denied(denial) => match denial {
+                Denial::MissingScope(scope) => scoped(scope),
+                Denial::ScopeNotHeld(scope) => scoped(scope.as_ref()),
+                Denial::FullAccessNeeded | Denial::FullAccessNotHeld | Denial::RootKey => {
+                    Some(INSUFFICIENT_SCOPE.to_owned())
+                }
+                // No scope would help.
+                Denial::RootKeyNeeded | Denial::OtherOrganization => None,
+            },
             _ => None,
         }
     }
@@ -291,8 +305,31 @@ mod tests {
             let error = Error::Unauthenticated(Unauthenticated::Refused(reason));
             assert_eq!(error.to_string(), "the key presented is not valid");
             assert_eq!(error.status(), StatusCode::UNAUTHORIZED);
-            assert_eq!(error.challenge().as_deref(), Some(r#"Bearer error="invalid_token""#));
+            let challenge = r#"Bearer realm="latchkey", error="invalid_token""#;
+            assert_eq!(error.challenge().as_deref(), Some(challenge));
         }
+    }
+
+    #[test]
+    fn a_challenge_says_what_another_key_must_be() {
+        let scope = || "keys.read".parse().expect("a scope");
+        let named = r#"Bearer realm="latchkey", error="insufficient_scope", scope="keys.read""#;
+        for (denial, challenge) in [
+            (Denial::MissingScope("keys.read".to_owned()), Some(named)),
+            (Denial::ScopeNotHeld(scope()), Some(named)),
+            (Denial::FullAccessNeeded, Some(INSUFFICIENT_SCOPE)),
+            (Denial::FullAccessNotHeld, Some(INSUFFICIENT_SCOPE)),
+            (Denial::RootKey, Some(INSUFFICIENT_SCOPE)),
+            (Denial::RootKeyNeeded, None),
+            (Denial::OtherOrganization, None),
+        ] {
+            assert_eq!(Error::from(denial.clone()).challenge().as_deref(), challenge, "{denial:?}");
+        }
+        for missing in [Unauthenticated::Missing, Unauthenticated::Scheme] {
+            let challenge = Error::Unauthenticated(missing).challenge();
+            assert_eq!(challenge.as_deref(), Some(r#"Bearer realm="latchkey""#));
+        }
+        assert!(INSUFFICIENT_SCOPE.starts_with(BEARER));
     }
 
     #[test]

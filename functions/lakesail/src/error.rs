@@ -1,9 +1,9 @@
 //! Errors as LakeSail's clients read them: `{"message": string}`.
 
 use lambda_http::Body;
-use lambda_http::http::Response;
 use lambda_http::http::header::WWW_AUTHENTICATE;
-use latchkey::error::Error;
+use lambda_http::http::{HeaderValue, Response};
+use latchkey::error::{Error, INSUFFICIENT_SCOPE};
 use latchkey::http::reply_error;
 use latchkey::principal::Denial;
 use latchkey::scope::KEYS_READ;
@@ -30,9 +30,11 @@ pub(crate) fn render(error: &Error) -> Response<Body> {
         other => other.to_string(),
     };
     let mut response = reply_error(error, &Problem { message });
-    if matches!(error, Error::Denied(_)) {
-        // Its challenge would name a scope.
-        response.headers_mut().remove(WWW_AUTHENTICATE);
+    if let (Error::Denied(_), Some(challenge)) =
+        (error, response.headers_mut().get_mut(WWW_AUTHENTICATE))
+    {
+        // It may name a scope.
+        *challenge = HeaderValue::from_static(INSUFFICIENT_SCOPE);
     }
     response
 }

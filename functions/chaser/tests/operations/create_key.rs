@@ -131,8 +131,22 @@ async fn every_refusal_is_a_message_that_helps() {
     expectations::every_refusal_is_a_message_that_helps::<Chaser>(&all_refusals()).await;
     for (case, status, _) in all_refusals() {
         let answer = function.answer_to(case).await;
-        let challenged = !answer.header("www-authenticate").is_empty();
-        assert_eq!(challenged, status == 401 || case == "create-key-missing-scope", "{case}");
+        let challenge = match (status, case) {
+            (401, "create-key-no-credentials" | "create-key-basic-credentials") => {
+                r#"Bearer realm="latchkey""#
+            }
+            (401, _) => r#"Bearer realm="latchkey", error="invalid_token""#,
+            (403, "create-key-missing-scope") => {
+                r#"Bearer realm="latchkey", error="insufficient_scope", scope="keys.write""#
+            }
+            (403, "create-key-scope-not-held") => {
+                r#"Bearer realm="latchkey", error="insufficient_scope", scope="files.read""#
+            }
+            (403, "create-key-other-account-selected") => "",
+            (403, _) => r#"Bearer realm="latchkey", error="insufficient_scope""#,
+            _ => "",
+        };
+        assert_eq!(answer.header("www-authenticate"), challenge, "{case}");
         assert_eq!(answer.header("allow"), if status == 405 { "POST, GET" } else { "" }, "{case}");
     }
 }

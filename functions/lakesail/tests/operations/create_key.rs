@@ -92,8 +92,12 @@ async fn every_refusal_is_a_message_that_helps() {
         let answer = function.answer_to(case).await;
         validate(&vendor["error"], &answer.body, "vendor's error");
         let challenge = match (status, case) {
-            (401, "create-key-no-credentials" | "create-key-basic-credentials") => "Bearer",
-            (401, _) => "Bearer error=\"invalid_token\"",
+            (401, "create-key-no-credentials" | "create-key-basic-credentials") => {
+                r#"Bearer realm="latchkey""#
+            }
+            (401, _) => r#"Bearer realm="latchkey", error="invalid_token""#,
+            // Without a scope, of which this dialect has none.
+            (403, _) => r#"Bearer realm="latchkey", error="insufficient_scope""#,
             _ => "",
         };
         assert_eq!(answer.header("www-authenticate"), challenge, "{case}");
