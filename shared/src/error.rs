@@ -9,7 +9,7 @@ use crate::json::InvalidBody;
 use crate::key::Key;
 use crate::page::InvalidPage;
 use crate::principal::Denial;
-use crate::scope::Scope;
+use crate::scope::{InvalidScope, Scope};
 use crate::store::StoreError;
 use crate::text::InvalidText;
 use crate::time::{InvalidTimestamp, Timestamp};
@@ -88,6 +88,9 @@ pub enum Error {
         /// What it could have asked for.
         known: Vec<Scope>,
     },
+    /// The parameter `scope` of a query names what is no scope.
+    #[error("the parameter `scope` takes scopes, separated by spaces; {0}")]
+    InvalidScope(#[from] InvalidScope),
     /// No such account in the caller's organization.
     #[error("service account `{0}` does not exist")]
     AccountNotFound(ServiceAccountId),
@@ -215,6 +218,12 @@ pub enum Refusal {
     Expired,
 }
 
+impl AsRef<Error> for Error {
+    fn as_ref(&self) -> &Error {
+        self
+    }
+}
+
 impl Error {
     /// The HTTP status that every dialect answers this error with.
     pub fn status(&self) -> StatusCode {
@@ -236,6 +245,7 @@ impl Error {
             | Self::InvalidText { .. }
             | Self::InvalidTimestamp { .. }
             | Self::InvalidExpiry { .. }
+            | Self::InvalidScope(_)
             | Self::UnknownScope { .. } => StatusCode::BAD_REQUEST,
             Self::AccountDisabled(_)
             | Self::KeyEnded { .. }

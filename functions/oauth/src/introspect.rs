@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use lambda_http::http::header::{AUTHORIZATION, CACHE_CONTROL};
 use lambda_http::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use lambda_http::{Body, Request};
-use latchkey::error::{Error, Unauthenticated};
+use latchkey::error::{Error, Refusal, Unauthenticated};
 use latchkey::http::{form_parameter, reply};
 use latchkey::principal::{AccountPrincipal, Principal};
 use latchkey::scope::KEYS_READ;
@@ -13,6 +13,7 @@ use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
 use crate::App;
+use crate::error::{Refused, Scheme};
 
 /// What is said of a token: that it is not active, and then nothing else, or all that a resource
 /// server needs. `organization`, `key_id` and `full_access` are extensions (RFC 7662, section 2.2).
@@ -37,7 +38,7 @@ struct Introspection {
     full_access: Option<bool>,
 }
 
-pub(crate) async fn introspect(app: &App, request: &Request) -> Result<Response<Body>, Error> {
+pub(crate) async fn introspect(app: &App, request: &Request) -> Result<Response<Body>, Refused> {
     let principal = authenticate(app, request.headers()).await?;
     let caller = principal.service_account()?;
     caller.require(KEYS_READ)?;
@@ -53,31 +54,48 @@ pub(crate) async fn introspect(app: &App, request: &Request) -> Result<Response<
             Introspection::from(&holder)
         }
         Ok(_) | Err(Error::Unauthenticated(_)) => Introspection::default(),
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.into()),
     };
     Ok(reply(StatusCode::OK, &introspection))
 }
 
 /// Who asks: a key as a bearer, or as the password of a service account (RFC 6749, section 2.3.1).
-async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Principal, Error> {
-    let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let basic = value.and_then(|value| value.trim().split_once(' '));
-    let Some((_, credentials)) = basic.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Basic"))
-    else {
-        return app.latchkey.authenticate(headers).await;
+async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Principal, Refused> {
+    let Some(credentials) = basic(headers) else {
+        return app.latchkey.authenticate(headers).await.map_err(|error| match error {
+            Error::Unauthenticated(Unauthenticated::Missing | Unauthenticated::Scheme) => {
+                Refused { error, scheme: Scheme::Neither }
+            }
+            error => error.into(),
+        });
     };
-    let malformed = || Error::Unauthenticated(Unauthenticated::Scheme);
-    let decoded = STANDARD.decode(credentials.trim()).map_err(|_| malformed())?;
-    let decoded = String::from_utf8(decoded).map_err(|_| malformed())?;
-    let (client_id, key) = decoded.split_once(':').ok_or_else(malformed)?;
-    let text = |part| percent_decode_str(part).decode_utf8_lossy().into_owned();
-    let (client_id, key) = (text(client_id), text(key));
-    match app.latchkey.verify(&key).await? {
+    let refused = |error| Refused { error, scheme: Scheme::Basic };
+    let Some((client_id, key)) = client(credentials) else {
+        // As a bearer it is none either, and counted as what it is.
+        return app.latchkey.authenticate(headers).await.map_err(refused);
+    };
+    match app.latchkey.verify(&key).await.map_err(refused)? {
         Principal::ServiceAccount(caller) if caller.account.as_ref() != client_id => {
-            Err(malformed())
+            Err(refused(Error::Unauthenticated(Unauthenticated::Refused(Refusal::Unknown))))
         }
         principal => Ok(principal),
     }
+}
+
+/// What follows `Basic` in the one `Authorization` header.
+fn basic(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    let (scheme, credentials) = value.to_str().ok()?.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Basic").then_some(credentials)
+}
+
+/// A client's id and its password, each of which is a form's value within.
+fn client(credentials: &str) -> Option<(String, String)> {
+    let decoded = String::from_utf8(STANDARD.decode(credentials.trim()).ok()?).ok()?;
+    let (client_id, password) = decoded.split_once(':')?;
+    let text = |part| percent_decode_str(part).decode_utf8_lossy().into_owned();
+    Some((text(client_id), text(password)))
 }
 
 fn wants_no_cache(headers: &HeaderMap) -> bool {

@@ -10,10 +10,11 @@ mod verify;
 use lambda_http::http::Response;
 use lambda_http::{Body, Request, RequestExt};
 use latchkey::Latchkey;
-use latchkey::error::Error;
 use latchkey::gateway;
 use latchkey::http::no_store;
 use latchkey::route::{self, Route};
+
+use error::Refused;
 
 /// What the function serves with, built once per cold start.
 #[derive(Clone, Debug)]
@@ -51,19 +52,19 @@ pub const ROUTES: &[Route<Operation>] = &[
 pub async fn handle(app: &App, request: Request) -> Response<Body> {
     let response = match app.latchkey.attend(serve(app, &request)).await {
         Ok(response) => response,
-        Err(error) => error::render(&error),
+        Err(refused) => error::render(&refused),
     };
     // Verdicts are for the moment, and cached by nobody but us.
     no_store(response)
 }
 
-async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
+async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Refused> {
     let path = request.raw_http_path();
     let matched = route::find(ROUTES, request.method(), path, gateway::stage(request))?;
     match matched.operation {
         Operation::Introspect => introspect::introspect(app, request).await,
-        Operation::Revoke => revoke::revoke(app, request).await,
+        Operation::Revoke => Ok(revoke::revoke(app, request).await?),
         Operation::Metadata => Ok(metadata::metadata(request)),
-        Operation::Verify => verify::verify(app, request).await,
+        Operation::Verify => Ok(verify::verify(app, request).await?),
     }
 }

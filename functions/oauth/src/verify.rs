@@ -6,7 +6,7 @@ use latchkey::error::Error;
 use latchkey::gateway;
 use latchkey::http::query_parameters;
 use latchkey::principal::Denial;
-use latchkey::text::excerpt;
+use latchkey::scope::{InvalidScope, Scope};
 
 use crate::App;
 
@@ -15,11 +15,9 @@ use crate::App;
 pub(crate) async fn verify(app: &App, request: &Request) -> Result<Response<Body>, Error> {
     let principal = app.latchkey.authenticate(request.headers()).await?;
     let caller = principal.service_account()?;
-    for scopes in query_parameters(gateway::query(request), "scope") {
-        for scope in scopes.split_whitespace() {
-            if !caller.scopes.allow(scope) {
-                return Err(Denial::MissingScope(excerpt(scope)).into());
-            }
+    for scope in required(request)? {
+        if !caller.scopes.allow(scope.as_ref()) {
+            return Err(Denial::MissingScope(scope.to_string()).into());
         }
     }
     let scopes = caller.scopes.join(" ");
@@ -41,4 +39,12 @@ pub(crate) async fn verify(app: &App, request: &Request) -> Result<Response<Body
         }
     }
     Ok(response)
+}
+
+/// The scopes that the proxy's query names. What is none is the proxy's mistake and nobody's to hold,
+/// and would end the challenge's quotes.
+fn required(request: &Request) -> Result<Vec<Scope>, InvalidScope> {
+    let parameters: Vec<_> = query_parameters(gateway::query(request), "scope").collect();
+    let scopes = parameters.iter().flat_map(|parameter| parameter.split(' '));
+    scopes.filter(|scope| !scope.is_empty()).map(str::parse).collect()
 }

@@ -1,11 +1,13 @@
 //! Introspection, revocation, metadata and forward authentication: event in, response out, the
 //! embedded DynamoDB between.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use latchkey::Latchkey;
 use latchkey::config::{CachePolicy, KeyPolicy};
 use latchkey::key::{Key, KeySpec};
+use latchkey::metrics::Metrics;
 use latchkey::scope::Scopes;
 use latchkey::store::KeyStore;
 use latchkey::time::Clock;
@@ -27,23 +29,114 @@ const PLACES: &[(&str, (&str, &str))] = &[
     ("wrong-method", ("POST", "/oauth/introspect")),
 ];
 
-/// Every refusal: the event, its status, and its code.
-const REFUSALS: &[(&str, u16, &str)] = &[
-    ("introspect-no-token", 400, "invalid_request"),
-    ("introspect-two-tokens", 400, "invalid_request"),
-    ("introspect-json-body", 400, "invalid_request"),
-    ("introspect-no-credentials", 401, "invalid_client"),
-    ("introspect-expired-caller", 401, "invalid_client"),
-    ("introspect-basic-other-client", 401, "invalid_client"),
-    ("introspect-missing-scope", 403, "insufficient_scope"),
-    ("introspect-root-caller", 403, "access_denied"),
-    ("revoke-no-token", 400, "invalid_request"),
-    ("verify-revoked", 401, "invalid_client"),
-    ("verify-no-key", 401, "invalid_client"),
-    ("verify-missing-scope", 403, "insufficient_scope"),
-    ("verify-root", 403, "access_denied"),
-    ("unknown-route", 404, "invalid_request"),
-    ("wrong-method", 405, "invalid_request"),
+const BEARER: &str = r#"Bearer realm="latchkey""#;
+const BASIC: &str = r#"Basic realm="latchkey""#;
+const BOTH: &str = r#"Bearer realm="latchkey", Basic realm="latchkey""#;
+const INVALID_TOKEN: &str = r#"Bearer realm="latchkey", error="invalid_token""#;
+const INSUFFICIENT_SCOPE: &str = r#"Bearer realm="latchkey", error="insufficient_scope""#;
+
+const NOT_BASIC: &str =
+    "the `Authorization` header is not `Basic` and `<service account id>:<key>` in Base64";
+const NO_CLIENT: &str =
+    "the client id and the password are not a service account's id and a valid key of it";
+const ROOT_KEY: &str =
+    "a root key belongs to no organization; present a service account's key instead";
+
+/// A refusal: the event, its status, its code, its description and its challenge.
+type Refusal = (&'static str, u16, &'static str, &'static str, &'static str);
+
+const REFUSALS: &[Refusal] = &[
+    ("introspect-no-token", 400, "invalid_request", "the parameter `token` must be given once", ""),
+    (
+        "introspect-two-tokens",
+        400,
+        "invalid_request",
+        "the parameter `token` must be given once",
+        "",
+    ),
+    (
+        "introspect-json-body",
+        400,
+        "invalid_request",
+        "the body must be a form: send `Content-Type: application/x-www-form-urlencoded`",
+        "",
+    ),
+    (
+        "introspect-no-credentials",
+        401,
+        "invalid_client",
+        "the request carries no credentials; send `Authorization: Bearer <key>`, or a service \
+         account's id and a key of it as `Basic`",
+        BOTH,
+    ),
+    (
+        "introspect-digest",
+        401,
+        "invalid_client",
+        "the `Authorization` header is neither `Bearer <key>` nor `Basic`",
+        BOTH,
+    ),
+    (
+        "introspect-expired-caller",
+        401,
+        "invalid_token",
+        "the key presented is not valid",
+        INVALID_TOKEN,
+    ),
+    ("introspect-basic-malformed", 401, "invalid_client", NOT_BASIC, BASIC),
+    ("introspect-basic-no-password", 401, "invalid_client", NOT_BASIC, BASIC),
+    ("introspect-basic-no-key", 401, "invalid_client", NO_CLIENT, BASIC),
+    ("introspect-basic-expired", 401, "invalid_client", NO_CLIENT, BASIC),
+    ("introspect-basic-other-client", 401, "invalid_client", NO_CLIENT, BASIC),
+    (
+        "introspect-missing-scope",
+        403,
+        "insufficient_scope",
+        "this key lacks the scope `keys.read`",
+        r#"Bearer realm="latchkey", error="insufficient_scope", scope="keys.read""#,
+    ),
+    ("introspect-root-caller", 403, "insufficient_scope", ROOT_KEY, INSUFFICIENT_SCOPE),
+    ("revoke-no-token", 400, "invalid_request", "the parameter `token` must be given once", ""),
+    (
+        "verify-no-scope-at-all",
+        400,
+        "invalid_request",
+        "the parameter `scope` takes scopes, separated by spaces; a scope is 1 to 64 printable ASCII \
+         characters other than space, `\"` and `\\`",
+        "",
+    ),
+    ("verify-revoked", 401, "invalid_token", "the key presented is not valid", INVALID_TOKEN),
+    (
+        "verify-no-key",
+        401,
+        "invalid_request",
+        "the request carries no credentials; send `Authorization: Bearer <key>`",
+        BEARER,
+    ),
+    (
+        "verify-basic",
+        401,
+        "invalid_request",
+        "the `Authorization` header is not of the form `Bearer <key>`",
+        BEARER,
+    ),
+    (
+        "verify-missing-scope",
+        403,
+        "insufficient_scope",
+        "this key lacks the scope `keys.write`",
+        r#"Bearer realm="latchkey", error="insufficient_scope", scope="keys.write""#,
+    ),
+    (
+        "verify-missing-long-scope",
+        403,
+        "insufficient_scope",
+        "this key lacks the scope `ssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss`",
+        r#"Bearer realm="latchkey", error="insufficient_scope", scope="ssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss""#,
+    ),
+    ("verify-root", 403, "insufficient_scope", ROOT_KEY, INSUFFICIENT_SCOPE),
+    ("unknown-route", 404, "invalid_request", "no operation has this path", ""),
+    ("wrong-method", 405, "invalid_request", "this path does not take GET; it takes `POST`", ""),
 ];
 
 /// Tokens of which nobody learns more than that they are not active.
@@ -128,11 +221,36 @@ async fn whatever_is_not_valid_is_not_active_and_nothing_else() {
 #[tokio::test]
 async fn every_refusal_is_said_as_oauth_says_it() {
     let table = TestTable::start().await;
-    for (case, status, code) in REFUSALS {
+    for (case, status, code, description, challenge) in REFUSALS {
         let answer = answer_to(&table, case).await;
         assert_eq!((answer.status, answer.string("/error")), (*status, *code), "{case}");
-        let challenged = *status == 401 || *code == "insufficient_scope";
-        assert_eq!(answer.headers.contains_key("www-authenticate"), challenged, "{case}");
+        assert_eq!(answer.string("/error_description"), *description, "{case}");
+        assert_eq!(answer.header("www-authenticate"), *challenge, "{case}");
+        assert_eq!(answer.header("allow"), if *status == 405 { "POST" } else { "" }, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn refused_clients_are_counted_as_refused_bearers_are() {
+    let table = TestTable::start().await;
+    for (case, reason) in [
+        ("introspect-no-credentials", "missing"),
+        ("introspect-digest", "scheme"),
+        ("introspect-basic-malformed", "scheme"),
+        ("introspect-basic-no-password", "scheme"),
+        ("introspect-basic-no-key", "malformed"),
+        ("introspect-basic-expired", "expired"),
+    ] {
+        let lines = Arc::new(Mutex::new(String::new()));
+        let written = Arc::clone(&lines);
+        let metrics = Metrics::new("oauth", "Latchkey".to_owned(), move |line| {
+            *written.lock().expect("no panic elsewhere") += line;
+        });
+        let latchkey = table.latchkey(KeyPolicy::default()).measured_by(metrics);
+        answer(&latchkey, case, event::json("oauth", case)).await;
+        latchkey.after_answer().await;
+        let lines = lines.lock().expect("no panic elsewhere").clone();
+        assert!(lines.contains(&format!(r#""Reason":"{reason}""#)), "{case}: {lines}");
     }
 }
 

@@ -183,15 +183,20 @@ impl Latchkey {
     /// # Errors
     ///
     /// Those of `work`; [`StoreError::Unavailable`] if it takes longer than [`REQUEST_TIMEOUT`].
-    pub async fn attend<T>(
+    pub async fn attend<T, E: From<Error> + AsRef<Error>>(
         &self,
-        work: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
-        let timeout = |_| Err(StoreError::unavailable("the request took too long").into());
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         // Boxed: requests are deep futures, and the compiler gives up on several within each other.
-        let work = Box::pin(work);
-        let answer = tokio::time::timeout(REQUEST_TIMEOUT, work).await.unwrap_or_else(timeout);
-        if let Err(error) = &answer {
+        let answer = match tokio::time::timeout(REQUEST_TIMEOUT, Box::pin(work)).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                let error: Error = StoreError::unavailable("the request took too long").into();
+                Err(error.into())
+            }
+        };
+        if let Err(failed) = &answer {
+            let error = failed.as_ref();
             crate::log::failure(error);
             if let Error::Store(_) = error {
                 self.metrics.count(Counter::StoreFailures, 1);
