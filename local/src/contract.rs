@@ -37,7 +37,8 @@ impl Contract {
         places.collect()
     }
 
-    /// Checks that an answer is one that the document promises for the operation at `place`.
+    /// Checks that an answer is one that the document promises for the operation at `place`: its status
+    /// by itself, whatever a `default` says of the others, and every header.
     ///
     /// # Panics
     ///
@@ -49,16 +50,20 @@ impl Contract {
             .fold(&self.document, |value, key| self.resolve(&value[key]));
         assert!(response.is_object(), "{method} {path} promises no {}", answer.status);
 
-        for (name, header) in response["headers"].as_object().into_iter().flatten() {
+        let promised = response["headers"].as_object().into_iter().flatten();
+        let mut unpromised: BTreeSet<&str> =
+            answer.headers.keys().map(|name| name.as_str()).collect();
+        // The content promises it.
+        unpromised.remove("content-type");
+        for (name, header) in promised {
             let header = self.resolve(header);
-            let found = answer.header(name);
-            if header["required"] == true {
-                assert!(!found.is_empty(), "{} promises `{name}`", answer.status);
-            }
-            if !found.is_empty() && header["schema"]["type"] == "string" {
-                self.validate(&header["schema"], &json!(found), name);
+            let found = unpromised.remove(name.to_ascii_lowercase().as_str());
+            assert!(found || header["required"] != true, "{} promises `{name}`", answer.status);
+            if found && header["schema"]["type"] == "string" {
+                self.validate(&header["schema"], &json!(answer.header(name)), name);
             }
         }
+        assert!(unpromised.is_empty(), "{method} {path} promises no {unpromised:?}");
         let content = &response["content"]["application/json"]["schema"];
         assert_eq!(content.is_null(), answer.body.is_null(), "a body where one is promised");
         if !content.is_null() {
