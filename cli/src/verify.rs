@@ -14,14 +14,14 @@ use serde::Serialize;
 
 use crate::args::{Format, Target, Verify};
 use crate::connect::connect;
-use crate::output::{lines, print_json, scopes, write};
+use crate::output::{Report, lines, print, scopes};
 
 /// A token is at most some 110 characters; more on standard input is something else.
 const INPUT_BYTES_MAX: u64 = 4096;
 
 /// What is known of a key. It never holds the secret.
 #[derive(Default, Serialize)]
-struct Report {
+struct VerifyReport {
     /// `well-formed` is all that can be said offline.
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,11 +55,11 @@ pub(crate) async fn verify(
 ) -> Result<(), String> {
     let text = read_key()?;
     let token: Token = text.parse().map_err(|error| format!("this is no key: {error}"))?;
-    let mut report = Report {
+    let mut report = VerifyReport {
         status: "well-formed",
         key_id: token.key().to_string(),
         service_account: token.account().to_string(),
-        ..Report::default()
+        ..VerifyReport::default()
     };
     if !verify.offline {
         let connection = connect(target).await?;
@@ -77,7 +77,7 @@ pub(crate) async fn verify(
             Err(error) => return Err(failed(&error)),
         }
     }
-    report.print(format)?;
+    print(&report, format)?;
     match report.reason {
         Some(reason) => Err(format!("the key is refused: {reason}")),
         None => Ok(()),
@@ -96,7 +96,7 @@ fn read_key() -> Result<String, String> {
     Ok(key.to_owned())
 }
 
-impl Report {
+impl VerifyReport {
     fn describe(&mut self, found: &Lookup) {
         if let Some(account) = &found.account {
             self.service_account_name = Some(account.name.to_string());
@@ -109,28 +109,25 @@ impl Report {
             self.revoked_at = key.revoked_at;
         }
     }
+}
 
-    fn print(&self, format: Format) -> Result<(), String> {
-        if format == Format::Json {
-            return print_json(self);
-        }
-        let held = self.scopes.as_ref().map(|scopes| scopes.iter().cloned().collect());
-        let scopes = held.map(|held| scopes(&held, " "));
+impl Report for VerifyReport {
+    fn text(&self) -> String {
         let account = match &self.service_account_name {
             Some(name) => format!("{} ({name})", self.service_account),
             None => self.service_account.clone(),
         };
         let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
-        write(&lines([
+        lines([
             ("status", Some(self.status.to_owned())),
             ("reason", self.reason.clone()),
             ("key id", Some(self.key_id.clone())),
             ("service account", Some(account)),
             ("organization", self.organization.clone()),
-            ("scopes", scopes),
+            ("scopes", self.scopes.as_ref().map(|granted| scopes(granted, " "))),
             ("created", time(self.created_at)),
             ("expires", time(self.expires_at)),
             ("revoked", time(self.revoked_at)),
-        ]))
+        ])
     }
 }

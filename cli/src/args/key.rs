@@ -6,7 +6,7 @@ use clap::{Args as ClapArgs, Subcommand};
 use latchkey::id::{OrganizationId, ServiceAccountId};
 use latchkey::operator::{KeyFilter, KeyStatus};
 use latchkey::scope::Scope;
-use latchkey::text;
+use latchkey::text::KeyName;
 use latchkey::time::Timestamp;
 
 use super::time::{Expiry, Moment, grace};
@@ -50,7 +50,7 @@ pub(crate) struct MintKey {
     pub(crate) account: ServiceAccountId,
     /// What people call the key.
     #[arg(long)]
-    pub(crate) name: Option<text::KeyName>,
+    pub(crate) name: Option<KeyName>,
     /// What the key may do: several with commas between, or the option several times. Without any, the
     /// key has full access. Scopes are not held against `LATCHKEY_SCOPES`.
     #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',')]

@@ -2,7 +2,7 @@
 
 mod account;
 mod key;
-mod key_name;
+mod key_reference;
 mod leak;
 mod organization;
 mod root_key;
@@ -12,11 +12,13 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(crate) use account::{AccountCommand, CreateAccount, DeleteAccount};
 pub(crate) use key::{KeyCommand, ListKeys, MintKey, RotateKey, Whose};
-pub(crate) use key_name::{KeyName, OneKey};
+pub(crate) use key_reference::{KeyReference, OneKey};
 pub(crate) use leak::refuse_whole_keys;
 pub(crate) use organization::{Bootstrap, OrganizationCommand};
 pub(crate) use root_key::RootKeyCommand;
 pub(crate) use time::Expiry;
+#[cfg(test)]
+pub(crate) use time::Moment;
 
 /// Operates a Latchkey table: organizations, service accounts, keys and root keys, from the first to the
 /// last day of each.

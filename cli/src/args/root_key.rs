@@ -2,7 +2,7 @@
 
 use clap::{Args as ClapArgs, Subcommand};
 
-use super::{Consent, Expiry, KeyName};
+use super::{Consent, Expiry, KeyReference};
 
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
@@ -32,8 +32,8 @@ pub(crate) struct CreateRootKey {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct RevokeRootKey {
     /// The key's id, or what lists show of the key: `sk_ROOT_<key>_`.
-    #[arg(long, value_parser = KeyName::parser())]
-    pub(crate) key: KeyName,
+    #[arg(long, value_parser = KeyReference::parser())]
+    pub(crate) key: KeyReference,
     #[command(flatten)]
     pub(crate) consent: Consent,
 }

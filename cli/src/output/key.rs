@@ -88,7 +88,7 @@ impl KeyRecord {
             Some(seconds(self.created_at)),
             self.expires_at.map(seconds),
             self.last_used_at.map(seconds),
-            Some(scopes(&self.scopes, ",")),
+            Some(scopes(self.scopes.as_slice(), ",")),
             self.name.as_ref().map(ToString::to_string),
         ]
     }
@@ -133,7 +133,7 @@ impl Report for KeyReport {
             ("account status", disabled.map(|_| "disabled: its keys are refused".to_owned())),
             ("organization", account.map(|account| account.organization.clone())),
             ("name", key.name.as_ref().map(ToString::to_string)),
-            ("scopes", Some(scopes(&key.scopes, " "))),
+            ("scopes", Some(scopes(key.scopes.as_slice(), " "))),
             ("created", Some(key.created_at.to_string())),
             ("created by", key.created_by.clone().or(Some("operator".to_owned()))),
             ("changed", Some(key.updated_at.to_string())),

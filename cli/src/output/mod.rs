@@ -44,7 +44,10 @@ const REFUSED_SOON: &str = "Functions that have just verified such a key refuse 
 /// If it cannot be written.
 pub(crate) fn print(report: &impl Report, format: Format) -> Result<(), String> {
     match format {
-        Format::Json => print_json(report),
+        Format::Json => {
+            let text = serde_json::to_string_pretty(report).map_err(|error| error.to_string())?;
+            write(&format!("{text}\n"))
+        }
         Format::Text => {
             write(&report.text())?;
             report.notes().iter().for_each(|note| eprintln!("{note}"));
@@ -53,22 +56,12 @@ pub(crate) fn print(report: &impl Report, format: Format) -> Result<(), String> 
     }
 }
 
-/// Prints `value` as a JSON object.
-///
-/// # Errors
-///
-/// If it cannot be written.
-pub(crate) fn print_json(value: &impl Serialize) -> Result<(), String> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| error.to_string())?;
-    write(&format!("{text}\n"))
-}
-
 /// Writes to standard output. A reader who has seen enough, such as `head`, is no failure.
 ///
 /// # Errors
 ///
 /// If it cannot be written.
-pub(crate) fn write(text: &str) -> Result<(), String> {
+fn write(text: &str) -> Result<(), String> {
     let mut output = std::io::stdout().lock();
     match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {

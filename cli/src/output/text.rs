@@ -1,6 +1,6 @@
 //! Text for people: labelled lines for one thing, a table for several.
 
-use latchkey::scope::Scopes;
+use latchkey::scope::Scope;
 use latchkey::time::Timestamp;
 
 /// What a table says where there is nothing.
@@ -53,17 +53,18 @@ pub(super) fn in_one_line(text: &str) -> String {
     text.trim_end().chars().map(shown).collect()
 }
 
-/// Scopes in words, with `separator` between them.
-pub(crate) fn scopes(scopes: &Scopes, separator: &str) -> String {
-    if scopes.is_full_access() {
+/// A key's scopes in words, with `separator` between them.
+pub(crate) fn scopes(scopes: &[Scope], separator: &str) -> String {
+    if scopes.is_empty() {
         return "full access".to_owned();
     }
-    scopes.join(separator)
+    scopes.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(separator)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::Moment;
 
     #[test]
     fn a_table_is_aligned_and_has_no_trailing_spaces() {
@@ -87,6 +88,9 @@ mod tests {
     #[test]
     fn a_time_in_a_table_is_one_that_an_option_takes() {
         let time: Timestamp = "2026-06-01T12:00:00.123Z".parse().expect("a time");
-        assert_eq!(seconds(time), "2026-06-01T12:00:00Z");
+        let shown = seconds(time);
+        assert_eq!(shown, "2026-06-01T12:00:00Z");
+        let cut = Timestamp::from_millis(time.as_millis() - 123).expect("in range");
+        assert_eq!(shown.parse::<Moment>(), Ok(Moment::At(cut)));
     }
 }

@@ -17,13 +17,13 @@ pub(crate) struct OneKey {
     #[arg(long, value_name = "ID")]
     account: Option<ServiceAccountId>,
     /// The key's id, or what lists show of the key: `sk_<account>_<key>_`. Never the whole key.
-    #[arg(long, value_parser = KeyName::parser())]
-    key: KeyName,
+    #[arg(long, value_parser = KeyReference::parser())]
+    key: KeyReference,
 }
 
 /// A key's id, or the visible beginning of the key, which names its account too.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct KeyName {
+pub(crate) struct KeyReference {
     account: Option<ServiceAccountId>,
     key: KeyId,
 }
@@ -44,7 +44,7 @@ impl OneKey {
     }
 }
 
-impl KeyName {
+impl KeyReference {
     /// Never repeats what it was given, which may hold a secret; clap's own parsers do.
     pub(crate) fn parser() -> impl TypedValueParser<Value = Self> {
         Silent
@@ -65,7 +65,7 @@ impl KeyName {
     }
 }
 
-impl FromStr for KeyName {
+impl FromStr for KeyReference {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -89,14 +89,14 @@ impl FromStr for KeyName {
 struct Silent;
 
 impl TypedValueParser for Silent {
-    type Value = KeyName;
+    type Value = KeyReference;
 
     fn parse_ref(
         &self,
         command: &Command,
         _: Option<&Arg>,
         value: &std::ffi::OsStr,
-    ) -> Result<KeyName, Error> {
+    ) -> Result<KeyReference, Error> {
         value.to_string_lossy().parse().map_err(|problem| {
             let message = format!("`--key`: {problem}\n");
             Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
@@ -111,8 +111,8 @@ mod tests {
     #[test]
     fn a_key_is_named_by_its_id_or_by_what_lists_show_of_it() {
         let named = |text: &str| {
-            let name: KeyName = text.parse()?;
-            Ok::<_, &str>((name.account.map(|id| id.to_string()), name.key.to_string()))
+            let reference: KeyReference = text.parse()?;
+            Ok::<_, &str>((reference.account.map(|id| id.to_string()), reference.key.to_string()))
         };
         let key = || "0197CTTLAFLKW3FL".to_owned();
         let account = || Some("0197CTTDF1YT9FUW".to_owned());
@@ -136,7 +136,7 @@ mod tests {
     fn an_account_is_named_once_or_twice_the_same() {
         let ids = |account: Option<&str>, key: &str| {
             let account = account.map(|id| id.parse().expect("an id"));
-            OneKey { account, key: key.parse().expect("a name") }.ids().is_ok()
+            OneKey { account, key: key.parse().expect("a reference") }.ids().is_ok()
         };
         assert!(ids(Some("A"), "K") && ids(None, "sk_A_K_") && ids(Some("A"), "sk_A_K_"));
         assert!(!ids(None, "K") && !ids(Some("B"), "sk_A_K_"));
