@@ -3,7 +3,7 @@
 mod common;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use common::{column, latchkey, made, partition, printed, put, refused, stderr, stdout};
+use common::{column, latchkey, partition, printed, put, refused, reported, stderr, stdout};
 use latchkey::config::KeyPolicy;
 use latchkey_local::sample::{ACCOUNT, DISABLED_ACCOUNT, FULL_ACCOUNT, OTHER_ACCOUNT, SampleKey};
 use latchkey_local::{TestTable, headers};
@@ -20,7 +20,7 @@ async fn works(table: &TestTable, key: SampleKey) -> bool {
 async fn an_account_belongs_to_an_organization_that_exists() {
     let table = TestTable::start().await;
     let create = ["account", "create", "--name", "ci", "--description", "Builds"];
-    let made = made(&table, &[&create[..], &["--organization", "sample"]].concat()).await;
+    let made = reported(&table, &[&create[..], &["--organization", "sample"]].concat()).await;
     let account = &made["service_account"];
     assert_eq!(account["organization"], "sample");
     assert_eq!(account["name"], "ci");
@@ -41,7 +41,7 @@ async fn an_account_belongs_to_an_organization_that_exists() {
 async fn accounts_are_listed_oldest_first() {
     let table = TestTable::start().await;
     let list = ["account", "list", "--organization", "sample"];
-    let listed = made(&table, &list).await;
+    let listed = reported(&table, &list).await;
     let ids = column(&listed["service_accounts"], "id");
     assert_eq!(ids, [ACCOUNT, FULL_ACCOUNT, DISABLED_ACCOUNT]);
     assert_eq!(listed["service_accounts"][2]["disabled"], true);
@@ -75,7 +75,7 @@ async fn a_list_of_accounts_has_no_last_page_but_the_last() {
         put(&table, entry).await;
         put(&table, account).await;
     }
-    let listed = made(&table, &["account", "list", "--organization", "other"]).await;
+    let listed = reported(&table, &["account", "list", "--organization", "other"]).await;
     assert_eq!(listed["service_accounts"].as_array().map(Vec::len), Some(121));
 }
 
@@ -83,7 +83,7 @@ async fn a_list_of_accounts_has_no_last_page_but_the_last() {
 async fn an_account_is_shown() {
     let table = TestTable::start().await;
     let show = ["account", "show", "--account", DISABLED_ACCOUNT];
-    let shown = made(&table, &show).await;
+    let shown = reported(&table, &show).await;
     assert_eq!(
         shown,
         serde_json::json!({"service_account": {
@@ -127,9 +127,9 @@ async fn a_disabled_account_is_refused_until_it_is_enabled() {
     assert_eq!(stderr(&output), SOON);
     assert!(!works(&table, SampleKey::FullAccess).await);
     // Once more changes nothing.
-    let again = made(&table, &disable).await;
+    let again = reported(&table, &disable).await;
     assert_eq!(again["service_account"]["disabled"], true);
-    assert_eq!(made(&table, &disable).await, again);
+    assert_eq!(reported(&table, &disable).await, again);
 
     let mint = refused(&table, &["key", "mint", "--account", ACCOUNT]).await;
     assert!(mint.contains("is disabled") && mint.contains("latchkey account enable"), "{mint}");
@@ -162,7 +162,7 @@ async fn a_deleted_account_takes_its_keys_with_it() {
     let again = refused(&table, &[&delete[..], &["--yes"]].concat()).await;
     assert_eq!(again, format!("error: service account `{ACCOUNT}` does not exist\n"));
     let other = ["account", "delete", "--account", OTHER_ACCOUNT, "--yes"];
-    let deleted = made(&table, &other).await;
+    let deleted = reported(&table, &other).await;
     let expected = serde_json::json!({"id": OTHER_ACCOUNT, "organization": "other"});
     assert_eq!(deleted["deleted_service_account"], expected);
 }
@@ -190,6 +190,6 @@ async fn an_interrupted_deletion_is_finished() {
         unknown, "error: service account `SAMPLEACCOUNT001` does not exist\n",
         "its organization is not known any more"
     );
-    made(&table, &[&delete[..], &["--organization", "sample"]].concat()).await;
+    reported(&table, &[&delete[..], &["--organization", "sample"]].concat()).await;
     assert_eq!(partition(&table, &format!("ACCOUNT#{ACCOUNT}")).await, []);
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{column, latchkey, latchkey_reading, made, printed, refused, stderr, stdout};
+use common::{column, latchkey, latchkey_reading, printed, refused, reported, stderr, stdout};
 use latchkey::config::KeyPolicy;
 use latchkey::principal::Principal;
 use latchkey::token::Token;
@@ -16,7 +16,7 @@ const BOOTSTRAP: &[&str] = &["bootstrap", "--organization", "acme", "--name", "A
 #[tokio::test]
 async fn bootstrap_makes_a_key_that_authenticates_and_is_shown_once() {
     let table = TestTable::start().await;
-    let made = made(&table, BOOTSTRAP).await;
+    let made = reported(&table, BOOTSTRAP).await;
     assert_eq!(made["organization"]["id"], "acme");
     assert_eq!(made["organization"]["name"], "Acme");
     assert_eq!(made["service_account"]["name"], "admin");
@@ -44,7 +44,7 @@ async fn bootstrap_makes_a_key_that_authenticates_and_is_shown_once() {
 }
 
 #[tokio::test]
-async fn text_output_is_for_people() {
+async fn bootstrap_prints_five_lines_and_one_note() {
     let table = TestTable::start().await;
     let output = latchkey(&table, BOOTSTRAP).await;
     let text = stdout(&output);
@@ -64,12 +64,12 @@ async fn text_output_is_for_people() {
 async fn organizations_are_made_and_listed() {
     let table = TestTable::start().await;
     let create = ["organization", "create", "--organization", "acme", "--name", "Acme"];
-    let created = made(&table, &[&create[..], &["--account-name", "ops"]].concat()).await;
+    let created = reported(&table, &[&create[..], &["--account-name", "ops"]].concat()).await;
     assert_eq!(created["organization"]["id"], "acme");
     assert_eq!(created["service_account"]["name"], "ops");
     assert!(created["key"]["key"].is_string());
 
-    let listed = made(&table, &["organization", "list"]).await;
+    let listed = reported(&table, &["organization", "list"]).await;
     assert_eq!(column(&listed["organizations"], "id"), ["acme", "other", "sample"]);
     assert_eq!(
         column(&listed["organizations"], "name")[1..],

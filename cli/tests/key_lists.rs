@@ -3,7 +3,7 @@
 mod common;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use common::{column, id, key_prefix, latchkey, made, partition, put, refused, set_time};
+use common::{column, id, key_prefix, latchkey, partition, put, refused, reported, set_time};
 use common::{printed, stderr, stdout};
 use latchkey_local::TestTable;
 use latchkey_local::sample::{ACCOUNT, DISABLED_ACCOUNT, OTHER_ACCOUNT, SampleKey};
@@ -12,7 +12,7 @@ use latchkey_local::secrets::Secrets;
 /// The ids of the keys of the sample account that `conditions` leave.
 async fn left(table: &TestTable, conditions: &[&str]) -> Vec<String> {
     let list = [&["key", "list", "--account", ACCOUNT], conditions].concat();
-    column(&made(table, &list).await["keys"], "id")
+    column(&reported(table, &list).await["keys"], "id")
 }
 
 fn ids(keys: &[SampleKey]) -> Vec<String> {
@@ -49,10 +49,10 @@ async fn a_list_shows_how_every_key_stands() {
     rows.sort();
     assert_eq!(lines.collect::<Vec<_>>(), rows);
 
-    let listed = made(&table, &list).await;
+    let listed = reported(&table, &list).await;
     assert_eq!(listed["keys"].as_array().map(Vec::len), Some(5));
     let show = ["key", "show", "--key", &key_prefix(SampleKey::Minter)];
-    let shown = made(&table, &show).await["key"].clone();
+    let shown = reported(&table, &show).await["key"].clone();
     assert!(listed["keys"].as_array().is_some_and(|keys| keys.contains(&shown)), "{listed}");
 }
 
@@ -60,11 +60,11 @@ async fn a_list_shows_how_every_key_stands() {
 async fn a_list_of_an_organization_has_the_keys_of_all_its_accounts() {
     let table = TestTable::start().await;
     let list = ["key", "list", "--organization", "sample"];
-    let listed = made(&table, &list).await;
+    let listed = reported(&table, &list).await;
     let accounts = column(&listed["keys"], "service_account");
     assert_eq!(accounts.len(), 5 + 10 + 1);
     assert!(accounts.is_sorted() && !accounts.contains(&OTHER_ACCOUNT.to_owned()));
-    let other = made(&table, &["key", "list", "--organization", "other"]).await;
+    let other = reported(&table, &["key", "list", "--organization", "other"]).await;
     assert_eq!(column(&other["keys"], "id"), [id(SampleKey::Other)]);
 
     // A key may be live and its account disabled.
@@ -111,12 +111,12 @@ async fn what_ends_soon_is_found_by_time_and_by_distance() {
     assert_eq!(before("2035-12-30T00:00:00Z").await, [""; 0]);
 
     let mint = ["key", "mint", "--account", ACCOUNT, "--expires-in", "10d"];
-    let minted = made(&table, &mint).await["key"]["id"].clone();
+    let minted = reported(&table, &mint).await["key"]["id"].clone();
     assert_eq!(before("30d").await, [minted.as_str().expect("an id")]);
     assert_eq!(before("9d").await, [""; 0]);
     // A rotated key ends with its grace.
     let rotate = ["key", "rotate", "--key", &key_prefix(SampleKey::FullAccess), "--grace", "8d"];
-    made(&table, &rotate).await;
+    reported(&table, &rotate).await;
     assert_eq!(before("9d").await, ids(&[SampleKey::FullAccess]));
     let moment = refused(&table, &["key", "list", "--account", ACCOUNT, "--expires-before", "x"]);
     assert!(moment.await.contains("such as 30d or 12h"));
@@ -134,7 +134,7 @@ async fn what_is_unused_was_there_to_be_used() {
     assert_eq!(since("2026-01-02T00:00:00Z").await, ids(&[full]));
     assert_eq!(since("2026-01-01T00:00:00Z").await, [""; 0], "minted at that time");
 
-    made(&table, &["key", "mint", "--account", ACCOUNT]).await;
+    reported(&table, &["key", "mint", "--account", ACCOUNT]).await;
     assert_eq!(since("1h").await, ids(&[full, minter, reader]), "minted since");
 
     // Conditions add up.
@@ -155,7 +155,7 @@ async fn a_list_of_keys_has_no_last_page_but_the_last() {
         put(&table, key).await;
     }
     for whose in [["--account", OTHER_ACCOUNT], ["--organization", "other"]] {
-        let listed = made(&table, &[&["key", "list"], &whose[..]].concat()).await;
+        let listed = reported(&table, &[&["key", "list"], &whose[..]].concat()).await;
         let ids = column(&listed["keys"], "id");
         assert_eq!(ids.len(), 231);
         assert!(ids.is_sorted(), "oldest first");

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{id, key_prefix, latchkey, made, partition, printed, refused, stderr, stdout};
+use common::{id, key_prefix, latchkey, partition, printed, refused, reported, stderr, stdout};
 use latchkey::config::KeyPolicy;
 use latchkey::principal::Principal;
 use latchkey::token::Token;
@@ -20,7 +20,7 @@ async fn principal(table: &TestTable, token: &Value) -> Option<Principal> {
 }
 
 async fn shown(table: &TestTable, key: &str) -> Value {
-    made(table, &["key", "show", "--account", ACCOUNT, "--key", key]).await["key"].clone()
+    reported(table, &["key", "show", "--account", ACCOUNT, "--key", key]).await["key"].clone()
 }
 
 #[tokio::test]
@@ -28,7 +28,7 @@ async fn a_minted_key_is_as_it_was_asked_for() {
     let table = TestTable::start().await;
     let mint = ["key", "mint", "--account", ACCOUNT, "--expires-in", "90d", "--name", "ci"];
     let scopes = ["--scope", "a.read,b.read", "--scope", "c.write"];
-    let minted = made(&table, &[&mint[..], &scopes].concat()).await;
+    let minted = reported(&table, &[&mint[..], &scopes].concat()).await;
     let Some(Principal::ServiceAccount(caller)) = principal(&table, &minted["key"]["key"]).await
     else {
         panic!("the key does not authenticate");
@@ -85,7 +85,7 @@ async fn a_key_is_shown_without_its_secret() {
     let table = TestTable::start().await;
     let key = SampleKey::Minter;
     let by_id = ["key", "show", "--account", ACCOUNT, "--key", &id(key)];
-    let found = made(&table, &by_id).await;
+    let found = reported(&table, &by_id).await;
     let expected = json!({
         "id": id(key),
         "key_prefix": key_prefix(key),
@@ -107,7 +107,7 @@ async fn a_key_is_shown_without_its_secret() {
     assert_eq!(found["service_account"]["organization"], "sample");
     // What lists show of a key names it too.
     let by_prefix = ["key", "show", "--key", &key_prefix(key)];
-    assert_eq!(made(&table, &by_prefix).await, found);
+    assert_eq!(reported(&table, &by_prefix).await, found);
     assert_eq!(
         printed(&table, &by_prefix).await,
         format!(
@@ -192,7 +192,7 @@ async fn a_rotated_key_works_until_its_grace_is_over() {
     let table = TestTable::start().await;
     let old = id(SampleKey::Minter);
     let rotate = ["key", "rotate", "--account", ACCOUNT, "--key", &old];
-    let rotated = made(&table, &rotate).await;
+    let rotated = reported(&table, &rotate).await;
     assert!(principal(&table, &rotated["key"]["key"]).await.is_some());
     let new = shown(&table, rotated["key"]["id"].as_str().expect("an id")).await;
     assert_eq!(new["name"], "sample");
@@ -232,7 +232,7 @@ async fn a_rotation_without_grace_ends_the_old_key_now() {
     let labels: Vec<&str> = text.lines().map(|line| line[..15].trim_end()).collect();
     assert_eq!(labels, ["rotated key id", "its end", "key id", "expires", "key"], "{notes}");
     assert!(notes.starts_with(KEEP) && notes.contains("LATCHKEY_CACHE_TTL"), "{notes}");
-    let found = made(&table, &["key", "show", "--key", old]).await;
+    let found = reported(&table, &["key", "show", "--key", old]).await;
     assert_eq!(found["key"]["status"], "expired");
     assert!(found["key"]["rotated_to"].is_string());
 
@@ -253,12 +253,12 @@ async fn a_revoked_key_is_refused_and_makes_room_for_another() {
     assert!(principal(&table, &key.token().into()).await.is_some());
 
     let revoke = [&revoke[..], &["--yes"]].concat();
-    let first = made(&table, &revoke).await;
+    let first = reported(&table, &revoke).await;
     assert_eq!(first["revoked_key"]["id"], id(key));
     assert_eq!(first["revoked_key"]["service_account"], account);
     assert!(first["revoked_key"]["revoked_at"].is_string());
     // Once more changes nothing.
-    assert_eq!(made(&table, &revoke).await, first);
+    assert_eq!(reported(&table, &revoke).await, first);
     let output = latchkey(&table, &revoke).await;
     assert!(stdout(&output).contains("\nrevoked          20"), "{}", stdout(&output));
     assert!(stderr(&output).contains("LATCHKEY_CACHE_TTL"), "{}", stderr(&output));
@@ -272,8 +272,8 @@ async fn a_revoked_key_is_refused_and_makes_room_for_another() {
 #[tokio::test]
 async fn a_root_key_is_the_root_until_it_is_revoked() {
     let table = TestTable::start().await;
-    let made = async |arguments: &[&str]| made(&table, arguments).await;
-    let created = made(&["root-key", "create", "--expires-in", "90d"]).await;
+    let reported = async |arguments: &[&str]| reported(&table, arguments).await;
+    let created = reported(&["root-key", "create", "--expires-in", "90d"]).await;
     let token = &created["key"]["key"];
     assert!(token.as_str().is_some_and(|token| token.starts_with("sk_ROOT_")));
     assert!(created["key"]["expires_at"].is_string());
@@ -281,8 +281,8 @@ async fn a_root_key_is_the_root_until_it_is_revoked() {
     let past = ["root-key", "create", "--expires-at", "2020-01-01T00:00:00Z"];
     assert_eq!(refused(&table, &past).await, "error: the expiry must be in the future\n");
 
-    let listed = made(&["root-key", "list"]).await;
-    assert_eq!(listed, made(&["key", "list", "--account", "ROOT"]).await);
+    let listed = reported(&["root-key", "list"]).await;
+    assert_eq!(listed, reported(&["key", "list", "--account", "ROOT"]).await);
     let created_id = created["key"]["id"].as_str().expect("an id");
     let ids = common::column(&listed["keys"], "id");
     assert_eq!(ids, [id(SampleKey::Root).as_str(), created_id]);
@@ -293,10 +293,10 @@ async fn a_root_key_is_the_root_until_it_is_revoked() {
     let revoke = ["root-key", "revoke", "--key", &sample];
     let asked = refused(&table, &revoke).await;
     assert_eq!(asked, "error: this cannot be undone; pass `--yes`\n");
-    made(&[&revoke[..], &["--yes"]].concat()).await;
+    reported(&[&revoke[..], &["--yes"]].concat()).await;
     assert!(principal(&table, &SampleKey::Root.token().into()).await.is_none());
     // The other way to name it.
-    made(&["key", "revoke", "--yes", "--account", "ROOT", "--key", created_id]).await;
+    reported(&["key", "revoke", "--yes", "--account", "ROOT", "--key", created_id]).await;
     assert!(principal(&table, token).await.is_none());
 
     let other = ["root-key", "revoke", "--yes", "--key", &key_prefix(SampleKey::Minter)];

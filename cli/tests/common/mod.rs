@@ -52,8 +52,8 @@ pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).expect("UTF-8")
 }
 
-/// What a command that succeeds prints as JSON.
-pub(crate) async fn made(table: &TestTable, arguments: &[&str]) -> Value {
+/// What a command that succeeds reports as JSON.
+pub(crate) async fn reported(table: &TestTable, arguments: &[&str]) -> Value {
     let printed = printed(table, &[arguments, &["--output", "json"]].concat()).await;
     serde_json::from_str(&printed).expect("JSON")
 }

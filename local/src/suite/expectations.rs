@@ -22,7 +22,7 @@ macro_rules! event_tests {
             every_success_is_as_promised,
         );
         $crate::scenario_tests!($dialect, expectations(&$refusals):
-            every_refusal_is_a_message_that_helps,
+            every_refusal_is_as_promised_and_writes_nothing,
         );
     };
 }
@@ -47,7 +47,7 @@ pub async fn every_success_is_as_promised<D: Dialect>(successes: &[Success]) {
 /// # Panics
 ///
 /// If one is not, or does.
-pub async fn every_refusal_is_a_message_that_helps<D: Dialect>(refusals: &[Refusal]) {
+pub async fn every_refusal_is_as_promised_and_writes_nothing<D: Dialect>(refusals: &[Refusal]) {
     let table = TestTable::start().await;
     let function = Function::<D>::over(&table);
     let before = table.items().await;

@@ -125,10 +125,10 @@ async fn fields_come_in_the_documented_order() {
 }
 
 #[tokio::test]
-async fn every_refusal_is_a_message_that_helps() {
+async fn every_refusal_is_as_promised_and_writes_nothing() {
     let table = TestTable::start().await;
     let function = Function::over(&table);
-    expectations::every_refusal_is_a_message_that_helps::<Chaser>(&all_refusals()).await;
+    expectations::every_refusal_is_as_promised_and_writes_nothing::<Chaser>(&all_refusals()).await;
     for (case, status, _) in all_refusals() {
         let answer = function.answer_to(case).await;
         let challenge = match (status, case) {

@@ -83,11 +83,12 @@ async fn fields_come_in_the_documented_order() {
 }
 
 #[tokio::test]
-async fn every_refusal_is_a_message_that_helps() {
+async fn every_refusal_is_as_promised_and_writes_nothing() {
     let table = TestTable::start().await;
     let vendor = project::json("functions/lakesail/tests/vendor/create-key.json");
     let function = Function::over(&table);
-    expectations::every_refusal_is_a_message_that_helps::<LakeSail>(&all_refusals()).await;
+    expectations::every_refusal_is_as_promised_and_writes_nothing::<LakeSail>(&all_refusals())
+        .await;
     for (case, status, _) in all_refusals() {
         let answer = function.answer_to(case).await;
         validate(&vendor["error"], &answer.body, "vendor's error");
