@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::dialect;
+use super::mint_call::{self, MintCall};
 use super::stack::{Stack, shown};
 
 /// What to say when everything runs; the last line is for scripts to wait for.
@@ -29,17 +29,17 @@ To mint a key, in another terminal in this folder:
         organization = credentials.organization,
         account = credentials.account,
     );
-    for dialect in dialect::ALL {
-        let (source, curl) = (quoted(&env_file), curl(dialect));
-        text += &format!("\n{}:\n\n  . {source} && {curl}\n", dialect.name);
+    for call in mint_call::ALL {
+        let (source, curl) = (quoted(&env_file), curl(call));
+        text += &format!("\n{}:\n\n  . {source} && {curl}\n", call.vendor);
     }
     text + &format!("\nready: {url}")
 }
 
 /// One line that takes everything secret from `dev.env`.
-fn curl(dialect: &dialect::Dialect) -> String {
-    let path = dialect.path("$LATCHKEY_ACCOUNT");
-    let body = dialect.body;
+fn curl(call: &MintCall) -> String {
+    let path = call.path("$LATCHKEY_ACCOUNT");
+    let body = call.body;
     format!(
         "curl -sS \"$LATCHKEY_URL{path}\" -H \"Authorization: Bearer $LATCHKEY_TOKEN\" \
          -H 'Content-Type: application/json' -d '{body}'"
@@ -59,11 +59,11 @@ mod tests {
 
     #[test]
     fn a_curl_shows_no_token_and_fits_into_quotes() {
-        for dialect in dialect::ALL {
-            let curl = curl(dialect);
+        for call in mint_call::ALL {
+            let curl = curl(call);
             assert!(curl.contains("/$LATCHKEY_ACCOUNT/keys\""), "{curl}");
             assert!(curl.contains("Bearer $LATCHKEY_TOKEN\""), "{curl}");
-            assert!(!dialect.body.contains('\''), "{curl}");
+            assert!(!call.body.contains('\''), "{curl}");
         }
     }
 

@@ -6,7 +6,7 @@ use tokio::process::Command;
 
 use super::process::Group;
 use super::stack::Stack;
-use super::{cargo_lambda, dialect, say};
+use super::{cargo_lambda, say};
 
 /// The functions, built.
 #[derive(Debug)]
@@ -22,12 +22,8 @@ impl Functions {
         say("Building the functions.");
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut build = command(cargo, root);
+        // The workspace's default members are the functions.
         build.arg("build");
-        for dialect in dialect::ALL {
-            build.args(["--package", dialect.function]);
-        }
-        // No dialects, but built by now too when they are asked for.
-        build.args(["--package", "oauth", "--package", "authorizer"]);
         Group::spawn("cargo build", &mut build)?.succeed().await?;
         Ok(Self { root: root.to_path_buf(), cargo_lambda })
     }

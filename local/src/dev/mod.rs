@@ -3,10 +3,10 @@
 mod banner;
 mod cargo_lambda;
 mod credentials;
-mod dialect;
 mod env_file;
 mod forward;
 mod functions;
+mod mint_call;
 mod port;
 mod probe;
 mod process;

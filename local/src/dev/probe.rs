@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use super::dialect::{self, Dialect};
+use super::mint_call::{self, MintCall};
 
 /// The functions are built by now: each takes half a second, `cargo run` included.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -21,9 +21,9 @@ const UNAUTHORIZED: u16 = 401;
 
 /// Sends a request to each function, which starts it. One by one: starting takes cargo's lock.
 pub(crate) async fn all_answer(port: u16) -> Result<(), String> {
-    for dialect in dialect::ALL {
-        let function = dialect.function;
-        match timeout(ANSWER_TIMEOUT, ask(port, dialect)).await {
+    for call in mint_call::ALL {
+        let function = call.function;
+        match timeout(ANSWER_TIMEOUT, ask(port, call)).await {
             Ok(Ok(UNAUTHORIZED)) => {}
             Ok(Ok(status)) => {
                 return Err(format!(
@@ -40,8 +40,8 @@ pub(crate) async fn all_answer(port: u16) -> Result<(), String> {
     Ok(())
 }
 
-async fn ask(port: u16, dialect: &Dialect) -> std::io::Result<u16> {
-    let path = dialect.path(sample::ACCOUNT);
+async fn ask(port: u16, call: &MintCall) -> std::io::Result<u16> {
+    let path = call.path(sample::ACCOUNT);
     let mut stream = connect(port).await;
     let request = format!(
         "POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
