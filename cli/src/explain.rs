@@ -1,40 +1,43 @@
 //! Failures, as an operator wants to read them: what happened, why, and what to do.
 
+use std::error::Error as StdError;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemError;
+use aws_sdk_dynamodb::operation::batch_write_item::BatchWriteItemError;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::operation::get_item::GetItemError;
+use aws_sdk_dynamodb::operation::query::QueryError;
+use aws_sdk_dynamodb::operation::scan::ScanError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use latchkey::error::Error;
 use latchkey::log::causes;
 use latchkey::operator::OperatorError;
 
 use crate::connect::Connection;
 
+/// What the whole command line needs of DynamoDB on the table; `organization list` needs `Scan` as well.
+const ACTIONS: [&str; 8] = [
+    "GetItem",
+    "BatchGetItem",
+    "Query",
+    "PutItem",
+    "UpdateItem",
+    "DeleteItem",
+    "BatchWriteItem",
+    "ConditionCheckItem",
+];
+
 /// A failure in a few lines.
 pub(crate) fn explain(error: &OperatorError, connection: &Connection) -> String {
-    let causes = root_causes(error);
-    let Connection { table, place, .. } = connection;
-    let advice = if causes.contains("ResourceNotFoundException") {
-        format!(
-            "there is no table `{table}` at {place}; deploy the template, or pass another `--table`, \
-             `--region` or `--endpoint-url`"
-        )
-    } else if causes.contains("AccessDenied") {
-        format!(
-            "your AWS identity may not do this to `{table}`; the whole command line needs GetItem, \
-             BatchGetItem, Query, PutItem, UpdateItem, DeleteItem, BatchWriteItem and \
-             ConditionCheckItem of DynamoDB on that table, and `organization list` needs Scan"
-        )
-    } else if causes.contains("credential") {
-        "no AWS credentials: sign in, set `AWS_PROFILE`, or pass `--profile`".to_owned()
-    } else if causes.contains("UnrecognizedClient") || causes.contains("InvalidSignature") {
-        "AWS does not know these credentials; sign in again or choose another `--profile`"
-            .to_owned()
-    } else if causes.contains("dispatch failure") {
-        format!(
-            "DynamoDB at {place} cannot be reached; check the network, `--endpoint-url` and, for a \
-             local one, whether `cargo dev` still runs"
-        )
-    } else if causes.contains("ValidationException") {
-        format!("DynamoDB does not take this request; check the table's name `{table}`")
-    } else {
-        advice(error)
+    let (causes, advice) = match error {
+        OperatorError::Failed(Error::Store(store)) => (
+            causes(store),
+            store.source().map_or_else(String::new, |cause| help(cause, connection)),
+        ),
+        _ => (String::new(), advice(error).to_owned()),
     };
     [error.to_string(), causes, advice]
         .into_iter()
@@ -44,8 +47,8 @@ pub(crate) fn explain(error: &OperatorError, connection: &Connection) -> String 
 }
 
 /// What to do about a refusal of ours.
-fn advice(error: &OperatorError) -> String {
-    let advice = match error {
+fn advice(error: &OperatorError) -> &'static str {
+    match error {
         OperatorError::OrganizationExists(_) => {
             "use `latchkey account create` to add an account to it"
         }
@@ -58,14 +61,277 @@ fn advice(error: &OperatorError) -> String {
             "use `latchkey account enable` to enable it"
         }
         OperatorError::Expiry(_) | OperatorError::Failed(_) => "",
-    };
-    advice.to_owned()
+    }
 }
 
-/// What lies below the message: what the SDK and DynamoDB said.
-fn root_causes(error: &OperatorError) -> String {
-    match error {
-        OperatorError::Failed(Error::Store(store)) => causes(store),
+/// What became of a request to DynamoDB.
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    /// Refused, with this code.
+    Refused(String),
+    /// Not sent: there are no credentials to sign it with.
+    Unsigned,
+    /// Not answered.
+    Unanswered,
+    /// Something else, which its causes tell.
+    Other,
+}
+
+/// What to do about a failure of the store whose cause is `cause`.
+fn help(cause: &(dyn StdError + 'static), connection: &Connection) -> String {
+    let Connection { table, place, .. } = connection;
+    let code = match outcome(cause) {
+        Outcome::Refused(code) => code,
+        Outcome::Unsigned => {
+            return "no AWS credentials: sign in, set `AWS_PROFILE`, or pass `--profile`"
+                .to_owned();
+        }
+        Outcome::Unanswered => {
+            return format!(
+                "DynamoDB at {place} cannot be reached; check the network, `--endpoint-url` and, for \
+                 a local one, whether `cargo dev` still runs"
+            );
+        }
+        Outcome::Other => return String::new(),
+    };
+    match code.as_str() {
+        "ResourceNotFoundException" => format!(
+            "there is no table `{table}` at {place}; deploy the template, or pass another `--table`, \
+             `--region` or `--endpoint-url`"
+        ),
+        "AccessDeniedException" => format!(
+            "your AWS identity may not do this to `{table}`; the whole command line needs {} of \
+             DynamoDB on that table, and `organization list` needs Scan",
+            ACTIONS.join(", ")
+        ),
+        "ExpiredTokenException"
+        | "IncompleteSignatureException"
+        | "InvalidSignatureException"
+        | "MissingAuthenticationTokenException"
+        | "UnrecognizedClientException" => {
+            "AWS does not take these credentials; sign in again or choose another `--profile`"
+                .to_owned()
+        }
+        "ValidationException" => {
+            format!("DynamoDB does not take this request; check the table's name `{table}`")
+        }
         _ => String::new(),
+    }
+}
+
+/// The outcome of whichever request `cause` is the failure of.
+fn outcome(cause: &(dyn StdError + 'static)) -> Outcome {
+    macro_rules! outcome_of {
+        ($($operation:ty),* $(,)?) => {
+            $(if let Some(error) = cause.downcast_ref::<SdkError<$operation>>() {
+                return outcome_in(error);
+            })*
+        };
+    }
+    outcome_of!(
+        BatchGetItemError,
+        BatchWriteItemError,
+        DeleteItemError,
+        GetItemError,
+        QueryError,
+        ScanError,
+        TransactWriteItemsError,
+        UpdateItemError,
+    );
+    Outcome::Other
+}
+
+fn outcome_in<E>(error: &SdkError<E>) -> Outcome
+where
+    E: ProvideErrorMetadata + StdError + 'static,
+{
+    match error {
+        SdkError::ServiceError(refusal) => {
+            refusal.err().code().map_or(Outcome::Other, |code| Outcome::Refused(code.to_owned()))
+        }
+        SdkError::DispatchFailure(_) if is_for_credentials(error) => Outcome::Unsigned,
+        SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => Outcome::Unanswered,
+        _ => Outcome::Other,
+    }
+}
+
+fn is_for_credentials(error: &dyn StdError) -> bool {
+    let mut cause = error.source();
+    while let Some(found) = cause {
+        if found.is::<CredentialsError>() {
+            return true;
+        }
+        cause = found.source();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::time::Duration;
+
+    use latchkey::account::AccountChange;
+    use latchkey::config::KeyPolicy;
+    use latchkey::id::{OrganizationId, ServiceAccountId};
+    use latchkey::operator::{self, MintSpec};
+    use latchkey::store::KeyStore;
+    use latchkey_local::actions::Actions;
+    use latchkey_local::faulty::{self, Reply};
+    use latchkey_local::sample::{self, ACCOUNT, FULL_ACCOUNT, ORGANIZATION, SampleKey};
+    use latchkey_local::{TestTable, project};
+
+    use super::*;
+
+    fn account(id: &str) -> ServiceAccountId {
+        id.parse().expect("an id")
+    }
+
+    fn organization() -> OrganizationId {
+        ORGANIZATION.parse().expect("an id")
+    }
+
+    /// A store that replies so to `operation`, and to others as if there were nothing; but a key to be
+    /// deleted, unless it is the deletion of the account's entry after its keys that is to be replied to.
+    fn faulty_store(operation: &'static str, reply: Reply) -> KeyStore {
+        let client = faulty::client(move |asked, _| match asked {
+            _ if asked == operation => reply.clone(),
+            "Query" if operation != "DeleteItem" => {
+                let items = r#"{"Items":[{"pk":{"S":"ACCOUNT#A"},"sk":{"S":"KEY#B"}}],"Count":1}"#;
+                Reply::Answer(200, items.to_owned())
+            }
+            _ => Reply::Answer(200, "{}".to_owned()),
+        });
+        KeyStore::new(client, "keys")
+    }
+
+    fn explained(error: &OperatorError, store: KeyStore) -> String {
+        let (table, place) = ("keys".to_owned(), "us-east-1".to_owned());
+        explain(error, &Connection { store, table, place })
+    }
+
+    #[tokio::test]
+    async fn what_dynamodb_refuses_comes_with_what_to_do() {
+        for (code, advice) in [
+            ("AccessDeniedException", "your AWS identity may not do this to `keys`"),
+            ("ExpiredTokenException", "sign in again"),
+            ("IncompleteSignatureException", "sign in again"),
+            ("InvalidSignatureException", "sign in again"),
+            ("MissingAuthenticationTokenException", "sign in again"),
+            ("ResourceNotFoundException", "there is no table `keys` at us-east-1"),
+            ("UnrecognizedClientException", "sign in again"),
+            ("ValidationException", "check the table's name `keys`"),
+        ] {
+            let store = faulty_store("GetItem", faulty::error(400, code).into());
+            let error = operator::account(&store, &account("A")).await.expect_err(code);
+            let text = explained(&error, store);
+            let lines: Vec<&str> = text.lines().collect();
+            let [_, cause, last] = lines.as_slice() else { panic!("{text}") };
+            assert!(cause.contains("as asked for"), "{code}: {text}");
+            assert!(last.contains(advice), "{code}: {text}");
+        }
+        let store = faulty_store("GetItem", faulty::error(400, "OtherException").into());
+        let error = operator::account(&store, &account("A")).await.expect_err("refused");
+        assert_eq!(
+            explained(&error, store).lines().count(),
+            2,
+            "no advice is better than a wrong one"
+        );
+    }
+
+    #[tokio::test]
+    async fn whichever_request_is_refused_is_explained() {
+        let change = AccountChange { disabled: Some(true), ..AccountChange::default() };
+        let (organization, id) = (organization(), account("A"));
+        let key = SampleKey::FullAccess.mint().0.id;
+        for operation in [
+            "BatchGetItem",
+            "BatchWriteItem",
+            "DeleteItem",
+            "GetItem",
+            "Query",
+            "Scan",
+            "TransactWriteItems",
+            "UpdateItem",
+        ] {
+            let refusal = faulty::error(400, "AccessDeniedException");
+            let store = faulty_store(operation, refusal.into());
+            let refused: Result<(), OperatorError> = match operation {
+                "BatchGetItem" => operator::key(&store, &id, &key).await.map(drop),
+                "GetItem" => operator::account(&store, &id).await.map(drop),
+                "Query" => operator::keys(&store, &id).await.map(drop),
+                "Scan" => operator::organizations(&store).await.map(drop),
+                "UpdateItem" => {
+                    let updated = store.update_account(&organization, &id, &change, sample::now());
+                    updated.await.map(drop).map_err(Into::into)
+                }
+                _ => operator::delete_account(&store, &organization, &id).await,
+            };
+            let error = refused.expect_err(operation);
+            let text = explained(&error, store);
+            assert!(text.contains("your AWS identity may not do this"), "{operation}: {text}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_does_not_answer_is_not_reached() {
+        for reply in [Reply::Closed, Reply::Silence] {
+            let store = faulty_store("GetItem", reply.clone());
+            let error = operator::account(&store, &account("A")).await.expect_err("no answer");
+            let text = explained(&error, store);
+            assert!(text.contains("DynamoDB at us-east-1 cannot be reached"), "{reply:?}: {text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_actions_named_are_those_that_commands_take() {
+        let actions = Actions::default();
+        let table = TestTable::start().await;
+        let store = KeyStore::new(table.client_with(actions.clone()), table.name());
+        let now = sample::now();
+        let policy = KeyPolicy::default();
+        let name = || "Acme".parse().expect("a name");
+        let (id, full) = (account(ACCOUNT), account(FULL_ACCOUNT));
+
+        let acme = "acme".parse().expect("an id");
+        let made = operator::bootstrap(&store, &policy, now, acme, name(), name()).await;
+        made.expect("an organization");
+        let made = operator::create_account(
+            &store,
+            now,
+            organization(),
+            name(),
+            "".parse().expect("a description"),
+        );
+        made.await.expect("an account");
+        operator::accounts(&store, &organization()).await.expect("accounts");
+        for disabled in [true, false] {
+            let set = operator::set_account_disabled(&store, now, &id, disabled).await;
+            set.expect("an account");
+        }
+        let minted = operator::mint_key(&store, &policy, now, &id, MintSpec::default())
+            .await
+            .expect("a key");
+        operator::create_root_key(&store, &policy, now, None).await.expect("a key");
+        let refused = operator::mint_key(&store, &policy, now, &full, MintSpec::default());
+        refused.await.expect_err("a full account, whose keys are counted");
+        operator::keys(&store, &id).await.expect("keys");
+        operator::key(&store, &id, &minted.key.id).await.expect("a key");
+        let grace = Duration::ZERO;
+        let rotated = operator::rotate_key(&store, &policy, now, &id, &minted.key.id, grace).await;
+        let new = rotated.expect("a key").minted.key.id;
+        operator::revoke_key(&store, &policy, now, &id, &new).await.expect("a key");
+        operator::delete_account(&store, &organization(), &id).await.expect("deleted");
+
+        let named = ACTIONS.map(|action| format!("dynamodb:{action}"));
+        let named: BTreeSet<&str> = named.iter().map(String::as_str).collect();
+        assert_eq!(actions.noted(), named);
+        operator::organizations(&store).await.expect("organizations");
+        let with_scan = named.into_iter().chain(["dynamodb:Scan"]);
+        assert_eq!(actions.noted(), with_scan.collect());
+
+        let listed = ACTIONS.map(|action| format!("`{action}`")).join(", ");
+        let readme = project::text("README.md");
+        assert!(readme.contains(&listed), "the README does not list {listed}");
     }
 }

@@ -5,7 +5,7 @@ use std::io::Read;
 use latchkey::Latchkey;
 use latchkey::config::{CachePolicy, KeyPolicy};
 use latchkey::error::{Error, Unauthenticated};
-use latchkey::log::causes;
+use latchkey::operator::OperatorError;
 use latchkey::scope::Scope;
 use latchkey::store::Lookup;
 use latchkey::time::{Clock, Timestamp};
@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::args::{Format, Target, Verify};
 use crate::connect::connect;
+use crate::explain::explain;
 use crate::output::{Report, lines, print, scopes};
 
 /// A token is at most some 110 characters; more on standard input is something else.
@@ -63,18 +64,18 @@ pub(crate) async fn verify(
     };
     if !verify.offline {
         let connection = connect(target).await?;
-        let failed = |error: &dyn std::error::Error| format!("{error}\n  {}", causes(error));
+        let failed = |error: OperatorError| explain(&error, &connection);
         let found = connection.store.lookup(token.account(), token.key(), true).await;
-        report.describe(&found.map_err(|error| failed(&error))?);
+        report.describe(&found.map_err(|error| failed(error.into()))?);
         let cache = CachePolicy { ttl: std::time::Duration::ZERO, entries: 0 };
-        let latchkey = Latchkey::new(connection.store, policy, &cache, Clock::system());
+        let latchkey = Latchkey::new(connection.store.clone(), policy, &cache, Clock::system());
         match latchkey.verify(token.expose()).await {
             Ok(_) => report.status = "valid",
             Err(Error::Unauthenticated(Unauthenticated::Refused(refusal))) => {
                 report.status = "refused";
                 report.reason = Some(refusal.to_string());
             }
-            Err(error) => return Err(failed(&error)),
+            Err(error) => return Err(failed(error.into())),
         }
     }
     print(&report, format)?;

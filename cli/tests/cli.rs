@@ -87,6 +87,9 @@ async fn every_failure_says_what_to_do() {
     let table = TestTable::start().await;
     let no_table = refused(&table, &[BOOTSTRAP, &["--table", "other"]].concat()).await;
     assert!(no_table.contains("there is no table `other` at http://127.0.0.1:"), "{no_table}");
+    let token = SampleKey::Other.token();
+    let verify = stderr(&latchkey_reading(&table, &["verify", "--table", "other"], &token).await);
+    assert!(verify.contains("there is no table `other` at http://127.0.0.1:"), "{verify}");
     let unnamed = refused(&table, &[BOOTSTRAP, &["--table", ""]].concat()).await;
     assert!(unnamed.contains("pass `--table` or set `LATCHKEY_TABLE`"), "{unnamed}");
     let endpoint = ["--endpoint-url", "http://127.0.0.1:1"];

@@ -11,6 +11,7 @@ use aws_sdk_dynamodb::operation::batch_write_item::BatchWriteItemInput;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemInput;
 use aws_sdk_dynamodb::operation::get_item::GetItemInput;
 use aws_sdk_dynamodb::operation::query::QueryInput;
+use aws_sdk_dynamodb::operation::scan::ScanInput;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsInput;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 
@@ -54,11 +55,12 @@ impl Intercept for Actions {
             DeleteItemInput => "dynamodb:DeleteItem",
             GetItemInput => "dynamodb:GetItem",
             QueryInput => "dynamodb:Query",
+            ScanInput => "dynamodb:Scan",
             UpdateItemInput => "dynamodb:UpdateItem"
         );
         let transaction = input.downcast_ref::<TransactWriteItemsInput>();
         // What is not listed here is not in any policy either.
-        let transaction = transaction.ok_or("a request that no function makes")?;
+        let transaction = transaction.ok_or("a request that nothing of ours makes")?;
         for part in transaction.transact_items() {
             // A transaction needs the permission of each of its parts, and none of its own.
             for (there, action) in [
