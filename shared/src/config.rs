@@ -251,13 +251,15 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_those_of_the_documentation() {
+    fn a_variable_that_is_unset_or_empty_has_its_default() {
         let config = config(&[("LATCHKEY_TABLE", "keys"), ("LATCHKEY_MAX_LIFETIME", "")]);
         let config = config.expect("valid");
         assert_eq!(config.policy, KeyPolicy::default());
         assert_eq!(config.cache.ttl.as_secs(), 10);
         assert_eq!(config.policy.key_limit.map(NonZeroU32::get), Some(10));
         assert_eq!(config.policy.retention.as_secs(), 2_592_000);
+        assert_eq!(config.last_used_interval.as_secs(), 300);
+        assert_eq!(config.metrics_namespace, None);
     }
 
     #[test]
@@ -270,6 +272,7 @@ mod tests {
             ("LATCHKEY_MAX_LIFETIME", "200y"),
             ("LATCHKEY_RETENTION", "-1d"),
             ("LATCHKEY_CACHE_TTL", "2h"),
+            ("LATCHKEY_LAST_USED_INTERVAL", "soon"),
             ("LATCHKEY_PREFIX", "SK"),
             ("LATCHKEY_PREFIX", "a_prefix_that_is_too_long"),
         ] {

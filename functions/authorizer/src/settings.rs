@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_those_of_the_documentation() {
+    fn a_variable_that_is_unset_has_its_default() {
         let defaults = settings("", "").expect("valid");
         assert_eq!(defaults.header, "Authorization");
         assert_eq!(defaults.response, ResponseForm::Simple);
