@@ -9,8 +9,8 @@ use tokio::process::Command;
 use super::process::Group;
 use super::say;
 
-/// The version that this was written for and that is installed; a later one on the PATH is taken too.
-const VERSION: Version = Version(1, 9, 2);
+/// What pip installs, here and in the deployment test: a line such as `cargo-lambda==1.9.2`.
+const REQUIREMENTS: &str = include_str!("../../../.ci/deploy/cargo-lambda.txt");
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Version(u32, u32, u32);
@@ -31,17 +31,23 @@ pub(crate) async fn find_or_install(root: &Path) -> Result<PathBuf, String> {
     Err(format!("{} does not run on this machine; {}", own.display(), by_hand()))
 }
 
+/// The version that this was written for and that is installed; a later one on the PATH is taken too.
+fn pinned() -> Version {
+    let pinned = REQUIREMENTS.lines().find_map(|line| line.strip_prefix("cargo-lambda=="));
+    pinned.and_then(Version::of_numbers).expect("the requirements pin a version of cargo-lambda")
+}
+
 async fn is_recent(program: &Path) -> bool {
     let output = Command::new(program).args(["lambda", "--version"]).output().await;
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-    text.is_ok_and(|text| Version::parse(&text).is_some_and(|version| version >= VERSION))
+    text.is_ok_and(|text| Version::parse(&text).is_some_and(|version| version >= pinned()))
 }
 
 /// Installs into another folder and renames it at the end, so that half an install is never taken
 /// for a whole one. The program is a single binary: it works wherever the folder is.
 async fn install(folder: &Path) -> Result<(), String> {
     let installer = Installer::find().await?;
-    say(&format!("Installing cargo-lambda {VERSION} from PyPI into {}.", folder.display()));
+    say(&format!("Installing cargo-lambda {} from PyPI into {}.", pinned(), folder.display()));
     let partial = folder.with_extension("partial");
     let failed =
         |error: std::io::Error| format!("cannot install into {}: {error}", folder.display());
@@ -88,7 +94,7 @@ impl Installer {
     }
 
     async fn run(self, folder: &Path) -> Result<(), String> {
-        let package = format!("cargo-lambda=={VERSION}");
+        let package = format!("cargo-lambda=={}", pinned());
         // Without its dependency on zig, 80 MB for cross-compiling.
         let options =
             ["-m", "pip", "install", "--no-deps", "--disable-pip-version-check", "--no-input"];
@@ -124,8 +130,9 @@ async fn python_can(code: &str) -> bool {
 }
 
 fn by_hand() -> String {
+    let version = pinned();
     format!(
-        "install cargo-lambda {VERSION} yourself, as with `cargo install --locked cargo-lambda@{VERSION}`"
+        "install cargo-lambda {version} yourself, as with `cargo install --locked cargo-lambda@{version}`"
     )
 }
 
@@ -134,9 +141,12 @@ impl Version {
     fn parse(text: &str) -> Option<Self> {
         let mut words = text.split_whitespace();
         words.next().filter(|name| *name == "cargo-lambda")?;
-        // A pre-release, `1.9.2-rc1`, does not count.
-        let numbers: Option<Vec<u32>> =
-            words.next()?.split('.').map(|number| number.parse().ok()).collect();
+        Self::of_numbers(words.next()?)
+    }
+
+    /// Reads `1.9.2`. A pre-release, `1.9.2-rc1`, does not count.
+    fn of_numbers(text: &str) -> Option<Self> {
+        let numbers: Option<Vec<u32>> = text.split('.').map(|number| number.parse().ok()).collect();
         match numbers?.as_slice() {
             [major, minor, patch] => Some(Self(*major, *minor, *patch)),
             _ => None,
@@ -158,7 +168,7 @@ mod tests {
     #[test]
     fn a_version_is_read_as_cargo_lambda_prints_it() {
         let parse = |text| Version::parse(text);
-        assert_eq!(parse("cargo-lambda 1.9.2 (67129fc 2026-08-21Z)\n"), Some(VERSION));
+        assert_eq!(parse("cargo-lambda 1.9.2 (67129fc 2026-08-21Z)\n"), Some(Version(1, 9, 2)));
         assert_eq!(parse("cargo-lambda 1.10.0"), Some(Version(1, 10, 0)));
         assert_eq!(parse("cargo-lambda 1.9.2-rc1"), None);
         assert_eq!(parse("cargo 1.95.0 (f2d3ce0bd 2026-03-21)"), None);
@@ -167,8 +177,17 @@ mod tests {
 
     #[test]
     fn versions_compare_by_number() {
-        assert!(Version(1, 10, 0) > VERSION && Version(2, 0, 0) > VERSION);
-        assert!(Version(1, 9, 1) < VERSION && Version(1, 8, 99) < VERSION);
-        assert_eq!(VERSION.to_string(), "1.9.2");
+        let version = Version(1, 9, 2);
+        assert!(Version(1, 10, 0) > version && Version(2, 0, 0) > version);
+        assert!(Version(1, 9, 1) < version && Version(1, 8, 99) < version);
+        assert_eq!(version.to_string(), "1.9.2");
+    }
+
+    #[test]
+    fn the_requirements_pin_a_version() {
+        assert_eq!(
+            REQUIREMENTS.lines().last(),
+            Some(format!("cargo-lambda=={}", pinned()).as_str())
+        );
     }
 }
