@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
+use latchkey::route::Route;
 use serde_json::{Value, json};
 
 use crate::{Answer, project};
@@ -139,4 +140,21 @@ pub fn watch_paths(function: &str) -> BTreeSet<String> {
     let router = metadata["metadata"]["lambda"]["watch"]["router"].as_object();
     let routes = router.expect("a router").iter();
     routes.filter(|(_, target)| *target == function).map(|(path, _)| path.clone()).collect()
+}
+
+/// Checks that the code's routes of `function` are those of its OpenAPI document, of the template and of
+/// the local router.
+///
+/// # Panics
+///
+/// If they are not.
+pub fn check_routes<O>(function: &str, routes: &[Route<O>]) {
+    let code: BTreeSet<Place> =
+        routes.iter().map(|route| (route.method.to_owned(), route.path.to_owned())).collect();
+    assert_eq!(code, Contract::load(function).places());
+    let (initial, rest) = function.split_at(1);
+    let resource = format!("{}{rest}Function", initial.to_ascii_uppercase());
+    assert_eq!(code, template_places(&resource));
+    let paths: BTreeSet<String> = code.into_iter().map(|(_, path)| path).collect();
+    assert_eq!(paths, watch_paths(function));
 }

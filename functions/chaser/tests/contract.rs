@@ -1,16 +1,9 @@
 //! The routes are in the code, the OpenAPI document, the template and the local router: the same ones.
 
-use std::collections::BTreeSet;
-
 use chaser::ROUTES;
-use latchkey_local::contract::{Contract, Place, template_places, watch_paths};
+use latchkey_local::contract;
 
 #[test]
 fn code_document_template_and_local_router_have_the_same_routes() {
-    let code: BTreeSet<Place> =
-        ROUTES.iter().map(|route| (route.method.to_owned(), route.path.to_owned())).collect();
-    assert_eq!(code, Contract::load("chaser").places());
-    assert_eq!(code, template_places("ChaserFunction"));
-    let paths: BTreeSet<String> = code.into_iter().map(|(_, path)| path).collect();
-    assert_eq!(paths, watch_paths("chaser"));
+    contract::check_routes("chaser", ROUTES);
 }

@@ -10,13 +10,21 @@ mod function;
 pub mod idempotency;
 pub mod pages;
 pub mod refusals;
+pub mod secrets;
 
 pub use dialect::{Dialect, Marker};
 pub use function::Function;
 
-/// Makes a test of each of a module's scenarios, named as it is.
+/// Makes a test of each of a module's scenarios, named as it is. Those that wait for a store that fails are
+/// `paused`: their time passes at once.
 #[macro_export]
 macro_rules! scenario_tests {
+    ($dialect:ty, paused $module:ident $arguments:tt: $($scenario:ident),+ $(,)?) => {$(
+        #[tokio::test(start_paused = true)]
+        async fn $scenario() {
+            $crate::suite::$module::$scenario::<$dialect> $arguments.await;
+        }
+    )+};
     ($dialect:ty, $module:ident $arguments:tt: $($scenario:ident),+ $(,)?) => {$(
         #[tokio::test]
         async fn $scenario() {
