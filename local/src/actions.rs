@@ -1,7 +1,7 @@
-//! Which actions of IAM a piece of work needs.
+//! Which actions of IAM a piece of work needs, and which attributes it names in updates.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_dynamodb::config::interceptors::BeforeSerializationInterceptorContextRef;
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept};
@@ -17,17 +17,65 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 
 /// Notes the actions that a client's requests need, such as `dynamodb:GetItem`.
 #[derive(Clone, Debug, Default)]
-pub struct Actions(Arc<Mutex<BTreeSet<&'static str>>>);
+pub struct Actions(Arc<Mutex<Noted>>);
+
+#[derive(Debug, Default)]
+struct Noted {
+    actions: BTreeSet<String>,
+    updated: BTreeSet<String>,
+}
 
 impl Actions {
     /// The actions so far.
-    pub fn noted(&self) -> BTreeSet<&'static str> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn noted(&self) -> BTreeSet<String> {
+        self.lock().actions.clone()
     }
 
-    fn note(&self, action: &'static str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(action);
+    /// The attributes that single updates have named so far, in their key, their update or their
+    /// condition: what IAM knows as `dynamodb:Attributes`.
+    pub fn updated(&self) -> BTreeSet<String> {
+        self.lock().updated.clone()
     }
+
+    fn note(&self, action: &str) {
+        self.lock().actions.insert(action.to_owned());
+    }
+
+    fn note_update(&self, update: &UpdateItemInput) {
+        let key = update.key().into_iter().flat_map(|key| key.keys().cloned());
+        let expressions = [update.update_expression(), update.condition_expression()];
+        let placeholders = update.expression_attribute_names();
+        let named = expressions.into_iter().flatten().flat_map(names).map(|name| {
+            placeholders.and_then(|names| names.get(name)).map_or(name, String::as_str).to_owned()
+        });
+        self.lock().updated.extend(key.chain(named));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Noted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The attributes, or placeholders of attributes, in an expression of DynamoDB's. Of a path only the
+/// first part counts.
+fn names(expression: &str) -> impl Iterator<Item = &str> {
+    const KEYWORDS: [&str; 9] =
+        ["SET", "REMOVE", "ADD", "DELETE", "AND", "OR", "NOT", "BETWEEN", "IN"];
+    let part_of_name = |c: char| c.is_ascii_alphanumeric() || "_#:.[]".contains(c);
+    let words = expression.match_indices(move |c| !part_of_name(c));
+    let ends = words.map(|(at, _)| at).chain([expression.len()]);
+    let mut start = 0;
+    let words = ends.filter_map(move |end| {
+        let word = &expression[start..end];
+        let function = expression[end..].starts_with('(');
+        start = end + 1;
+        (!function).then_some(word)
+    });
+    let paths = words.map(|word| word.split(['.', '[']).next().unwrap_or(word));
+    paths.filter(|name| {
+        name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '#')
+            && !KEYWORDS.iter().any(|keyword| name.eq_ignore_ascii_case(keyword))
+    })
 }
 
 impl Intercept for Actions {
@@ -55,9 +103,13 @@ impl Intercept for Actions {
             DeleteItemInput => "dynamodb:DeleteItem",
             GetItemInput => "dynamodb:GetItem",
             QueryInput => "dynamodb:Query",
-            ScanInput => "dynamodb:Scan",
-            UpdateItemInput => "dynamodb:UpdateItem"
+            ScanInput => "dynamodb:Scan"
         );
+        if let Some(update) = input.downcast_ref::<UpdateItemInput>() {
+            self.note("dynamodb:UpdateItem");
+            self.note_update(update);
+            return Ok(());
+        }
         let transaction = input.downcast_ref::<TransactWriteItemsInput>();
         // What is not listed here is not in any policy either.
         let transaction = transaction.ok_or("a request that nothing of ours makes")?;
@@ -75,5 +127,25 @@ impl Intercept for Actions {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_neither_words_of_the_language_nor_values() {
+        let found = |expression| names(expression).collect::<Vec<_>>();
+        assert_eq!(found("SET last_used_at = :at"), ["last_used_at"]);
+        assert_eq!(
+            found("attribute_exists(pk) AND (attribute_not_exists(a) OR a <= :before)"),
+            ["pk", "a", "a"]
+        );
+        assert_eq!(
+            found("SET #n.b = if_not_exists(c[0], :zero)+:one REMOVE d, e"),
+            ["#n", "c", "d", "e"]
+        );
+        assert_eq!(found(""), [] as [&str; 0]);
     }
 }

@@ -11,23 +11,44 @@ use latchkey_local::actions::Actions;
 use latchkey_local::{Answer, NO_CACHE, TestTable, event, project, sample};
 use serde_json::Value;
 
-/// What `role` may do with the table.
-fn allowed(role: &str) -> BTreeSet<String> {
+/// The statements of `role`.
+fn statements(role: &str) -> Vec<Value> {
     let template = project::yaml("template.yaml");
     let policies = template["Resources"][role]["Properties"]["Policies"].as_array().cloned();
-    let actions = policies.expect("policies").into_iter().flat_map(|policy| {
-        let statements = policy["PolicyDocument"]["Statement"].as_array().cloned();
-        statements.expect("statements").into_iter().flat_map(|statement| {
-            statement["Action"].as_array().cloned().expect("a list of actions")
-        })
+    let statements = policies.expect("policies").into_iter().flat_map(|policy| {
+        policy["PolicyDocument"]["Statement"].as_array().cloned().expect("statements")
     });
-    let actions = actions.map(|action| action.as_str().expect("a text").to_owned());
+    // One that is there for a choice only is the second part of the choice.
+    statements.map(|one| one.get(1).cloned().unwrap_or(one)).collect()
+}
+
+/// What `role` may do with the table.
+fn allowed(role: &str) -> BTreeSet<String> {
+    let statements = statements(role).into_iter();
+    let actions = statements.flat_map(|statement| texts(&statement["Action"]));
     actions.filter(|action| action.starts_with("dynamodb:")).collect()
+}
+
+/// The attributes that `role` may name in an update, if that is bounded.
+fn updatable(role: &str) -> BTreeSet<String> {
+    let bounds = statements(role)
+        .into_iter()
+        .filter(|statement| texts(&statement["Action"]).contains("dynamodb:UpdateItem"));
+    let attributes = bounds.map(|statement| {
+        texts(&statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"])
+    });
+    attributes.flatten().collect()
+}
+
+/// The texts of a list.
+fn texts(list: &Value) -> BTreeSet<String> {
+    let texts = list.as_array().expect("a list").iter();
+    texts.map(|text| text.as_str().expect("a text").to_owned()).collect()
 }
 
 /// Sends every event of `function` to `serve`, over a table and a service of its own, and returns what
 /// was asked of the tables: by the start, the events, and what follows each answer.
-async fn used(function: &str, serve: impl AsyncFn(&Latchkey, Value)) -> BTreeSet<String> {
+async fn used(function: &str, serve: impl AsyncFn(&Latchkey, Value)) -> Actions {
     let actions = Actions::default();
     for case in event::cases(function) {
         let table = TestTable::start().await;
@@ -40,7 +61,7 @@ async fn used(function: &str, serve: impl AsyncFn(&Latchkey, Value)) -> BTreeSet
         serve(&latchkey, event::json(function, &case)).await;
         latchkey.after_answer().await;
     }
-    actions.noted().into_iter().map(str::to_owned).collect()
+    actions
 }
 
 #[tokio::test]
@@ -50,7 +71,7 @@ async fn lakesail_may_do_what_it_does() {
         let answer = Answer::from(lakesail::handle(&app, event::parse(event)).await);
         assert!(answer.status < 500, "{}", answer.text);
     });
-    assert_eq!(used.await, allowed("LakesailRole"));
+    assert_eq!(used.await.noted(), allowed("LakesailRole"));
 }
 
 #[tokio::test]
@@ -61,7 +82,7 @@ async fn chaser_may_do_what_it_does() {
         let answer = Answer::from(chaser::handle(&app, event::parse(event)).await);
         assert!(answer.status < 500, "{}", answer.text);
     });
-    assert_eq!(used.await, allowed("ChaserRole"));
+    assert_eq!(used.await.noted(), allowed("ChaserRole"));
 }
 
 #[tokio::test]
@@ -71,7 +92,7 @@ async fn oauth_may_do_what_it_does() {
         let answer = oauth::handle(&app, event::parse(event)).await;
         assert!(!answer.status().is_server_error());
     });
-    assert_eq!(used.await, allowed("OauthRole"));
+    assert_eq!(used.await.noted(), allowed("OauthRole"));
 }
 
 #[tokio::test]
@@ -83,5 +104,7 @@ async fn the_authorizer_may_do_what_it_does() {
         // An event that names no API has no verdict, and reads nothing.
         let _ = authorizer::handle(&app, event).await;
     });
-    assert_eq!(used.await, allowed("AuthorizerRole"));
+    let used = used.await;
+    assert_eq!(used.noted(), allowed("AuthorizerRole"));
+    assert_eq!(used.updated(), updatable("AuthorizerRole"));
 }
