@@ -92,7 +92,13 @@ fn statements(role: &str) -> BTreeMap<String, Value> {
     let statements = policies.flat_map(|policy| {
         policy["PolicyDocument"]["Statement"].as_array().cloned().expect("statements")
     });
-    statements.map(|one| (one["Sid"].as_str().expect("a name").to_owned(), one)).collect()
+    statements.map(|one| (sid(&one).to_owned(), one)).collect()
+}
+
+/// The name of a statement, also of one that is there for a choice only.
+fn sid(statement: &Value) -> &str {
+    let statement = statement.get(1).unwrap_or(statement);
+    statement["Sid"].as_str().expect("a name")
 }
 
 #[test]
@@ -144,32 +150,45 @@ fn every_function_may_do_exactly_this_with_this_table_and_its_own_logs() {
             });
             expect("LastUsed", &["dynamodb:UpdateItem"], "Table.Arn", Some(only_last_uses));
         }
+        let of_this_table = json!({
+            "StringEquals": {
+                "kms:ViaService": "dynamodb.${AWS::Region}.amazonaws.com",
+                "kms:EncryptionContext:aws:dynamodb:tableName": "Table",
+                "kms:EncryptionContext:aws:dynamodb:subscriberId": "AWS::AccountId",
+            },
+        });
+        let keys = "arn:${AWS::Partition}:kms:${AWS::Region}:*:key/*";
+        expect("TableKey", &["kms:Decrypt"], keys, Some(of_this_table));
+        let traces = json!([
+            "IsTraced",
+            {
+                "Sid": "Traces",
+                "Effect": "Allow",
+                "Action": ["xray:PutTelemetryRecords", "xray:PutTraceSegments"],
+                "Resource": "*",
+            },
+            "AWS::NoValue",
+        ]);
+        assert_eq!(statements.remove("Traces"), Some(traces), "{function}");
         assert!(statements.is_empty(), "{function} may do more: {statements:#?}");
     }
+    // A function waits for its role, and for no policy beside it.
+    assert!(resources("AWS::IAM::Policy").is_empty());
+    assert!(resources("AWS::IAM::ManagedPolicy").is_empty());
 }
 
 #[test]
-fn what_all_roles_get_is_for_a_choice_only() {
-    let policies = resources("AWS::IAM::Policy");
-    assert!(policies.keys().eq(["TableKeyPolicy", "TracingPolicy"]));
-    for (name, condition, actions, resource) in [
-        ("TableKeyPolicy", "HasKmsKey", &["kms:Decrypt"][..], "KmsKeyArn"),
-        (
-            "TracingPolicy",
-            "IsTraced",
-            &["xray:PutTelemetryRecords", "xray:PutTraceSegments"][..],
-            "*",
-        ),
-    ] {
-        let policy = &policies[name];
-        assert_eq!(policy["Condition"], condition);
-        let statements = policy["Properties"]["PolicyDocument"]["Statement"].as_array();
-        let [statement] = statements.expect("statements").as_slice() else {
-            panic!("{name} has one statement");
-        };
-        assert_eq!(texts(&statement["Action"]), actions.iter().copied().collect());
-        assert_eq!(statement["Resource"], resource);
-    }
+fn only_authorizers_of_this_account_may_ask_ours() {
+    let permissions = resources("AWS::Lambda::Permission");
+    assert!(permissions.keys().eq(["AuthorizerPermission"]));
+    let expected = json!({
+        "FunctionName": "AuthorizerFunction",
+        "Action": "lambda:InvokeFunction",
+        "Principal": "apigateway.amazonaws.com",
+        "SourceArn":
+            "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:*/authorizers/*",
+    });
+    assert_eq!(permissions["AuthorizerPermission"]["Properties"], expected);
 }
 
 #[test]
