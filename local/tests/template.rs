@@ -11,6 +11,9 @@ const NAMESPACE: &str = "Latchkey/${AWS::StackName}";
 
 const FUNCTIONS: [&str; 4] = ["lakesail", "chaser", "oauth", "authorizer"];
 
+/// What the template itself counts, in the API's access log.
+const THROTTLES: &str = "ApiThrottles";
+
 /// The resources of a type, by their logical ids.
 fn resources(r#type: &str) -> BTreeMap<String, Value> {
     let template = project::yaml("template.yaml");
@@ -225,6 +228,53 @@ fn access_logs_hold_no_key() {
 }
 
 #[test]
+fn throttled_requests_are_counted_in_the_access_log() {
+    let api = &resources("AWS::Serverless::HttpApi")["Api"]["Properties"];
+    let format = api["AccessLogSettings"]["Format"].as_str().expect("a format");
+    // A text, which the filter compares with a text.
+    assert!(format.contains(r#""status":"$context.status""#));
+    let filters = resources("AWS::Logs::MetricFilter");
+    assert!(filters.keys().eq(["ApiThrottlesFilter"]));
+    let filter = &filters["ApiThrottlesFilter"]["Properties"];
+    assert_eq!(filter["LogGroupName"], "ApiLogGroup");
+    assert_eq!(filter["FilterPattern"], r#"{ $.status = "429" }"#);
+    let counted = json!([{
+        "MetricNamespace": NAMESPACE,
+        "MetricName": THROTTLES,
+        "MetricValue": "1",
+        "Unit": "Count",
+    }]);
+    assert_eq!(filter["MetricTransformations"], counted);
+    assert!(!NAMES.contains(&THROTTLES), "a function counts the same");
+}
+
+#[test]
+fn throttles_of_their_own_are_for_routes_that_there_are() {
+    let functions = resources("AWS::Serverless::Function");
+    let events = functions.values().filter_map(|function| {
+        function["Properties"]["Events"].as_object().map(|events| events.values())
+    });
+    let text = |event: &Value, name: &str| event["Properties"][name].as_str().map(str::to_owned);
+    let routes: BTreeSet<String> = events
+        .flatten()
+        .filter_map(|event| Some(format!("{} {}", text(event, "Method")?, text(event, "Path")?)))
+        .collect();
+    let api = &resources("AWS::Serverless::HttpApi")["Api"]["Properties"];
+    let settings = api["RouteSettings"].as_object().expect("routes with settings");
+    for (route, settings) in settings {
+        assert!(routes.contains(route), "{route} is not in {routes:?}");
+        let limits = json!({
+            "ThrottlingRateLimit": "VerificationRateLimit",
+            "ThrottlingBurstLimit": "VerificationBurstLimit",
+        });
+        assert_eq!(*settings, limits, "{route}");
+    }
+    // Whatever a proxy or a service asks on behalf of its own clients.
+    let verifying = |route: &&String| route.contains(" /verify") || route.contains("/introspect");
+    assert!(routes.iter().filter(verifying).eq(settings.keys().collect::<BTreeSet<_>>()));
+}
+
+#[test]
 fn metrics_are_of_this_stack_only() {
     let globals = &project::yaml("template.yaml")["Globals"]["Function"]["Environment"];
     assert_eq!(globals["Variables"]["LATCHKEY_METRICS_NAMESPACE"], NAMESPACE);
@@ -240,6 +290,7 @@ fn assert_counted(metric: &Value, function: &Value, place: &str) {
 #[test]
 fn every_alarm_watches_what_is_counted_and_tells_someone() {
     let mut own = BTreeSet::new();
+    let mut watched = 0;
     for (name, alarm) in resources("AWS::CloudWatch::Alarm") {
         let alarm = &alarm["Properties"];
         assert_eq!(
@@ -255,6 +306,11 @@ fn every_alarm_watches_what_is_counted_and_tells_someone() {
         let metrics = queries.iter().filter_map(|query| query["MetricStat"].get("Metric"));
         for metric in metrics.chain([alarm]) {
             let Some(namespace) = metric["Namespace"].as_str() else { continue };
+            watched += 1;
+            if metric["MetricName"] == THROTTLES {
+                assert_eq!((namespace, metric.get("Dimensions")), (NAMESPACE, None), "{name}");
+                continue;
+            }
             let [dimension] = metric["Dimensions"].as_array().expect("dimensions").as_slice()
             else {
                 panic!("{name} has one dimension");
@@ -269,6 +325,9 @@ fn every_alarm_watches_what_is_counted_and_tells_someone() {
         }
     }
     assert_eq!(own.len(), 2 * FUNCTIONS.len(), "{own:?}");
+    // Each is billed.
+    let told = format!("| alarms: {watched} metrics at 0.10 |");
+    assert!(project::text("README.md").contains(&told), "the README says otherwise than {told}");
 }
 
 /// The dashboard as it is, with the names of resources in place of their values.
@@ -292,6 +351,8 @@ fn the_dashboard_shows_every_metric_and_none_that_is_not_counted() {
                 assert!(expression.starts_with(&search), "{title}: {expression}");
                 assert!(expression.contains("MetricName=\"Refused\"'"), "{title}: {expression}");
                 shown.insert("Refused".to_owned());
+            } else if metric[0] == NAMESPACE && metric[1] == THROTTLES {
+                assert!(metric[2].is_object(), "{title}: {THROTTLES} has no dimension");
             } else if metric[0] == NAMESPACE {
                 assert_eq!(metric[2], "Function", "{title}");
                 assert_counted(&metric[1], &metric[3], title);
