@@ -5,6 +5,7 @@ mod error;
 mod introspect;
 mod metadata;
 mod revoke;
+mod settings;
 mod verify;
 
 use lambda_http::http::Response;
@@ -16,11 +17,15 @@ use latchkey::route::{self, Route};
 
 use error::Refused;
 
+pub use settings::{InvalidIssuer, Issuer, Settings};
+
 /// What the function serves with, built once per cold start.
 #[derive(Clone, Debug)]
 pub struct App {
     /// The service.
     pub latchkey: Latchkey,
+    /// The deployment's choices.
+    pub settings: Settings,
 }
 
 /// What this function does.
@@ -64,7 +69,7 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Refused> 
     match matched.operation {
         Operation::Introspect => introspect::introspect(app, request).await,
         Operation::Revoke => Ok(revoke::revoke(app, request).await?),
-        Operation::Metadata => Ok(metadata::metadata(request)),
+        Operation::Metadata => Ok(metadata::metadata(app, request)),
         Operation::Verify => Ok(verify::verify(app, request).await?),
     }
 }

@@ -1,10 +1,11 @@
 //! The Lambda function for token introspection, revocation and forward authentication.
 
 use latchkey::gateway;
-use oauth::{App, handle};
+use oauth::{App, Settings, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    let app = App { latchkey: latchkey::start("oauth", 1).await? };
+    let latchkey = latchkey::start("oauth", 1).await?;
+    let app = App { latchkey, settings: Settings::from_env()? };
     gateway::run(&app.latchkey, |request| handle(&app, request)).await
 }

@@ -2,29 +2,39 @@
 
 use lambda_http::http::header::HOST;
 use lambda_http::http::{Response, StatusCode};
-use lambda_http::{Body, Request};
+use lambda_http::{Body, Request, RequestExt};
+use latchkey::gateway;
 use latchkey::http::reply;
 use serde::Serialize;
+
+use crate::App;
+use crate::settings::is_loopback;
 
 #[derive(Serialize)]
 struct Metadata {
     issuer: String,
-    /// Required, and empty: nobody logs in here.
+    /// Required, so it is there although RFC 8414, section 3.2, leaves empty lists out (erratum 7793):
+    /// nobody logs in here.
     response_types_supported: [&'static str; 0],
+    /// Left out it would mean `authorization_code` and `implicit`.
     grant_types_supported: [&'static str; 0],
     introspection_endpoint: String,
-    introspection_endpoint_auth_methods_supported: [&'static str; 1],
+    introspection_endpoint_auth_methods_supported: [&'static str; 2],
     revocation_endpoint: String,
     revocation_endpoint_auth_methods_supported: [&'static str; 1],
 }
 
-pub(crate) fn metadata(request: &Request) -> Response<Body> {
-    let issuer = issuer(request);
+pub(crate) fn metadata(app: &App, request: &Request) -> Response<Body> {
+    let issuer = match &app.settings.issuer {
+        Some(issuer) => issuer.to_string(),
+        None => issuer(request),
+    };
     let metadata = Metadata {
         response_types_supported: [],
         grant_types_supported: [],
         introspection_endpoint: format!("{issuer}/oauth/introspect"),
-        introspection_endpoint_auth_methods_supported: ["client_secret_basic"],
+        // A token's type is a method too (RFC 8414, section 2).
+        introspection_endpoint_auth_methods_supported: ["client_secret_basic", "Bearer"],
         revocation_endpoint: format!("{issuer}/oauth/revoke"),
         revocation_endpoint_auth_methods_supported: ["none"],
         issuer,
@@ -32,9 +42,19 @@ pub(crate) fn metadata(request: &Request) -> Response<Body> {
     reply(StatusCode::OK, &metadata)
 }
 
-/// Where the client asked: API Gateway lets no other `Host` through than its own and custom domains.
+/// Where the client asked: API Gateway lets no other `Host` through than its own and custom domains. A
+/// stage other than `$default` is part of the URL, and HTTP APIs send it along.
 fn issuer(request: &Request) -> String {
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let local = host.starts_with("127.0.0.1") || host.starts_with("localhost");
-    format!("{}://{host}", if local { "http" } else { "https" })
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let scheme = if is_loopback(name) { "http" } else { "https" };
+    let path = request.raw_http_path().strip_prefix('/');
+    let staged = gateway::stage(request).filter(|stage| {
+        let rest = path.and_then(|path| path.strip_prefix(stage));
+        *stage != "$default" && rest.is_some_and(|rest| rest.starts_with('/'))
+    });
+    match staged {
+        Some(stage) => format!("{scheme}://{host}/{stage}"),
+        None => format!("{scheme}://{host}"),
+    }
 }

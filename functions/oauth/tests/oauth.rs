@@ -15,7 +15,7 @@ use latchkey::token::{Prefix, Token};
 use latchkey_local::contract::Contract;
 use latchkey_local::sample::{self, SampleKey};
 use latchkey_local::{Answer, NO_CACHE, TestTable, event, faulty};
-use oauth::{App, handle};
+use oauth::{App, Settings, handle};
 use rand::rngs::SysRng;
 use serde_json::{Value, json};
 
@@ -151,8 +151,13 @@ const INACTIVE: &[&str] = &[
 ];
 
 async fn answer(latchkey: &Latchkey, case: &str, event: Value) -> Answer {
-    let app = App { latchkey: latchkey.clone() };
-    let answer = Answer::from(handle(&app, event::parse(event)).await);
+    answer_with(Settings::default(), latchkey, case, event).await
+}
+
+async fn answer_with(settings: Settings, latchkey: &Latchkey, case: &str, event: Value) -> Answer {
+    let app = App { latchkey: latchkey.clone(), settings };
+    // Boxed: the compiler gives up on the layout of so many futures within each other.
+    let answer = Answer::from(Box::pin(handle(&app, event::parse(event))).await);
     let place = PLACES.iter().find(|(prefix, _)| case.starts_with(prefix)).expect("a place").1;
     Contract::load("oauth").check(place, &answer);
     assert_eq!(answer.header("cache-control"), "no-store", "{case}");
@@ -331,12 +336,52 @@ async fn verify_says_whose_key_it_is_in_headers_that_are_always_there() {
 #[tokio::test]
 async fn metadata_names_the_endpoints_where_the_client_asked() {
     let table = TestTable::start().await;
-    let metadata = answer_to(&table, "metadata").await;
-    assert_eq!(metadata.string("/issuer"), "https://abc123.execute-api.us-east-1.amazonaws.com");
-    assert_eq!(
-        metadata.string("/introspection_endpoint"),
-        "https://abc123.execute-api.us-east-1.amazonaws.com/oauth/introspect"
-    );
+    for (case, issuer) in [
+        ("metadata", "https://abc123.execute-api.us-east-1.amazonaws.com"),
+        ("metadata-stage-in-path", "https://abc123.execute-api.us-east-1.amazonaws.com/prod"),
+        ("metadata-stage-not-in-path", "https://abc123.execute-api.us-east-1.amazonaws.com"),
+    ] {
+        let metadata = answer_to(&table, case).await;
+        assert_eq!(metadata.status, 200, "{case}: {}", metadata.text);
+        let expected = json!({
+            "issuer": issuer,
+            "response_types_supported": [],
+            "grant_types_supported": [],
+            "introspection_endpoint": format!("{issuer}/oauth/introspect"),
+            "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "Bearer"],
+            "revocation_endpoint": format!("{issuer}/oauth/revoke"),
+            "revocation_endpoint_auth_methods_supported": ["none"],
+        });
+        assert_eq!(metadata.body, expected, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn metadata_name_the_issuer_that_the_deployment_names() {
+    let table = TestTable::start().await;
+    let latchkey = table.latchkey(KeyPolicy::default());
+    for case in ["metadata", "metadata-stage-in-path"] {
+        let settings = Settings::from_lookup(|variable| {
+            (variable == "LATCHKEY_ISSUER").then(|| "https://keys.example.com".to_owned())
+        });
+        let event = event::json("oauth", case);
+        let metadata = answer_with(settings.expect("valid"), &latchkey, "metadata", event).await;
+        assert_eq!(metadata.string("/issuer"), "https://keys.example.com");
+        let introspection = metadata.string("/introspection_endpoint");
+        assert_eq!(introspection, "https://keys.example.com/oauth/introspect");
+    }
+}
+
+#[tokio::test]
+async fn metadata_on_ones_own_machine_are_not_encrypted() {
+    let table = TestTable::start().await;
+    let latchkey = table.latchkey(KeyPolicy::default());
+    for host in ["127.0.0.1:9000", "localhost:9000", "localhost", "[::1]:9000"] {
+        let mut event = event::json("oauth", "metadata");
+        event["headers"]["host"] = host.into();
+        let metadata = answer(&latchkey, "metadata", event).await;
+        assert_eq!(metadata.string("/issuer"), format!("http://{host}"));
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -366,6 +411,8 @@ fn every_event_has_its_expectation() {
         "revoke-unknown",
         "revoke-malformed",
         "metadata",
+        "metadata-stage-in-path",
+        "metadata-stage-not-in-path",
         "verify",
         "verify-full-access",
         "verify-scope",

@@ -4,14 +4,14 @@ use latchkey::config::KeyPolicy;
 use latchkey_local::logs::Logs;
 use latchkey_local::secrets::Secrets;
 use latchkey_local::{Answer, TestTable, event};
-use oauth::{App, handle};
+use oauth::{App, Settings, handle};
 
 #[tokio::test]
 async fn no_answer_log_line_or_item_holds_a_secret() {
     let logs = Logs::capture("oauth");
     let table = TestTable::start().await;
     let secrets = Secrets::of_samples();
-    let app = App { latchkey: table.latchkey(KeyPolicy::default()) };
+    let app = App { latchkey: table.latchkey(KeyPolicy::default()), settings: Settings::default() };
     for case in event::cases("oauth") {
         let request = event::parse(event::json("oauth", &case));
         let answer = Answer::from(handle(&app, request).await);

@@ -1,0 +1,141 @@
+//! The deployment's choices: read from the environment once, at the start.
+
+use std::fmt;
+use std::str::FromStr;
+
+use lambda_http::http::Uri;
+use latchkey::config::InvalidConfig;
+
+/// The choices of a deployment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// `LATCHKEY_ISSUER`: where clients find the service. Default: where the client asked.
+    pub issuer: Option<Issuer>,
+}
+
+/// What the metadata call the service: an `https` URL without query and fragment (RFC 8414, section 2),
+/// to which paths can be appended. For the service on one's own machine, `http` will do.
+///
+/// ```
+/// use oauth::Issuer;
+///
+/// assert!("https://keys.example.com".parse::<Issuer>().is_ok());
+/// assert!("https://keys.example.com/".parse::<Issuer>().is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issuer(String);
+
+/// Why a text is not an [`Issuer`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "must be an https URL without user, query, fragment and slash at its end, \
+     such as `https://keys.example.com`"
+)]
+pub struct InvalidIssuer;
+
+impl FromStr for Issuer {
+    type Err = InvalidIssuer;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // `Uri` leaves a fragment out.
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) || text.contains('#') {
+            return Err(InvalidIssuer);
+        }
+        let url: Uri = text.parse().map_err(|_| InvalidIssuer)?;
+        let (Some(scheme), Some(authority)) = (url.scheme_str(), url.authority()) else {
+            return Err(InvalidIssuer);
+        };
+        let encrypted = scheme == "https" || (scheme == "http" && is_loopback(authority.host()));
+        let plain = url.query().is_none() && !authority.as_str().contains('@');
+        if encrypted && plain && !authority.host().is_empty() && !text.ends_with('/') {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidIssuer)
+        }
+    }
+}
+
+impl fmt::Display for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whether a host, without its port, is the machine itself.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    matches!(host, "localhost" | "127.0.0.1" | "[::1]")
+}
+
+impl Settings {
+    /// Reads the settings from the process's environment.
+    ///
+    /// # Errors
+    ///
+    /// Names the first variable that has a bad value.
+    pub fn from_env() -> Result<Self, InvalidConfig> {
+        Self::from_lookup(|variable| std::env::var(variable).ok())
+    }
+
+    /// Reads the settings from `lookup`; an empty value counts as absent.
+    ///
+    /// # Errors
+    ///
+    /// Names the first variable that has a bad value.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidConfig> {
+        let variable = "LATCHKEY_ISSUER";
+        let given = lookup(variable).filter(|value| !value.is_empty());
+        let issuer = given.map(|value| {
+            let problem = |error| format!("{error}, not {value:?}");
+            value.parse().map_err(|error| InvalidConfig { variable, problem: problem(error) })
+        });
+        Ok(Self { issuer: issuer.transpose()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(value: &str) -> Result<Settings, InvalidConfig> {
+        Settings::from_lookup(|asked| (asked == "LATCHKEY_ISSUER").then(|| value.to_owned()))
+    }
+
+    #[test]
+    fn an_issuer_is_where_clients_find_the_service() {
+        for issuer in [
+            "https://keys.example.com",
+            "https://keys.example.com:8443",
+            "https://example.com/latchkey",
+            "http://127.0.0.1:9000",
+            "http://localhost",
+            "http://[::1]:9000",
+        ] {
+            let read = settings(issuer).expect(issuer).issuer.expect("an issuer");
+            assert_eq!(read.to_string(), issuer);
+        }
+        assert_eq!(settings(""), Ok(Settings::default()));
+    }
+
+    #[test]
+    fn a_bad_issuer_is_named_with_what_it_should_be() {
+        for value in [
+            "keys.example.com",
+            "https://",
+            "https:///path",
+            "http://keys.example.com",
+            "http://localhost.example.com",
+            "https://keys.example.com/",
+            "https://keys.example.com?a=b",
+            "https://keys.example.com#a",
+            "https://user@keys.example.com",
+            "https://keys.example.com/a b",
+            "https://keys.example.com/ü",
+            "ftp://keys.example.com",
+        ] {
+            let error = settings(value).expect_err(value);
+            assert_eq!(error.variable, "LATCHKEY_ISSUER");
+            assert!(error.problem.contains("such as `https://keys.example.com`"), "{error}");
+            assert!(error.problem.ends_with(&format!("not {value:?}")), "{error}");
+        }
+    }
+}
