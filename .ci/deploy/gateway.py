@@ -44,7 +44,11 @@ class Gateway:
     def call(self, route, status, fields=(), ids=None, method=None, query="", note="", **request):
         """Asks `route` and gives the answer, which must have `status` and the `fields`."""
         verb, template = route.split(" ")
-        quoted = {name: urllib.parse.quote(value, safe="") for name, value in (ids or {}).items()}
+        # A parameter that takes all that is left of the path takes slashes too.
+        quoted = {
+            name: urllib.parse.quote(value, safe="/" if name.endswith("+") else "")
+            for name, value in (ids or {}).items()
+        }
         began = time.monotonic()
         answer = self.send(method or verb, template.format(**quoted) + query, **request)
         took = (time.monotonic() - began) * 1000

@@ -4,6 +4,7 @@ import chaser
 from environment import check
 
 VERIFY = "ANY /verify"
+VERIFY_PATH = "ANY /verify/{path+}"
 INTROSPECT = "POST /oauth/introspect"
 REVOKE = "POST /oauth/revoke"
 
@@ -24,6 +25,12 @@ def drive(gateway, account, key):
         passed = call(VERIFY, 204, method=method, key=minted["key"], note=f"({method}) ")
         check(passed.headers["X-Latchkey-Account"] == account, f"/verify found {passed.headers}")
         check(passed.headers["X-Latchkey-Scopes"] == "sessions.read", f"/verify found {passed.headers}")
+    # As Envoy asks: its client's path and query have no part in the verdict.
+    for path in ["envoy/", "envoy/orders/1"]:
+        asked = {"ids": {"path+": path}, "method": "PUT", "query": "?scope=admin", "note": f"({path}) "}
+        passed = call(VERIFY_PATH, 200, key=minted["key"], **asked)
+        check(passed.headers["X-Latchkey-Account"] == account, f"/verify/{path} found {passed.headers}")
+        call(VERIFY_PATH, 401, **{**asked, "note": "(no key) "})
     lacking = {"method": "GET", "query": "?scope=keys.write", "note": "(lacking scope) "}
     refused = call(VERIFY, 403, ["error"], key=minted["key"], **lacking)
     check(refused["error"] == "insufficient_scope", f"/verify refused with {refused}")

@@ -12,7 +12,8 @@ use crate::error::Error;
 pub struct Route<O> {
     /// The method, in upper case; `ANY` for all.
     pub method: &'static str,
-    /// The path, with parameters in braces.
+    /// The path, with parameters in braces. One that ends in `+`, as in `{path+}`, is the last and takes
+    /// all that is left, one character at least.
     pub path: &'static str,
     /// What is served there.
     pub operation: O,
@@ -51,7 +52,8 @@ impl<O> Match<'_, O> {
 /// Finds the operation that `method` and `path` ask for.
 ///
 /// A path that starts with the API's stage matches without it too: HTTP APIs send the stage along,
-/// REST APIs and function URLs do not.
+/// REST APIs and function URLs do not. A route that takes all that is left comes after every other, as
+/// it does for API Gateway.
 ///
 /// # Errors
 ///
@@ -65,13 +67,15 @@ pub fn find<'a, O: Copy>(
     let staged = stage.and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage));
     let candidates = [Some(path), staged.filter(|rest| rest.starts_with('/'))];
     let mut allowed = Vec::new();
-    for path in candidates.into_iter().flatten() {
-        for route in routes {
-            let Some(parameters) = parameters(route.path, path) else { continue };
-            if route.method == method.as_str() || route.method == "ANY" {
-                return Ok(Match { operation: route.operation, path: route.path, parameters });
+    for greedy in [false, true] {
+        for path in candidates.into_iter().flatten() {
+            for route in routes.iter().filter(|route| is_greedy(route.path) == greedy) {
+                let Some(parameters) = parameters(route.path, path) else { continue };
+                if route.method == method.as_str() || route.method == "ANY" {
+                    return Ok(Match { operation: route.operation, path: route.path, parameters });
+                }
+                allowed.extend(Method::from_bytes(route.method.as_bytes()));
             }
-            allowed.extend(Method::from_bytes(route.method.as_bytes()));
         }
     }
     if allowed.is_empty() {
@@ -83,17 +87,30 @@ pub fn find<'a, O: Copy>(
 
 /// The values of `template`'s parameters in `path`, or `None` if it is another path.
 fn parameters<'a>(template: &str, path: &'a str) -> Option<Vec<Cow<'a, str>>> {
+    let decode = |text| percent_decode_str(text).decode_utf8_lossy();
     let mut values = Vec::new();
-    let mut segments = path.split('/');
+    let mut left = Some(path);
     for expected in template.split('/') {
-        let segment = segments.next()?;
+        let path = left?;
+        if is_greedy(expected) {
+            values.push(decode(path));
+            return (!path.is_empty()).then_some(values);
+        }
+        let (segment, rest) =
+            path.split_once('/').map_or((path, None), |(segment, rest)| (segment, Some(rest)));
         if expected.starts_with('{') {
-            values.push(percent_decode_str(segment).decode_utf8_lossy());
+            values.push(decode(segment));
         } else if segment != expected {
             return None;
         }
+        left = rest;
     }
-    segments.next().is_none().then_some(values)
+    left.is_none().then_some(values)
+}
+
+/// Whether a path, or its last part, ends in a parameter that takes all that is left.
+fn is_greedy(template: &str) -> bool {
+    template.ends_with("+}")
 }
 
 #[cfg(test)]
@@ -105,6 +122,8 @@ mod tests {
         Route { method: "GET", path: "/v1/accounts/{a}/keys", operation: 2 },
         Route { method: "GET", path: "/v1/me", operation: 3 },
         Route { method: "ANY", path: "/v1/any", operation: 4 },
+        Route { method: "ANY", path: "/v1/{rest+}", operation: 5 },
+        Route { method: "GET", path: "/v2/{rest+}", operation: 6 },
     ];
 
     fn found(method: &str, path: &str, stage: Option<&str>) -> Option<(u8, Vec<String>)> {
@@ -120,10 +139,29 @@ mod tests {
         assert_eq!(found("GET", "/v1/accounts/A/keys", None), Some((2, vec!["A".into()])));
         assert_eq!(found("GET", "/v1/me", None), Some((3, vec![])));
         assert_eq!(found("DELETE", "/v1/any", None), Some((4, vec![])));
-        for path in ["/", "", "/v1/me/", "/v1/accounts/A/keys/", "/v1/accounts/A/B/keys", "//v1/me"]
-        {
+        for path in ["/", "", "/v1", "/v1/", "//v1/me", "/v3/me", "/v2/"] {
             assert_eq!(found("GET", path, None), None, "{path}");
         }
+    }
+
+    #[test]
+    fn a_greedy_parameter_takes_what_no_other_route_does() {
+        let rest = |path: &str| {
+            let (operation, values) = found("GET", path, None).expect(path);
+            assert_eq!(operation, 5, "{path}");
+            values
+        };
+        for path in ["x", "me/", "accounts/A/keys/", "accounts/A/B/keys", "/", "x//y/", "{rest+}"] {
+            assert_eq!(rest(&format!("/v1/{path}")), [path]);
+        }
+        assert_eq!(rest("/v1/a%2Fb/c%20d"), ["a/b/c d"]);
+        // Where a route has the path but not the method, the greedy one has both.
+        assert_eq!(found("DELETE", "/v1/me", None), Some((5, vec!["me".into()])));
+        // Before the stage is taken away it would take everything.
+        assert_eq!(found("GET", "/v1/v1/me", Some("v1")), Some((3, vec![])));
+        assert_eq!(found("GET", "/prod/v1/x/y", Some("prod")), Some((5, vec!["x/y".into()])));
+        let error = find(ROUTES, &Method::POST, "/v2/a/b", None).expect_err("405");
+        assert!(matches!(error, Error::MethodNotAllowed { .. }), "{error}");
     }
 
     #[test]
@@ -158,7 +196,8 @@ mod tests {
 
     #[test]
     fn another_method_on_a_known_path_lists_those_that_it_takes() {
-        let error = find(ROUTES, &Method::DELETE, "/v1/accounts/A/keys", None).expect_err("405");
+        let routes = &ROUTES[..4];
+        let error = find(routes, &Method::DELETE, "/v1/accounts/A/keys", None).expect_err("405");
         let Error::MethodNotAllowed { allowed, .. } = &error else { panic!("{error}") };
         assert_eq!(allowed, &[Method::POST, Method::GET]);
         assert_eq!(error.to_string(), "this path does not take DELETE; it takes `POST` and `GET`");

@@ -37,8 +37,10 @@ pub enum Operation {
     Revoke,
     /// RFC 8414.
     Metadata,
-    /// The question that NGINX, Caddy, Traefik and Envoy ask before they pass a request on.
+    /// The question that NGINX, Caddy and Traefik ask before they pass a request on.
     Verify,
+    /// The same, as Envoy asks it.
+    VerifyPath,
 }
 
 /// Where this function does it; the template lists the same routes.
@@ -51,6 +53,7 @@ pub const ROUTES: &[Route<Operation>] = &[
         operation: Operation::Metadata,
     },
     Route { method: "ANY", path: "/verify", operation: Operation::Verify },
+    Route { method: "ANY", path: "/verify/{path+}", operation: Operation::VerifyPath },
 ];
 
 /// Answers a request; every refusal is a response that the client can read.
@@ -71,5 +74,6 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Refused> 
         Operation::Revoke => Ok(revoke::revoke(app, request).await?),
         Operation::Metadata => Ok(metadata::metadata(app, request)),
         Operation::Verify => Ok(verify::verify(app, request).await?),
+        Operation::VerifyPath => Ok(verify::verify_path(app, request).await?),
     }
 }

@@ -1,11 +1,11 @@
-//! Forward authentication: any method, `/verify`.
+//! Forward authentication: any method, `/verify`, and for Envoy `/verify/` and whatever its client asked for.
 
 use lambda_http::http::{HeaderValue, Response, StatusCode};
 use lambda_http::{Body, Request};
 use latchkey::error::Error;
 use latchkey::gateway;
 use latchkey::http::query_parameters;
-use latchkey::principal::Denial;
+use latchkey::principal::{AccountPrincipal, Denial};
 use latchkey::scope::{InvalidScope, Scope};
 
 use crate::App;
@@ -20,9 +20,21 @@ pub(crate) async fn verify(app: &App, request: &Request) -> Result<Response<Body
             return Err(Denial::MissingScope(scope.to_string()).into());
         }
     }
+    Ok(passed(caller, StatusCode::NO_CONTENT))
+}
+
+/// The same for Envoy, which takes 200 and nothing else for a yes, and appends its client's path and
+/// query to what it is told to ask. Both are the client's, so neither says anything about the verdict.
+pub(crate) async fn verify_path(app: &App, request: &Request) -> Result<Response<Body>, Error> {
+    let principal = app.latchkey.authenticate(request.headers()).await?;
+    Ok(passed(principal.service_account()?, StatusCode::OK))
+}
+
+/// That the request may pass, and whose it is.
+fn passed(caller: &AccountPrincipal, status: StatusCode) -> Response<Body> {
     let scopes = caller.scopes.join(" ");
     let mut response = Response::new(Body::Empty);
-    *response.status_mut() = StatusCode::NO_CONTENT;
+    *response.status_mut() = status;
     for (name, value) in [
         ("x-latchkey-organization", caller.organization.as_ref()),
         ("x-latchkey-account", caller.account.as_ref()),
@@ -38,7 +50,7 @@ pub(crate) async fn verify(app: &App, request: &Request) -> Result<Response<Body
             response.headers_mut().insert(name, value);
         }
     }
-    Ok(response)
+    response
 }
 
 /// The scopes that the proxy's query names. What is none is the proxy's mistake and nobody's to hold,

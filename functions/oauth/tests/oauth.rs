@@ -24,6 +24,7 @@ const PLACES: &[(&str, (&str, &str))] = &[
     ("introspect", ("POST", "/oauth/introspect")),
     ("revoke", ("POST", "/oauth/revoke")),
     ("metadata", ("GET", "/.well-known/oauth-authorization-server")),
+    ("verify-path", ("GET", "/verify/{path}")),
     ("verify", ("GET", "/verify")),
     ("unknown-route", ("POST", "/oauth/introspect")),
     ("wrong-method", ("POST", "/oauth/introspect")),
@@ -135,6 +136,15 @@ const REFUSALS: &[Refusal] = &[
         r#"Bearer realm="latchkey", error="insufficient_scope", scope="ssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss""#,
     ),
     ("verify-root", 403, "insufficient_scope", ROOT_KEY, INSUFFICIENT_SCOPE),
+    ("verify-path-revoked", 401, "invalid_token", "the key presented is not valid", INVALID_TOKEN),
+    (
+        "verify-path-no-key",
+        401,
+        "invalid_request",
+        "the request carries no credentials; send `Authorization: Bearer <key>`",
+        BEARER,
+    ),
+    ("verify-path-root", 403, "insufficient_scope", ROOT_KEY, INSUFFICIENT_SCOPE),
     ("unknown-route", 404, "invalid_request", "no operation has this path", ""),
     ("wrong-method", 405, "invalid_request", "this path does not take GET; it takes `POST`", ""),
 ];
@@ -317,13 +327,18 @@ async fn revoking_what_is_no_key_is_no_error_and_changes_nothing() {
 #[tokio::test]
 async fn verify_says_whose_key_it_is_in_headers_that_are_always_there() {
     let table = TestTable::start().await;
-    for (case, scopes) in [
-        ("verify", "keys.read"),
-        ("verify-full-access", ""),
-        ("verify-scope", "keys.write sessions.read"),
+    for (case, status, scopes) in [
+        ("verify", 204, "keys.read"),
+        ("verify-full-access", 204, ""),
+        ("verify-scope", 204, "keys.write sessions.read"),
+        // Its query, `scope` included, is that of Envoy's client.
+        ("verify-path", 200, "keys.read"),
+        ("verify-path-full-access", 200, ""),
+        ("verify-path-stage-in-path", 200, "keys.read"),
+        ("verify-path-of-the-start-page", 200, "keys.read"),
     ] {
         let answer = answer_to(&table, case).await;
-        assert_eq!((answer.status, answer.text.as_str()), (204, ""), "{case}");
+        assert_eq!((answer.status, answer.text.as_str()), (status, ""), "{case}");
         assert_eq!(answer.header("x-latchkey-organization"), sample::ORGANIZATION);
         assert_eq!(answer.header("x-latchkey-account"), sample::ACCOUNT);
         assert!(answer.headers.contains_key("x-latchkey-scopes"), "{case}");
@@ -393,7 +408,7 @@ async fn a_failing_store_is_never_an_answer() {
         let store = KeyStore::new(faulty::client(move |_, _| fault.clone()), "table");
         let clock = Clock::new(sample::now);
         let latchkey = Latchkey::new(store, KeyPolicy::default(), &NO_CACHE, clock);
-        for case in ["introspect", "revoke", "verify"] {
+        for case in ["introspect", "revoke", "verify", "verify-path"] {
             let answer = answer(&latchkey, case, event::json("oauth", case)).await;
             assert_eq!((answer.status, answer.string("/error")), (status, code), "{case}");
         }
@@ -416,6 +431,10 @@ fn every_event_has_its_expectation() {
         "verify",
         "verify-full-access",
         "verify-scope",
+        "verify-path",
+        "verify-path-full-access",
+        "verify-path-stage-in-path",
+        "verify-path-of-the-start-page",
     ];
     let expected = expected.chain(successes).map(str::to_owned).collect();
     assert_eq!(event::cases("oauth"), expected);
