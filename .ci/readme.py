@@ -14,11 +14,16 @@ import subprocess
 import sys
 import threading
 
+import processes
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"<!-- ci: (run|answer|table) -->\n```\w+\n(.*?)```", re.DOTALL)
 MARK = "--- end of block ---"
 # The first start compiles everything.
 READY_WITHIN_SECONDS = 1800
+# The command line may have to be compiled.
+COMMANDS_WITHIN_SECONDS = 1800
+SCRIPT_WITHIN_SECONDS = 1200
 
 
 def shape(value):
@@ -46,59 +51,64 @@ def check_table(shown, printed):
         sys.exit(f"the README shows {shown}, the command printed {printed}")
 
 
-def start():
-    command = ["cargo", "dev", "--ephemeral", "--port", "0"]
-    dev = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    watchdog = threading.Timer(READY_WITHIN_SECONDS, dev.kill)
+def wait(dev):
+    """Waits until `cargo dev` is ready."""
+    watchdog = threading.Timer(READY_WITHIN_SECONDS, processes.stop, [dev])
     watchdog.daemon = True
     watchdog.start()
     for line in dev.stdout:
-        print("cargo dev |", line, end="")
+        print("cargo dev |", line, end="", flush=True)
         if line.startswith("ready: "):
             watchdog.cancel()
             # Its later output is not ours to read, but must not fill the pipe.
             threading.Thread(target=dev.stdout.read, daemon=True).start()
-            return dev
+            return
     sys.exit("cargo dev ended before it was ready")
 
 
 def run(blocks):
     script = "set -euo pipefail\n" + "".join(f"{block}\necho\necho '{MARK}'\n" for block in blocks)
-    done = subprocess.run(["bash", "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    if done.returncode != 0:
-        print(done.stdout)
-        sys.exit(f"a command of the README failed with status {done.returncode}")
-    return done.stdout.split(MARK)
+    command = ["bash", "-c", script]
+    return processes.run(command, COMMANDS_WITHIN_SECONDS, cwd=ROOT, stdout=subprocess.PIPE).split(MARK)
+
+
+def check_commands():
+    """The README's commands work, and answer as shown."""
+    found = BLOCK.findall((ROOT / "README.md").read_text())
+    commands = [text for kind, text in found if kind == "run"]
+    outputs = run(commands)
+    index = -1
+    answers = 0
+    for kind, text in found:
+        if kind == "run":
+            index += 1
+            continue
+        if kind == "table":
+            check_table(text, outputs[index])
+            answers += 1
+            continue
+        given = ordered(outputs[index])
+        if given != ordered(text):
+            sys.exit(f"the README shows {ordered(text)}, the answer was {given}")
+        answers += 1
+    print(f"{len(commands)} commands of the README work, {answers} answers are as shown", flush=True)
+
+
+def check_clients():
+    # Authlib insists on HTTPS unless told that this is a test on loopback.
+    environment = {**os.environ, "AUTHLIB_INSECURE_TRANSPORT": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    for script in ["clients.py", "proxies.py", "schemathesis/run.py"]:
+        command = f". .latchkey/dev.env && exec '{sys.executable}' .ci/{script}"
+        processes.run(["bash", "-c", command], SCRIPT_WITHIN_SECONDS, cwd=ROOT, env=environment)
 
 
 def main():
-    found = BLOCK.findall((ROOT / "README.md").read_text())
-    commands = [text for kind, text in found if kind == "run"]
-    dev = start()
-    try:
-        outputs = run(commands)
-        index = -1
-        answers = 0
-        for kind, text in found:
-            if kind == "run":
-                index += 1
-                continue
-            if kind == "table":
-                check_table(text, outputs[index])
-                answers += 1
-                continue
-            given = ordered(outputs[index])
-            if given != ordered(text):
-                sys.exit(f"the README shows {ordered(text)}, the answer was {given}")
-            answers += 1
-        print(f"{len(commands)} commands of the README work, {answers} answers are as shown")
-        sys.stdout.flush()
-        # Authlib insists on HTTPS unless told that this is a test on loopback.
-        environment = {**os.environ, "AUTHLIB_INSECURE_TRANSPORT": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-        for script in ["clients.py", "proxies.py", "schemathesis/run.py"]:
-            command = f". .latchkey/dev.env && exec '{sys.executable}' .ci/{script}"
-            subprocess.run(["bash", "-c", command], cwd=ROOT, env=environment, check=True)
-    finally:
+    processes.end_when_told()
+    command = ["cargo", "dev", "--ephemeral", "--port", "0"]
+    with processes.started(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as dev:
+        wait(dev)
+        check_commands()
+        check_clients()
         dev.send_signal(signal.SIGINT)
         dev.wait(timeout=60)
     if dev.returncode != 0:

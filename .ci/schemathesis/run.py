@@ -14,6 +14,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 # The examples bound a run, to half a minute; this is for one that hangs.
 DONE_WITHIN_SECONDS = 300
+# The command line may have to be compiled.
+MADE_WITHIN_SECONDS = 900
 # A root key and an account's are refused each other's operations, so each gets its own; `identity` takes both.
 RUNS = [
     ("lakesail", "ours", ["--exclude-tag=root-keys"]),
@@ -27,7 +29,9 @@ def other_token():
     # By another name each time, for who runs this twice.
     organization = f"other-{os.getpid()}"
     command = f"cargo latchkey --output json bootstrap --organization {organization} --name Other"
-    made = subprocess.run(command.split(), cwd=ROOT, stdout=subprocess.PIPE, check=True)
+    made = subprocess.run(
+        command.split(), cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=MADE_WITHIN_SECONDS
+    )
     return json.loads(made.stdout)["key"]["key"]
 
 
