@@ -78,15 +78,13 @@ fn the_table_is_what_the_formulas_say() {
     });
     let shares = months.map(|month| format!("{:.1}", month.share_from_cache() * 100.0));
     assert_eq!(row("share from the cache, in %"), shares);
-    let rows: [(&str, fn(Month) -> f64); 6] = [
-        ("Lambda, requests: 0.20 a million", Month::requests),
-        ("Lambda, time: 0.0000133334 a GB-second", Month::time),
-        ("reads: 0.125 a million", Month::reads),
-        ("last uses: 0.625 a million writes", Month::last_uses),
-        ("logs: 0.50 a GB", Month::logs),
-        ("**together**", Month::together),
-    ];
-    for (label, cost) in rows {
+    let check = |label: &str, cost: fn(Month) -> f64| {
         assert_eq!(row(label), months.map(|month| format!("{:.2}", cost(month))), "{label}");
-    }
+    };
+    check("Lambda, requests: 0.20 a million", Month::requests);
+    check("Lambda, time: 0.0000133334 a GB-second", Month::time);
+    check("reads: 0.125 a million", Month::reads);
+    check("last uses: 0.625 a million writes", Month::last_uses);
+    check("logs: 0.50 a GB", Month::logs);
+    check("**together**", Month::together);
 }

@@ -88,7 +88,8 @@ async fn chaser_may_do_what_it_does() {
 #[tokio::test]
 async fn oauth_may_do_what_it_does() {
     let used = used("oauth", async |latchkey, event| {
-        let app = oauth::App { latchkey: latchkey.clone() };
+        let settings = oauth::Settings::default();
+        let app = oauth::App { latchkey: latchkey.clone(), settings };
         let answer = oauth::handle(&app, event::parse(event)).await;
         assert!(!answer.status().is_server_error());
     });

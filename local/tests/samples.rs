@@ -49,7 +49,8 @@ async fn every_operation_of_chaser_succeeds_with_a_sample() {
 #[tokio::test]
 async fn every_operation_of_oauth_succeeds_with_a_sample() {
     assert_each_succeeds("oauth", oauth::ROUTES, async |latchkey, request| {
-        oauth::handle(&oauth::App { latchkey }, request).await.status().as_u16()
+        let settings = oauth::Settings::default();
+        oauth::handle(&oauth::App { latchkey, settings }, request).await.status().as_u16()
     })
     .await;
 }

@@ -116,8 +116,9 @@ pub fn json_response(status: StatusCode, text: String) -> Response<Body> {
 
 /// A JSON response, served as `application/json; charset=utf-8` as LakeSail documents.
 pub fn reply(status: StatusCode, body: &impl Serialize) -> Response<Body> {
-    // Our own bodies are structs of strings and lists, which always serialize.
-    json_response(status, serde_json::to_string(body).unwrap_or_default())
+    let text =
+        serde_json::to_string(body).expect("a struct of texts, numbers and lists serializes");
+    json_response(status, text)
 }
 
 /// A response without a body: 204.

@@ -87,6 +87,8 @@ async fn a_failing_store_is_an_error_and_never_an_allow() {
         (faulty::error(400, "RequestLimitExceeded"), 503),
         (faulty::error(400, "ThrottlingException"), 503),
         (faulty::error(400, "AccessDeniedException"), 500),
+        (faulty::error(400, "ExpiredTokenException"), 500),
+        (faulty::error(400, "InvalidSignatureException"), 500),
         (faulty::error(400, "ResourceNotFoundException"), 500),
         (faulty::error(400, "ValidationException"), 500),
         ((200, "<html>".to_owned()), 503),

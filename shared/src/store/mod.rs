@@ -114,6 +114,10 @@ where
         /// Errors that say the request is wrong, not the moment.
         const REFUSALS: &[&str] = &[
             "AccessDeniedException",
+            "ExpiredTokenException",
+            "IncompleteSignatureException",
+            "InvalidSignatureException",
+            "MissingAuthenticationTokenException",
             "ResourceNotFoundException",
             "UnrecognizedClientException",
             "ValidationException",
