@@ -1,5 +1,6 @@
 //! The project's own files.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -27,6 +28,17 @@ pub fn text(path: &str) -> String {
 /// If the file cannot be read or is not YAML.
 pub fn yaml(path: &str) -> Value {
     serde_saphyr::from_str(&text(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The resources of a type in the template, by their logical ids.
+///
+/// # Panics
+///
+/// If the template cannot be read or has no resources.
+pub fn resources(r#type: &str) -> BTreeMap<String, Value> {
+    let template = yaml("template.yaml");
+    let all = template["Resources"].as_object().expect("resources").clone();
+    all.into_iter().filter(|(_, resource)| resource["Type"] == r#type).collect()
 }
 
 /// The content of a JSON file.
