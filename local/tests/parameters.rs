@@ -24,7 +24,7 @@ fn parameters() -> BTreeMap<String, Value> {
     let shared = &template["Globals"]["Function"]["Environment"]["Variables"];
     let variables = own.chain([shared]).filter_map(Value::as_object).flatten();
     let parameters = variables.filter_map(|(variable, value)| {
-        // What is made of a parameter is no text.
+        // What is put together of several is nobody's to type.
         let parameter = template["Parameters"].get(value.as_str()?)?;
         Some((variable.clone(), parameter.clone()))
     });
