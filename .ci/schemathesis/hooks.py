@@ -41,6 +41,15 @@ def existing(path):
 
 
 @schemathesis.hook
+def before_load_schema(context, raw_schema):
+    """A `default` is for what stands before the service: of ours, only the statuses listed will do."""
+    for path in raw_schema["paths"].values():
+        for operation in path.values():
+            if isinstance(operation, dict):
+                operation["responses"].pop("default", None)
+
+
+@schemathesis.hook
 def before_call(context, case, kwargs):
     if case.meta is None or case.meta.is_negative_at(ParameterLocation.PATH):
         return
