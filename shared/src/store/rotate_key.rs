@@ -20,7 +20,7 @@ impl KeyStore {
     ///
     /// A rotation without grace counts nothing, since one key goes where another comes, so it is
     /// possible in a full account too, unless the old key is about to expire and may have left the count
-    /// ([`Key::is_counted`]). `answer` as in [`KeyStore::insert_key`].
+    /// already. `answer` as in [`KeyStore::insert_key`].
     ///
     /// # Errors
     ///
