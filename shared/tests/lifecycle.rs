@@ -242,7 +242,7 @@ async fn an_account_with_more_keys_than_a_page_is_deleted_with_all_of_them() {
 }
 
 #[tokio::test]
-async fn an_operation_costs_what_the_readme_says() {
+async fn a_rotation_is_two_round_trips_and_a_known_number_of_units() {
     let table = TestTable::start().await;
     let latchkey = table.latchkey(KeyPolicy::default());
     let admin = caller(&latchkey, SampleKey::FullAccess).await;

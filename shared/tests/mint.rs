@@ -4,14 +4,15 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use lambda_http::Body;
 use lambda_http::http::Response;
+use lambda_http::{Body, Request};
 use latchkey::account::ServiceAccount;
-use latchkey::config::KeyPolicy;
+use latchkey::config::{CachePolicy, KeyPolicy};
 use latchkey::error::Error;
+use latchkey::idempotency::Retry;
 use latchkey::key::{Key, KeySpec};
 use latchkey::scope::Scopes;
-use latchkey::time::Timestamp;
+use latchkey::time::{Clock, Timestamp};
 use latchkey::token::{Prefix, Token};
 use latchkey::{Latchkey, MintRequest, Minted};
 use latchkey_local::sample::{self, SampleKey};
@@ -174,6 +175,34 @@ async fn a_mint_is_two_round_trips_and_a_known_number_of_units() {
     let described = table.meter.take();
     assert_eq!(described.requests, [("GetItem", 1), ("TransactWriteItems", 1)].into());
     assert_eq!(described.units, [("GetItem", 1.0), ("TransactWriteItems", 4.0)].into());
+
+    // The kept answer is one item more.
+    let mut sent = Request::new(Body::Text("{}".to_owned()));
+    *sent.headers_mut() = headers::bearer(SampleKey::Other);
+    sent.headers_mut().insert("idempotency-key", "cost".parse().expect("a value"));
+    let retry = Retry::of(&sent, &caller.key, "mint", &[]).expect("a key");
+    latchkey.mint(caller, request(), retry, respond).await.expect("room");
+    let repeatable = table.meter.take();
+    assert_eq!(repeatable.units, [("TransactWriteItems", 6.0)].into());
+}
+
+/// The caller of a request that changes something is looked up each time, at the price of any verification.
+#[tokio::test]
+async fn whoever_writes_is_verified_for_one_unit_each_time() {
+    let table = TestTable::start().await;
+    let cache = CachePolicy { ttl: Duration::from_secs(60), entries: 10 };
+    let (policy, clock) = (KeyPolicy::default(), Clock::new(sample::now));
+    let latchkey = Latchkey::new(table.store(), policy, &cache, clock);
+    let request = |method: &str| {
+        let mut request = Request::new(Body::Empty);
+        *request.method_mut() = method.parse().expect("a method");
+        *request.headers_mut() = headers::bearer(SampleKey::Other);
+        request
+    };
+    for (method, units) in [("GET", Some(1.0)), ("GET", None), ("POST", Some(1.0))] {
+        latchkey.authenticate_manager(&request(method)).await.expect("valid");
+        assert_eq!(table.meter.take().units.get("BatchGetItem").copied(), units, "{method}");
+    }
 }
 
 #[tokio::test]

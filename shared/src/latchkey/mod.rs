@@ -153,7 +153,7 @@ impl Latchkey {
     }
 
     /// Who a request to manage keys and accounts comes from. A request that changes something is held
-    /// against the table as it is now: a key that was revoked a moment ago elsewhere would otherwise
+    /// against the table and not against the cache: a key that was revoked elsewhere would otherwise
     /// have the time to mint itself a successor.
     ///
     /// # Errors
@@ -164,7 +164,7 @@ impl Latchkey {
         if request.method().is_safe() {
             self.verify(presented).await
         } else {
-            self.verify_now(presented).await
+            self.verifier.verify_uncached(presented, self.clock.now()).await
         }
     }
 
