@@ -1,8 +1,10 @@
 //! The template against the code: the table, what each function may do, and the routes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::TimeToLiveStatus;
+use latchkey::REQUEST_TIMEOUT;
 use latchkey_local::project::resources;
 use latchkey_local::{TestTable, project};
 use serde_json::{Value, json};
@@ -204,6 +206,15 @@ fn throttles_of_their_own_are_for_routes_that_there_are() {
     // Whatever a proxy or a service asks on behalf of its own clients.
     let verifying = |route: &&String| route.contains(" /verify") || route.contains("/introspect");
     assert!(routes.iter().filter(verifying).eq(settings.keys().collect::<BTreeSet<_>>()));
+}
+
+/// Else the caller would get API Gateway's error and not the dialect's.
+#[test]
+fn a_function_outlasts_its_longest_request() {
+    let globals = &project::yaml("template.yaml")["Globals"]["Function"];
+    let timeout = Duration::from_secs(globals["Timeout"].as_u64().expect("seconds"));
+    // What follows an answer takes a second at most.
+    assert!(timeout > REQUEST_TIMEOUT + Duration::from_secs(1));
 }
 
 #[test]
