@@ -13,7 +13,8 @@ use crate::idempotency::SealedAnswer;
 use crate::key::Key;
 use crate::time::Timestamp;
 
-use super::record::{self, Item, number, text};
+use super::attribute::{Item, number, text};
+use super::record;
 use super::transaction::{Condition, Outcome};
 use super::{KeyStore, StoreError, Written};
 

@@ -8,7 +8,8 @@ use crate::account::{Organization, ServiceAccount};
 use crate::id::{OrganizationId, ServiceAccountId};
 use crate::key::Key;
 
-use super::record::{self, Item};
+use super::attribute::Item;
+use super::record;
 use super::{KeyStore, StoreError};
 
 /// How often a page is asked for that a filter keeps from filling up.

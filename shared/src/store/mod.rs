@@ -4,6 +4,7 @@
 //! so tests use this very code against an embedded DynamoDB.
 
 mod account;
+mod attribute;
 mod create;
 mod insert_key;
 mod list;

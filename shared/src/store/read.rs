@@ -10,6 +10,7 @@ use crate::idempotency::SealedAnswer;
 use crate::key::Key;
 use crate::time::Timestamp;
 
+use super::attribute::Item;
 use super::{KeyStore, StoreError, record};
 
 /// What the table knows of a token's account and key.
@@ -51,7 +52,7 @@ impl KeyStore {
     pub(super) async fn batch(
         &self,
         mut pending: KeysAndAttributes,
-    ) -> Result<Vec<record::Item>, StoreError> {
+    ) -> Result<Vec<Item>, StoreError> {
         let mut items = Vec::new();
         for attempt in 0..BATCH_ATTEMPTS_MAX {
             if attempt > 0 {
@@ -125,14 +126,14 @@ impl KeyStore {
         Ok(answer.filter(|answer| answer.expires_at > now))
     }
 
-    pub(super) async fn item(&self, key: record::Item) -> Result<Option<record::Item>, StoreError> {
+    pub(super) async fn item(&self, key: Item) -> Result<Option<Item>, StoreError> {
         let request = self.client.get_item().table_name(&self.table).set_key(Some(key));
         Ok(request.consistent_read(true).send().await?.item)
     }
 }
 
 /// Tells the account's item from the key's by the sort key: a batch answers in any order.
-fn sort(items: Vec<record::Item>) -> Result<Lookup, StoreError> {
+fn sort(items: Vec<Item>) -> Result<Lookup, StoreError> {
     let mut lookup = Lookup { account: None, key: None };
     for item in items {
         let sort_key = item.get("sk").and_then(|value| value.as_s().ok());

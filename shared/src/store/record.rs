@@ -1,25 +1,19 @@
 //! Items: how records lie in the table. Both conversions of each record stand side by side.
 
-use std::collections::HashMap;
-use std::str::FromStr;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::account::{Organization, ServiceAccount};
 use crate::id::{KeyId, OrganizationId, ServiceAccountId};
 use crate::idempotency::SealedAnswer;
 use crate::key::{Key, KeySpec};
-use crate::scope::{Scope, Scopes};
+use crate::scope::Scopes;
 use crate::text::KeyName;
-use crate::time::Timestamp;
 use crate::token::TokenDigest;
 
 use super::CorruptItem;
-
-/// An item as the SDK has it.
-pub(super) type Item = HashMap<String, AttributeValue>;
+use super::attribute::{Item, Reader, put_bytes, put_number, put_text, text};
 
 /// The sort key of an account's own item.
 pub(super) const ACCOUNT: &str = "ACCOUNT";
@@ -278,87 +272,14 @@ pub(super) fn answer(item: &Item) -> Result<SealedAnswer, CorruptItem> {
     })
 }
 
-fn put_bytes(item: &mut Item, attribute: &str, value: &[u8]) {
-    item.insert(attribute.to_owned(), AttributeValue::B(Blob::new(value)));
-}
-
-fn put_text(item: &mut Item, attribute: &str, value: &impl ToString) {
-    item.insert(attribute.to_owned(), text(value));
-}
-
-fn put_number(item: &mut Item, attribute: &str, value: i64) {
-    item.insert(attribute.to_owned(), number(value));
-}
-
-/// The attribute of a number.
-pub(super) fn number(value: i64) -> AttributeValue {
-    AttributeValue::N(value.to_string())
-}
-
-/// The attribute of an id or of a text.
-pub(super) fn text(value: &(impl ToString + ?Sized)) -> AttributeValue {
-    AttributeValue::S(value.to_string())
-}
-
-/// Reads the attributes of an item, naming the one that is not as written.
-#[derive(Clone, Copy)]
-struct Reader<'a>(&'a Item);
-
-impl<'a> Reader<'a> {
-    fn parse<T: FromStr>(self, attribute: &'static str) -> Result<T, CorruptItem> {
-        let text = self.0.get(attribute).and_then(|value| value.as_s().ok());
-        text.and_then(|text| text.parse().ok()).ok_or(CorruptItem { attribute })
-    }
-
-    fn number(self, attribute: &'static str) -> Result<i64, CorruptItem> {
-        let number = self.0.get(attribute).and_then(|value| value.as_n().ok());
-        number.and_then(|number| number.parse().ok()).ok_or(CorruptItem { attribute })
-    }
-
-    fn bytes(self, attribute: &'static str) -> Result<&'a [u8], CorruptItem> {
-        let blob = self.0.get(attribute).and_then(|value| value.as_b().ok());
-        blob.map(AsRef::as_ref).ok_or(CorruptItem { attribute })
-    }
-
-    fn timestamp(self, attribute: &'static str) -> Result<Timestamp, CorruptItem> {
-        Timestamp::from_millis(self.number(attribute)?).ok_or(CorruptItem { attribute })
-    }
-
-    fn boolean(self, attribute: &'static str) -> Result<bool, CorruptItem> {
-        let value = self.0.get(attribute).and_then(|value| value.as_bool().ok());
-        value.copied().ok_or(CorruptItem { attribute })
-    }
-
-    fn scopes(self, attribute: &'static str) -> Result<Scopes, CorruptItem> {
-        let scope = |value: &AttributeValue| value.as_s().ok()?.parse::<Scope>().ok();
-        let values = self.0.get(attribute).and_then(|value| value.as_l().ok());
-        let scopes = values.and_then(|values| values.iter().map(scope).collect::<Option<Scopes>>());
-        // No scopes would be full access, so a list without one is never trusted.
-        scopes.filter(|scopes| !scopes.is_full_access()).ok_or(CorruptItem { attribute })
-    }
-
-    fn key_ids(self, attribute: &'static str) -> Result<Vec<KeyId>, CorruptItem> {
-        let id = |value: &AttributeValue| value.as_s().ok()?.parse().ok();
-        let values = self.0.get(attribute).and_then(|value| value.as_l().ok());
-        let ids = values.and_then(|values| values.iter().map(id).collect());
-        ids.ok_or(CorruptItem { attribute })
-    }
-
-    fn optional<T>(
-        self,
-        attribute: &'static str,
-        read: impl Fn(Reader<'a>, &'static str) -> Result<T, CorruptItem>,
-    ) -> Result<Option<T>, CorruptItem> {
-        self.0.contains_key(attribute).then(|| read(self, attribute)).transpose()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use rand::SeedableRng;
     use rand::rngs::StdRng;
 
     use super::*;
+    use crate::scope::Scope;
+    use crate::time::Timestamp;
     use crate::token::Prefix;
 
     fn at(millis: i64) -> Timestamp {

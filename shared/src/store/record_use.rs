@@ -6,7 +6,8 @@ use crate::error::Error;
 use crate::last_used::Use;
 
 use super::KeyStore;
-use super::record::{self, number};
+use super::attribute::number;
+use super::record;
 use super::transaction::Updated;
 
 impl KeyStore {

@@ -16,7 +16,8 @@ use crate::error::Error;
 use crate::id::{KeyId, ServiceAccountId};
 use crate::time::Timestamp;
 
-use super::record::{self, Counted, KeyCount, number, text};
+use super::attribute::{number, text};
+use super::record::{self, Counted, KeyCount};
 use super::transaction::Updated;
 use super::{KeyStore, StoreError};
 

@@ -8,7 +8,8 @@ use crate::id::{KeyId, OrganizationId, ServiceAccountId};
 use crate::key::Key;
 use crate::time::Timestamp;
 
-use super::record::{self, number};
+use super::attribute::number;
+use super::record;
 use super::transaction::Outcome;
 use super::{KeyStore, StoreError};
 

@@ -9,8 +9,9 @@ use crate::idempotency::SealedAnswer;
 use crate::key::{Key, Rotation};
 use crate::time::Timestamp;
 
+use super::attribute::{Item, number, text};
 use super::insert_key::RECOUNTS_MAX;
-use super::record::{self, Item, number, text};
+use super::record;
 use super::transaction::{Condition, Outcome};
 use super::{KeyStore, StoreError, Written};
 

@@ -13,7 +13,8 @@ use rand::rngs::SysRng;
 use crate::error::Error;
 use crate::idempotency::SealedAnswer;
 
-use super::record::{self, Item};
+use super::attribute::Item;
+use super::record;
 use super::{KeyStore, StoreError};
 
 /// How often a write is tried that other transactions are in the way of.

@@ -1,0 +1,91 @@
+//! Attributes of items: how values of ours are written as DynamoDB's, and read again.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::id::KeyId;
+use crate::scope::{Scope, Scopes};
+use crate::time::Timestamp;
+
+use super::CorruptItem;
+
+/// An item as the SDK has it.
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+pub(super) fn put_bytes(item: &mut Item, attribute: &str, value: &[u8]) {
+    item.insert(attribute.to_owned(), AttributeValue::B(Blob::new(value)));
+}
+
+pub(super) fn put_text(item: &mut Item, attribute: &str, value: &impl ToString) {
+    item.insert(attribute.to_owned(), text(value));
+}
+
+pub(super) fn put_number(item: &mut Item, attribute: &str, value: i64) {
+    item.insert(attribute.to_owned(), number(value));
+}
+
+/// The attribute of a number.
+pub(super) fn number(value: i64) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+/// The attribute of an id or of a text.
+pub(super) fn text(value: &(impl ToString + ?Sized)) -> AttributeValue {
+    AttributeValue::S(value.to_string())
+}
+
+/// Reads the attributes of an item, naming the one that is not as written.
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'a>(pub(super) &'a Item);
+
+impl<'a> Reader<'a> {
+    pub(super) fn parse<T: FromStr>(self, attribute: &'static str) -> Result<T, CorruptItem> {
+        let text = self.0.get(attribute).and_then(|value| value.as_s().ok());
+        text.and_then(|text| text.parse().ok()).ok_or(CorruptItem { attribute })
+    }
+
+    pub(super) fn number(self, attribute: &'static str) -> Result<i64, CorruptItem> {
+        let number = self.0.get(attribute).and_then(|value| value.as_n().ok());
+        number.and_then(|number| number.parse().ok()).ok_or(CorruptItem { attribute })
+    }
+
+    pub(super) fn bytes(self, attribute: &'static str) -> Result<&'a [u8], CorruptItem> {
+        let blob = self.0.get(attribute).and_then(|value| value.as_b().ok());
+        blob.map(AsRef::as_ref).ok_or(CorruptItem { attribute })
+    }
+
+    pub(super) fn timestamp(self, attribute: &'static str) -> Result<Timestamp, CorruptItem> {
+        Timestamp::from_millis(self.number(attribute)?).ok_or(CorruptItem { attribute })
+    }
+
+    pub(super) fn boolean(self, attribute: &'static str) -> Result<bool, CorruptItem> {
+        let value = self.0.get(attribute).and_then(|value| value.as_bool().ok());
+        value.copied().ok_or(CorruptItem { attribute })
+    }
+
+    pub(super) fn scopes(self, attribute: &'static str) -> Result<Scopes, CorruptItem> {
+        let scope = |value: &AttributeValue| value.as_s().ok()?.parse::<Scope>().ok();
+        let values = self.0.get(attribute).and_then(|value| value.as_l().ok());
+        let scopes = values.and_then(|values| values.iter().map(scope).collect::<Option<Scopes>>());
+        // No scopes would be full access, so a list without one is never trusted.
+        scopes.filter(|scopes| !scopes.is_full_access()).ok_or(CorruptItem { attribute })
+    }
+
+    pub(super) fn key_ids(self, attribute: &'static str) -> Result<Vec<KeyId>, CorruptItem> {
+        let id = |value: &AttributeValue| value.as_s().ok()?.parse().ok();
+        let values = self.0.get(attribute).and_then(|value| value.as_l().ok());
+        let ids = values.and_then(|values| values.iter().map(id).collect());
+        ids.ok_or(CorruptItem { attribute })
+    }
+
+    pub(super) fn optional<T>(
+        self,
+        attribute: &'static str,
+        read: impl Fn(Reader<'a>, &'static str) -> Result<T, CorruptItem>,
+    ) -> Result<Option<T>, CorruptItem> {
+        self.0.contains_key(attribute).then(|| read(self, attribute)).transpose()
+    }
+}
