@@ -64,8 +64,8 @@ fn level(text: Option<&str>) -> Result<LevelFilter, InvalidConfig> {
 /// Characters of a cause. What DynamoDB says is shorter.
 const CAUSE_LENGTH_MAX: usize = 300;
 
-/// Logs a request that was not served, once, where its answer is rendered.
-pub fn failure(error: &Error) {
+/// Logs a request that was not served, once, before its answer is rendered.
+pub(crate) fn failure(error: &Error) {
     let status = error.status();
     let code = status.as_u16();
     if status == StatusCode::UNAUTHORIZED {

@@ -36,7 +36,7 @@ pub enum Counter {
     Verified,
     /// Verdicts on keys that came from the cache, whatever they were.
     CacheHits,
-    /// Requests that the store did not serve.
+    /// Requests that could not be served because of the store.
     StoreFailures,
     /// Uses of keys that could not be recorded.
     LastUsedFailures,

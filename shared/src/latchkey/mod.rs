@@ -119,7 +119,7 @@ impl Latchkey {
     ///
     /// # Errors
     ///
-    /// [`Error::Busy`], [`Error::Store`]; then the key is as it was.
+    /// [`Error::Busy`], [`Error::Store`]; then the key is as it was, unless the table did not answer.
     pub async fn revoke_presented(&self, token: &str) -> Result<(), Error> {
         let Ok(token) = token.parse::<Token>() else { return Ok(()) };
         let found = self.store.lookup(token.account(), token.key(), true).await?.key;
@@ -131,15 +131,16 @@ impl Latchkey {
         let now = self.clock.now();
         let revoked =
             self.store.revoke_key(None, token.account(), token.key(), &self.policy, now).await;
-        self.verifier.forget(&digest);
         match revoked {
             Ok(revoked) => {
                 self.note_revoked(&revoked);
                 Ok(())
             }
-            // Gone meanwhile, which is as good.
-            Err(Error::KeyNotFound(_)) => Ok(()),
-            Err(error) => Err(error),
+            Err(error) => {
+                self.verifier.forget(&digest);
+                // Gone meanwhile, which is as good.
+                if matches!(error, Error::KeyNotFound(_)) { Ok(()) } else { Err(error) }
+            }
         }
     }
 

@@ -176,8 +176,7 @@ impl KeyStore {
             condition.push_str(" AND live_keys < :limit");
             update = update.expression_attribute_values(":limit", number(limit.get().into()));
         }
-        let update = update.condition_expression(condition).build();
-        let update = update?;
+        let update = update.condition_expression(condition).build()?;
         Ok(TransactWriteItem::builder().update(update).build())
     }
 

@@ -134,9 +134,8 @@ impl KeyStore {
             return Ok(Vec::new());
         }
         let keys = ids.iter().map(record::account_key).collect();
-        let keys = KeysAndAttributes::builder().consistent_read(true).set_keys(Some(keys)).build();
-        let keys = keys?;
-        let items = self.batch(keys).await?;
+        let keys = KeysAndAttributes::builder().consistent_read(true).set_keys(Some(keys));
+        let items = self.batch(keys.build()?).await?;
         Ok(items.iter().map(record::account).collect::<Result<_, _>>()?)
     }
 

@@ -113,8 +113,7 @@ impl KeyStore {
                 None => condition.push_str(&format!(" AND attribute_not_exists({alias})")),
             }
         }
-        let update = update.condition_expression(condition).build();
-        let update = update?;
+        let update = update.condition_expression(condition).build()?;
         Ok(TransactWriteItem::builder().update(update).build())
     }
 }
