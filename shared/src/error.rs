@@ -151,10 +151,10 @@ pub enum Error {
 }
 
 /// The challenge to present a key. A scheme never stands alone (RFC 6750, section 3).
-pub const BEARER: &str = r#"Bearer realm="latchkey""#;
+const BEARER: &str = r#"Bearer realm="latchkey""#;
 
 /// The challenge to present a key that may do more.
-pub const INSUFFICIENT_SCOPE: &str = r#"Bearer realm="latchkey", error="insufficient_scope""#;
+const INSUFFICIENT_SCOPE: &str = r#"Bearer realm="latchkey", error="insufficient_scope""#;
 
 /// How a key came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

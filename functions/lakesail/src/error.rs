@@ -1,9 +1,9 @@
 //! Errors as LakeSail's clients read them: `{"message": string}`.
 
 use lambda_http::Body;
+use lambda_http::http::Response;
 use lambda_http::http::header::WWW_AUTHENTICATE;
-use lambda_http::http::{HeaderValue, Response};
-use latchkey::error::{Error, INSUFFICIENT_SCOPE};
+use latchkey::error::Error;
 use latchkey::http::reply_error;
 use latchkey::principal::Denial;
 use latchkey::scope::KEYS_READ;
@@ -30,11 +30,9 @@ pub(crate) fn render(error: &Error) -> Response<Body> {
         other => other.to_string(),
     };
     let mut response = reply_error(error, &Problem { message });
-    if let (Error::Denied(_), Some(challenge)) =
-        (error, response.headers_mut().get_mut(WWW_AUTHENTICATE))
-    {
-        // It may name a scope.
-        *challenge = HeaderValue::from_static(INSUFFICIENT_SCOPE);
+    if matches!(error, Error::Denied(_)) {
+        // Its challenge speaks of scopes.
+        response.headers_mut().remove(WWW_AUTHENTICATE);
     }
     response
 }
