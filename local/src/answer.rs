@@ -45,6 +45,18 @@ impl Answer {
         value.unwrap_or_else(|| panic!("no string at {pointer} in {}", self.text))
     }
 
+    /// The id of what the answer is about, which may be in an envelope.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub fn id(&self) -> &str {
+        let enveloped = self.body.as_object().into_iter().flat_map(|fields| fields.values());
+        let mut candidates = std::iter::once(&self.body).chain(enveloped);
+        let id = candidates.find_map(|candidate| candidate["id"].as_str());
+        id.unwrap_or_else(|| panic!("no id in {}", self.text))
+    }
+
     /// The entries of a list.
     ///
     /// # Panics

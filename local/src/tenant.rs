@@ -1,10 +1,12 @@
 //! An organization of a test's own, with as many keys and accounts as the test wants.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use latchkey::account::{Organization, ServiceAccount};
 use latchkey::config::KeyPolicy;
-use latchkey::id::{OrganizationId, ServiceAccountId};
+use latchkey::id::{KeyId, OrganizationId, ServiceAccountId};
 use latchkey::key::{Key, KeySpec};
 use latchkey::scope::Scopes;
 use latchkey::store::KeyStore;
@@ -73,6 +75,45 @@ impl Tenant {
         let account = account(&self.organization, now);
         self.store.create_account(&account, now, None).await.expect("an account");
         account.id.to_string()
+    }
+
+    /// Adds copies of the first key, `change`d, made a millisecond apart from `millis` after
+    /// [`sample::now`] on: their ids. They are live but in no count, and nobody has their tokens.
+    ///
+    /// # Panics
+    ///
+    /// If the table fails.
+    pub async fn copy_key(
+        &self,
+        table: &TestTable,
+        millis: std::ops::Range<u64>,
+        change: impl Fn(&mut HashMap<String, AttributeValue>),
+    ) -> Vec<String> {
+        let partition = AttributeValue::S(format!("ACCOUNT#{}", self.account));
+        let items = table.items().await;
+        let original = items.iter().find(|item| {
+            item["pk"] == partition && item["sk"] == AttributeValue::S(format!("KEY#{}", self.key))
+        });
+        let mut original = original.expect("the first key").clone();
+        change(&mut original);
+        let ids: Vec<String> = millis
+            .map(|millis| KeyId::mint(&mut SysRng, after(millis)).expect("random").to_string())
+            .collect();
+        // As many as a batch takes.
+        for ids in ids.chunks(25) {
+            let puts = ids.iter().map(|id| {
+                let mut item = original.clone();
+                item.insert("sk".to_owned(), AttributeValue::S(format!("KEY#{id}")));
+                item.insert("id".to_owned(), AttributeValue::S(id.clone()));
+                let prefix = format!("sk_{}_{id}_", self.account);
+                item.insert("key_prefix".to_owned(), AttributeValue::S(prefix));
+                let put = PutRequest::builder().set_item(Some(item)).build().expect("an item");
+                WriteRequest::builder().put_request(put).build()
+            });
+            let batch = table.client.batch_write_item().request_items(table.name(), puts.collect());
+            batch.send().await.expect("a batch");
+        }
+        ids
     }
 }
 

@@ -34,6 +34,7 @@ fn access_logs_hold_no_key() {
         "$context.error.message",
         "$context.identity.sourceIp",
         "$context.identity.userAgent",
+        "$context.integration.requestId",
         "$context.integrationErrorMessage",
         "$context.integrationLatency",
         "$context.requestId",

@@ -33,11 +33,26 @@ where
         let payload = event.payload.payload();
         // Boxed: the compiler gives up on the layout of so many futures within each other.
         let work = Box::pin(handler(event.payload.into()));
-        let response = with_request_id(&request_id, work);
-        async move { Ok::<_, Infallible>(EventResponse::new(response.await, payload)) }
+        async move {
+            let response = answer(&request_id, work).await;
+            Ok::<_, Infallible>(EventResponse::new(response, payload))
+        }
     };
     runtime::run(serve, || latchkey.after_answer()).await
 }
+
+/// The response that `work` makes, with the request's id in `x-request-id`, which Chaser's SDK reads,
+/// and in each line that `work` logs: whoever reports a failure by that id can be found in the log.
+pub async fn answer(id: &str, work: impl Future<Output = Response<Body>>) -> Response<Body> {
+    let mut response = with_request_id(id, work).await;
+    // Lambda's ids are UUIDs.
+    if let Ok(id) = HeaderValue::from_str(id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Puts the request's id into each line that `work` logs.
 pub fn with_request_id<W: Future>(id: &str, work: W) -> impl Future<Output = W::Output> + use<W> {

@@ -116,9 +116,16 @@ pub fn json_response(status: StatusCode, text: String) -> Response<Body> {
 
 /// A JSON response, served as `application/json; charset=utf-8` as LakeSail documents.
 pub fn reply(status: StatusCode, body: &impl Serialize) -> Response<Body> {
-    let text =
-        serde_json::to_string(body).expect("a struct of texts, numbers and lists serializes");
-    json_response(status, text)
+    json_response(status, json_text(body))
+}
+
+/// A body, or a part of one, as JSON.
+///
+/// # Panics
+///
+/// If `body` is more than structs of texts, numbers and lists.
+pub fn json_text(body: &impl Serialize) -> String {
+    serde_json::to_string(body).expect("a struct of texts, numbers and lists serializes")
 }
 
 /// A response without a body: 204.

@@ -17,7 +17,7 @@ use crate::http::{bearer, query_parameters};
 use crate::sealing::SealingKey;
 use crate::time::Timestamp;
 
-/// Entries on a page, at most and by default.
+/// Entries on a page, at most.
 pub const LIMIT_MAX: usize = 100;
 
 /// How long a marker is good for.
@@ -42,8 +42,8 @@ pub enum InvalidPage {
 /// The page that a request asks for.
 #[derive(Debug)]
 pub struct PageRequest {
-    /// How many entries at most.
-    pub limit: usize,
+    /// How many entries at most; `None` if the request does not say.
+    pub limit: Option<usize>,
     /// The id after which it starts; `None` for the first page.
     pub after: Option<String>,
     list: String,
@@ -65,9 +65,11 @@ impl PageRequest {
     ) -> Result<Self, Error> {
         let query = gateway::query(request);
         let limit = match once(query, LIMIT)? {
-            None => LIMIT_MAX,
-            Some(text) => parse_limit(&text)
-                .ok_or(Error::InvalidPage { parameter: LIMIT, problem: InvalidPage::Limit })?,
+            None => None,
+            Some(text) => Some(
+                parse_limit(&text)
+                    .ok_or(Error::InvalidPage { parameter: LIMIT, problem: InvalidPage::Limit })?,
+            ),
         };
         // The caller has authenticated by it, so there is one.
         let token = bearer(request.headers()).map_err(Error::Unauthenticated)?;
@@ -82,6 +84,11 @@ impl PageRequest {
                 })?),
             };
         Ok(Self { limit, after, list, key })
+    }
+
+    /// How many entries the page holds at most: as many as the request says, or else [`LIMIT_MAX`].
+    pub fn size(&self) -> usize {
+        self.limit.unwrap_or(LIMIT_MAX)
     }
 
     /// The marker of the page after this one, which starts after the entry `last`.
@@ -163,7 +170,7 @@ mod tests {
     fn a_marker_brings_the_same_caller_to_the_next_page_of_the_same_list() {
         let query = format!("marker={}&limit=7", marker());
         let next = page("token", &["keys", "A"], &query, at(24)).expect("a page");
-        assert_eq!((next.limit, next.after.as_deref()), (7, Some("LAST")));
+        assert_eq!((next.limit, next.after.as_deref()), (Some(7), Some("LAST")));
         assert!(!marker().contains("LAST"));
     }
 
@@ -201,7 +208,9 @@ mod tests {
 
     #[test]
     fn a_limit_is_a_whole_number_from_1_to_100() {
-        for (query, limit) in [("", 100), ("limit=1", 1), ("limit=100", 100), ("other=7", 100)] {
+        for (query, limit) in
+            [("", None), ("limit=1", Some(1)), ("limit=100", Some(100)), ("other=7", None)]
+        {
             assert_eq!(page("token", &[], query, at(0)).expect("a page").limit, limit);
         }
         for query in ["limit=0", "limit=101", "limit=", "limit=+1", "limit=1.0", "limit=1&limit=1"]

@@ -1,5 +1,8 @@
 //! Texts that people choose: names and descriptions, bounded, and without control characters but for
 //! the lines of a description.
+//!
+//! White space around a name does not count, as Chaser's SDK has it, which strips names before it
+//! sends them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -29,9 +32,13 @@ enum Lines {
     Several,
 }
 
-fn check(text: &str, min: usize, max: usize, lines: Lines) -> Result<(), InvalidText> {
+fn check(text: &str, min: usize, max: usize, lines: Lines) -> Result<&str, InvalidText> {
+    let text = match lines {
+        Lines::One => text.trim(),
+        Lines::Several => text,
+    };
     let length = text.chars().count();
-    if length < min || (min > 0 && text.trim().is_empty()) {
+    if length < min {
         return Err(InvalidText::Empty);
     }
     if length > max {
@@ -40,7 +47,7 @@ fn check(text: &str, min: usize, max: usize, lines: Lines) -> Result<(), Invalid
     match lines {
         Lines::One if text.contains(char::is_control) => Err(InvalidText::Control),
         Lines::Several if text.contains(is_control_in_lines) => Err(InvalidText::ControlInLines),
-        _ => Ok(()),
+        _ => Ok(text),
     }
 }
 
@@ -58,7 +65,7 @@ macro_rules! text {
             type Err = InvalidText;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                check(text, $min, $max, $lines).map(|()| Self(text.to_owned()))
+                check(text, $min, $max, $lines).map(|text| Self(text.to_owned()))
             }
         }
 
@@ -83,23 +90,26 @@ macro_rules! text {
 }
 
 text! {
-    /// What people call an organization or a service account: 1 to 128 characters, none of them control characters.
+    /// What people call an organization or a service account: 1 to 128 characters, none of them
+    /// control characters, without the white space around them.
     ///
     /// ```
     /// use latchkey::text::{InvalidText, Name};
     ///
-    /// assert_eq!("".parse::<Name>(), Err(InvalidText::Empty));
+    /// assert_eq!(" ci ".parse::<Name>().unwrap().as_ref(), "ci");
+    /// assert_eq!(" ".parse::<Name>(), Err(InvalidText::Empty));
     /// ```
     Name, 1, 128, Lines::One
 }
 
 text! {
-    /// What people call a key: up to 128 characters, none of them control characters, and may be empty.
+    /// What people call a key: up to 128 characters, none of them control characters, without the
+    /// white space around them. It may be empty.
     ///
     /// ```
     /// use latchkey::text::KeyName;
     ///
-    /// assert!("".parse::<KeyName>().is_ok());
+    /// assert_eq!(" ".parse::<KeyName>().unwrap().as_ref(), "");
     /// ```
     KeyName, 0, 128, Lines::One
 }
@@ -160,6 +170,20 @@ mod tests {
         for control in ["\0", "\u{b}", "\u{1b}[31m", "\u{7f}", "\u{85}"] {
             assert_eq!(control.parse::<Description>(), Err(InvalidText::ControlInLines));
         }
+    }
+
+    #[test]
+    fn white_space_around_a_name_does_not_count() {
+        let blank =
+            "\u{9}\n\u{b}\u{c}\r \u{85}\u{a0}\u{1680}\u{2003}\u{2028}\u{202f}\u{205f}\u{3000}";
+        let padded = format!("{blank}nightly  report{blank}");
+        assert_eq!(padded.parse::<Name>().expect("a name").as_ref(), "nightly  report");
+        assert_eq!(padded.parse::<KeyName>().expect("a name").as_ref(), "nightly  report");
+        assert_eq!(blank.parse::<Name>(), Err(InvalidText::Empty));
+        assert_eq!(blank.parse::<KeyName>().expect("a name").as_ref(), "");
+        let longest = format!(" {} ", "é".repeat(128));
+        assert_eq!(longest.parse::<Name>().expect("a name").as_ref(), longest.trim());
+        assert_eq!(" a ".parse::<Description>().expect("a description").as_ref(), " a ");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use latchkey::error::Error;
 use latchkey::idempotency::Retry;
 use latchkey::key::{Key, KeySpec};
 use latchkey::scope::Scopes;
+use latchkey::text::Description;
 use latchkey::time::{Clock, Timestamp};
 use latchkey::token::{Prefix, Token};
 use latchkey::{Latchkey, MintRequest, Minted};
@@ -268,4 +269,35 @@ async fn revoking_an_expired_key_never_lowers_the_count_below_the_truth() {
     let other = SampleKey::Other.mint().0;
     store.revoke_key(None, &other.spec.account, &other.id, &policy, soon).await.expect("revoked");
     assert_eq!(counts(&table).await, (1, 2));
+}
+
+/// The rule of mints holds for accounts: the answer is composed before anything is written.
+#[tokio::test]
+async fn an_account_or_a_key_whose_answer_cannot_be_composed_is_not_made() {
+    let table = TestTable::start().await;
+    let latchkey = table.latchkey(KeyPolicy::default());
+    let before = table.items().await;
+    let principal = latchkey.authenticate(&headers::bearer(SampleKey::Other)).await.expect("valid");
+    let caller = principal.service_account().expect("an account").clone();
+    for way in ["account", "key"] {
+        let (latchkey, caller) = (latchkey.clone(), caller.clone());
+        let made = tokio::spawn(async move {
+            match way {
+                "account" => {
+                    let name = "nightly report".parse().expect("a name");
+                    let respond = |_: &ServiceAccount| panic!("no answer, as asked for");
+                    latchkey
+                        .create_account(&caller, name, Description::empty(), None, respond)
+                        .await
+                }
+                _ => {
+                    let request = request(sample::OTHER_ACCOUNT, None);
+                    let respond = |_: &Minted| panic!("no answer, as asked for");
+                    latchkey.mint(&caller, request, None, respond).await
+                }
+            }
+        });
+        assert!(made.await.is_err_and(|error| error.is_panic()), "{way}");
+        assert!(table.items().await == before, "{way} left something");
+    }
 }

@@ -1,4 +1,4 @@
-//! Service accounts, and the account that they are in: `/v1/accounts/current`.
+//! Accounts, `/v1/accounts`, and the service accounts of the current one.
 
 use lambda_http::http::{Response, StatusCode};
 use lambda_http::{Body, Request};
@@ -10,14 +10,26 @@ use latchkey::principal::AccountPrincipal;
 use latchkey::text::Description;
 
 use crate::App;
-use crate::wire::{self, Account, AccountList, CurrentAccount, NAME};
+use crate::list;
+use crate::wire::{self, Account, CurrentAccount, NAME, OrganizationInfo, Organizations};
 
 const DISABLED: &str = "disabled";
 
 /// Describes the account that the key presented belongs to.
 pub(crate) async fn current(app: &App, caller: &AccountPrincipal) -> Result<Response<Body>, Error> {
     let organization = app.latchkey.organization(caller).await?;
-    Ok(reply(StatusCode::OK, &CurrentAccount::from(&organization)))
+    let account = OrganizationInfo::new(&organization, caller);
+    Ok(reply(StatusCode::OK, &CurrentAccount { account }))
+}
+
+/// Lists the accounts that the key presented belongs to, of which there is one.
+pub(crate) async fn list_all(
+    app: &App,
+    caller: &AccountPrincipal,
+) -> Result<Response<Body>, Error> {
+    let organization = app.latchkey.organization(caller).await?;
+    let accounts = [OrganizationInfo::new(&organization, caller)];
+    Ok(reply(StatusCode::OK, &Organizations { accounts }))
 }
 
 /// Makes a service account.
@@ -43,11 +55,8 @@ pub(crate) async fn list(
     caller: &AccountPrincipal,
     request: &Request,
 ) -> Result<Response<Body>, Error> {
-    let request = wire::page(app, request, &["accounts"])?;
-    let page = app.latchkey.accounts(caller, &request).await?;
-    let service_accounts = page.items.iter().map(Account::from).collect();
-    let next_cursor = app.latchkey.marker(&request, page.next.as_deref())?;
-    Ok(reply(StatusCode::OK, &AccountList { service_accounts, next_cursor }))
+    let read = async |limit, after: Option<&str>| app.latchkey.accounts(caller, limit, after).await;
+    list::list(app, request, &["accounts"], read).await
 }
 
 /// Describes a service account.

@@ -1,4 +1,4 @@
-//! Errors as Chaser's clients read them: `{"error": {"code", "message"}}`.
+//! Errors as Chaser's clients read them: `{"code", "message", "error": {"code", "message"}}`.
 
 use lambda_http::Body;
 use lambda_http::http::{Response, StatusCode};
@@ -6,24 +6,29 @@ use latchkey::error::Error;
 use latchkey::http::reply_error;
 use serde::Serialize;
 
+/// What the vendor's SDK reads, at the top, and as `error` what the vendor's newer API documents. The
+/// SDK takes an `error` that is a string for the message, so it never is one.
 #[derive(Serialize)]
-struct Problem {
-    error: ProblemDetail,
+struct Problem<'a> {
+    #[serde(flatten)]
+    top: ProblemDetail<'a>,
+    error: ProblemDetail<'a>,
 }
 
-#[derive(Serialize)]
-struct ProblemDetail {
+#[derive(Clone, Copy, Serialize)]
+struct ProblemDetail<'a> {
     code: &'static str,
-    message: String,
+    message: &'a str,
 }
 
 /// Says `error` the way this dialect's clients expect to read it.
 pub(crate) fn render(error: &Error) -> Response<Body> {
-    let detail = ProblemDetail { code: code(error.status()), message: error.to_string() };
-    reply_error(error, &Problem { error: detail })
+    let message = error.to_string();
+    let detail = ProblemDetail { code: code(error.status()), message: &message };
+    reply_error(error, &Problem { top: detail, error: detail })
 }
 
-/// Ours: the codes of the vendor's other API, one for each status.
+/// Ours: the codes of the vendor's newer API where it has one for the status.
 fn code(status: StatusCode) -> &'static str {
     match status {
         StatusCode::UNAUTHORIZED => "unauthorized",

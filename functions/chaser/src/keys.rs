@@ -7,6 +7,7 @@ use lambda_http::{Body, Request};
 use latchkey::account::ServiceAccount;
 use latchkey::error::Error;
 use latchkey::http::{json_fields, no_content, no_store, reply};
+use latchkey::id::{KeyId, ServiceAccountId};
 use latchkey::idempotency::Retry;
 use latchkey::key::KeyChange;
 use latchkey::principal::AccountPrincipal;
@@ -14,11 +15,12 @@ use latchkey::store::Listed;
 use latchkey::{MintRequest, Minted, RotateRequest};
 
 use crate::App;
-use crate::wire::{self, CreatedKey, KeyInfo, KeyList, NAME, SCOPES};
+use crate::list;
+use crate::wire::{self, CreatedKey, KeyInfo, NAME, SCOPES};
 
 const GRACE_DAYS: &str = "grace_days";
 
-/// Ours, after the vendor's other API: how long a rotated key stays valid.
+/// Ours, after the vendor's newer API: how long a rotated key stays valid.
 const GRACE_DAYS_DEFAULT: u64 = 7;
 const GRACE_DAYS_MAX: u64 = 30;
 
@@ -31,17 +33,25 @@ pub(crate) async fn create(
 ) -> Result<Response<Body>, Error> {
     let operation = "create-current-service-account-key";
     let retry = Retry::of(request, &caller.key, operation, &[account])?;
-    let account = wire::account_id(account)?;
+    let request = mint_request(app, wire::account_id(account)?, request)?;
+    app.latchkey.mint_and_describe(caller, request, retry, created).await
+}
+
+/// The key that a request asks for.
+pub(crate) fn mint_request(
+    app: &App,
+    account: ServiceAccountId,
+    request: &Request,
+) -> Result<MintRequest, Error> {
     let mut fields = json_fields(request, &[NAME, SCOPES])?;
-    let request = MintRequest {
+    Ok(MintRequest {
         account,
         name: wire::key_name(&mut fields)?,
         scopes: Some(app.scopes.select(&fields.take_nullable_strings(SCOPES)?)?),
         // This dialect has no expiry; the deployment's maximum lifetime still applies.
         expires_at: None,
         expires_at_field: "",
-    };
-    app.latchkey.mint_and_describe(caller, request, retry, created).await
+    })
 }
 
 /// Lists keys, those that have ended as well.
@@ -51,12 +61,20 @@ pub(crate) async fn list(
     [account]: [&str; 1],
     request: &Request,
 ) -> Result<Response<Body>, Error> {
-    let account = wire::account_id(account)?;
-    let request = wire::page(app, request, &["keys", account.as_ref()])?;
-    let page = app.latchkey.keys(caller, &account, Listed::All, &request).await?;
-    let keys = page.items.iter().map(KeyInfo::from).collect();
-    let next_cursor = app.latchkey.marker(&request, page.next.as_deref())?;
-    Ok(reply(StatusCode::OK, &KeyList { keys, next_cursor }))
+    list_of(app, caller, &wire::account_id(account)?, request).await
+}
+
+/// Lists the keys of `account`.
+pub(crate) async fn list_of(
+    app: &App,
+    caller: &AccountPrincipal,
+    account: &ServiceAccountId,
+    request: &Request,
+) -> Result<Response<Body>, Error> {
+    let read = async |limit, after: Option<&str>| {
+        app.latchkey.keys(caller, account, Listed::All, limit, after).await
+    };
+    list::list(app, request, &["keys", account.as_ref()], read).await
 }
 
 /// Describes a key.
@@ -67,7 +85,7 @@ pub(crate) async fn get(
 ) -> Result<Response<Body>, Error> {
     let (account, key) = (wire::account_id(account)?, wire::key_id(key)?);
     let key = app.latchkey.key(caller, &account, &key).await?;
-    Ok(reply(StatusCode::OK, &KeyInfo::from(&key)))
+    Ok(reply(StatusCode::OK, &KeyInfo::new(&key, app.latchkey.now())))
 }
 
 /// Changes a key's name or scopes; what is absent stays.
@@ -87,7 +105,7 @@ pub(crate) async fn update(
         change.scopes = Some(app.scopes.select(&fields.take_nullable_strings(SCOPES)?)?);
     }
     let key = app.latchkey.update_key(caller, &account, &key, &change).await?;
-    Ok(reply(StatusCode::OK, &KeyInfo::from(&key)))
+    Ok(reply(StatusCode::OK, &KeyInfo::new(&key, app.latchkey.now())))
 }
 
 /// Revokes a key. Ours: a key that was revoked before is revoked, so that a retry succeeds.
@@ -110,14 +128,22 @@ pub(crate) async fn rotate(
 ) -> Result<Response<Body>, Error> {
     let operation = "rotate-current-service-account-key";
     let retry = Retry::of(request, &caller.key, operation, &[account, key])?;
-    let (account, key) = (wire::account_id(account)?, wire::key_id(key)?);
-    let mut fields = json_fields(request, &[GRACE_DAYS])?;
-    let days = fields.take_integer(GRACE_DAYS, 0, GRACE_DAYS_MAX)?.unwrap_or(GRACE_DAYS_DEFAULT);
-    let grace = Duration::from_secs(days * 24 * 60 * 60);
-    let request = RotateRequest { account, key, grace };
+    let request = rotate_request(wire::account_id(account)?, wire::key_id(key)?, request)?;
     app.latchkey.rotate(caller, &request, retry, created).await
 }
 
+/// The rotation that a request asks for.
+pub(crate) fn rotate_request(
+    account: ServiceAccountId,
+    key: KeyId,
+    request: &Request,
+) -> Result<RotateRequest, Error> {
+    let mut fields = json_fields(request, &[GRACE_DAYS])?;
+    let days = fields.take_integer(GRACE_DAYS, 0, GRACE_DAYS_MAX)?.unwrap_or(GRACE_DAYS_DEFAULT);
+    let grace = Duration::from_secs(days * 24 * 60 * 60);
+    Ok(RotateRequest { account, key, grace })
+}
+
 fn created(minted: &Minted, account: &ServiceAccount) -> Response<Body> {
-    no_store(reply(StatusCode::OK, &CreatedKey::new(minted, account)))
+    no_store(reply(StatusCode::OK, &CreatedKey::new(minted, Some(account))))
 }

@@ -3,7 +3,10 @@
 mod accounts;
 mod error;
 mod keys;
+mod list;
+mod own_keys;
 mod scopes;
+mod selection;
 mod wire;
 
 use lambda_http::http::Response;
@@ -11,7 +14,6 @@ use lambda_http::{Body, Request, RequestExt};
 use latchkey::Latchkey;
 use latchkey::error::Error;
 use latchkey::gateway;
-use latchkey::principal::{AccountPrincipal, Denial};
 use latchkey::route::{self, Route, route};
 
 pub use scopes::AllowedScopes;
@@ -52,6 +54,16 @@ pub enum Operation {
     DeleteAccount,
     /// Describes the account of the key presented.
     CurrentAccount,
+    /// Lists the accounts of the key presented.
+    ListOrganizations,
+    /// Mints a key for the service account of the key presented.
+    CreateOwnKey,
+    /// Lists the keys of that service account.
+    ListOwnKeys,
+    /// Revokes a key of that service account.
+    RevokeOwnKey,
+    /// Mints a key in place of another of that service account.
+    RotateOwnKey,
 }
 
 /// Where this dialect does it; the template lists the same routes.
@@ -104,6 +116,11 @@ pub const ROUTES: &[Route<Operation>] = &[
         Operation::DeleteAccount,
     ),
     route("GET", "/v1/accounts/current", Operation::CurrentAccount),
+    route("GET", "/v1/accounts", Operation::ListOrganizations),
+    route("POST", "/v1/keys", Operation::CreateOwnKey),
+    route("GET", "/v1/keys", Operation::ListOwnKeys),
+    route("DELETE", "/v1/keys/{key_id}", Operation::RevokeOwnKey),
+    route("POST", "/v1/keys/{key_id}/rotate", Operation::RotateOwnKey),
 ];
 
 /// Answers a request; every refusal is a response that the client can read.
@@ -119,7 +136,7 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
     let matched = route::find(ROUTES, request.method(), path, gateway::stage(request))?;
     let principal = app.latchkey.authenticate_manager(request).await?;
     let caller = principal.service_account()?;
-    check_account(app, caller, request).await?;
+    selection::check(app, caller, request).await?;
     match matched.operation {
         Operation::CreateKey => keys::create(app, caller, matched.parameters(), request).await,
         Operation::ListKeys => keys::list(app, caller, matched.parameters(), request).await,
@@ -135,25 +152,12 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
         }
         Operation::DeleteAccount => accounts::delete(app, caller, matched.parameters()).await,
         Operation::CurrentAccount => accounts::current(app, caller).await,
-    }
-}
-
-/// Holds `X-Chaser-Account`, an id or an exact name, against the key's own account: Chaser's
-/// accounts are our organizations.
-async fn check_account(
-    app: &App,
-    caller: &AccountPrincipal,
-    request: &Request,
-) -> Result<(), Error> {
-    let mut selected = request.headers().get_all("x-chaser-account").iter();
-    // Ours: without the header, the key's own account.
-    let Some(first) = selected.next() else { return Ok(()) };
-    // Names need not be ASCII, and API Gateway passes headers on in UTF-8.
-    match std::str::from_utf8(first.as_bytes()) {
-        Ok(first) if selected.next().is_none() => {
-            app.latchkey.check_organization(caller, first).await
+        Operation::ListOrganizations => accounts::list_all(app, caller).await,
+        Operation::CreateOwnKey => own_keys::create(app, caller, request).await,
+        Operation::ListOwnKeys => own_keys::list(app, caller, request).await,
+        Operation::RevokeOwnKey => own_keys::revoke(app, caller, matched.parameters()).await,
+        Operation::RotateOwnKey => {
+            own_keys::rotate(app, caller, matched.parameters(), request).await
         }
-        // Ours: a key used with another account is 403.
-        _ => Err(Denial::OtherOrganization.into()),
     }
 }

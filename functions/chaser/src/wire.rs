@@ -1,19 +1,16 @@
 //! What goes over the wire in this dialect: snake case, and `null` for what is not there.
 
-use lambda_http::Request;
 use latchkey::Minted;
 use latchkey::account::{Organization, ServiceAccount};
 use latchkey::error::Error;
 use latchkey::id::{KeyId, ServiceAccountId};
 use latchkey::json::Fields;
 use latchkey::key::Key;
-use latchkey::page::PageRequest;
+use latchkey::principal::AccountPrincipal;
 use latchkey::scope::Scope;
 use latchkey::text::{KeyName, Name};
 use latchkey::time::Timestamp;
 use serde::Serialize;
-
-use crate::App;
 
 pub(crate) const NAME: &str = "name";
 pub(crate) const SCOPES: &str = "scopes";
@@ -28,11 +25,6 @@ pub(crate) fn key_id(text: &str) -> Result<KeyId, Error> {
     text.parse().map_err(|_| Error::UnknownKey)
 }
 
-/// The page that a request asks for.
-pub(crate) fn page(app: &App, request: &Request, list: &[&str]) -> Result<PageRequest, Error> {
-    PageRequest::of(request, "cursor", list, app.latchkey.now())
-}
-
 /// The name of a key; `null` is none.
 pub(crate) fn key_name(fields: &mut Fields) -> Result<Option<KeyName>, Error> {
     let text = fields.take_nullable_string(NAME)?;
@@ -45,7 +37,8 @@ pub(crate) fn account_name(text: &str) -> Result<Name, Error> {
     text.parse().map_err(|problem| Error::InvalidText { field: NAME, problem })
 }
 
-/// A key with its secret, as creating and rotating answer: `CreateServiceAccountKeyResponse`.
+/// A key with its secret, as creating and rotating answer: `CreateServiceAccountKeyResponse`, or
+/// without the account `CreateApiKeyResponse`.
 #[derive(Serialize)]
 pub(crate) struct CreatedKey<'a> {
     full_access: bool,
@@ -54,11 +47,12 @@ pub(crate) struct CreatedKey<'a> {
     key_prefix: &'a str,
     name: Option<&'a KeyName>,
     scopes: &'a [Scope],
-    service_account: Account<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_account: Option<AccountInfo<'a>>,
 }
 
 impl<'a> CreatedKey<'a> {
-    pub(crate) fn new(minted: &'a Minted, account: &'a ServiceAccount) -> Self {
+    pub(crate) fn new(minted: &'a Minted, account: Option<&'a ServiceAccount>) -> Self {
         let spec = &minted.key.spec;
         Self {
             full_access: spec.scopes.is_full_access(),
@@ -67,12 +61,16 @@ impl<'a> CreatedKey<'a> {
             key_prefix: &minted.key.key_prefix,
             name: spec.name.as_ref(),
             scopes: spec.scopes.as_slice(),
-            service_account: account.into(),
+            service_account: account.map(AccountInfo::from),
         }
     }
 }
 
-/// A key without its secret, as everything else answers.
+/// A key without its secret, as everything else answers: `ServiceAccountKeyInfo`, likewise
+/// `ApiKeyInfo`. Ours: `expires_at`, and `revoked_at` after the vendor's newer API.
+///
+/// The SDK's users take a key without `revoked` for a live one, and know of no expiry. Ours: a key
+/// that has expired is said to be revoked since then.
 #[derive(Serialize)]
 pub(crate) struct KeyInfo<'a> {
     id: &'a str,
@@ -83,11 +81,14 @@ pub(crate) struct KeyInfo<'a> {
     created_at: Timestamp,
     expires_at: Option<Timestamp>,
     last_used_at: Option<Timestamp>,
+    revoked: Option<Timestamp>,
     revoked_at: Option<Timestamp>,
 }
 
-impl<'a> From<&'a Key> for KeyInfo<'a> {
-    fn from(key: &'a Key) -> Self {
+impl<'a> KeyInfo<'a> {
+    /// The key as it is `now`.
+    pub(crate) fn new(key: &'a Key, now: Timestamp) -> Self {
+        let expired = key.spec.expires_at.filter(|_| key.is_expired(now));
         Self {
             id: key.id.as_ref(),
             name: key.spec.name.as_ref(),
@@ -97,21 +98,15 @@ impl<'a> From<&'a Key> for KeyInfo<'a> {
             created_at: key.created_at,
             expires_at: key.spec.expires_at,
             last_used_at: key.last_used_at,
+            revoked: key.revoked_at.or(expired),
             revoked_at: key.revoked_at,
         }
     }
 }
 
-/// A page of keys.
-#[derive(Serialize)]
-pub(crate) struct KeyList<'a> {
-    pub(crate) keys: Vec<KeyInfo<'a>>,
-    pub(crate) next_cursor: Option<String>,
-}
-
 /// `ServiceAccountInfo`
 #[derive(Serialize)]
-pub(crate) struct Account<'a> {
+pub(crate) struct AccountInfo<'a> {
     created_at: Timestamp,
     created_by_user_id: &'a str,
     disabled: bool,
@@ -120,7 +115,7 @@ pub(crate) struct Account<'a> {
     updated_at: Timestamp,
 }
 
-impl<'a> From<&'a ServiceAccount> for Account<'a> {
+impl<'a> From<&'a ServiceAccount> for AccountInfo<'a> {
     fn from(account: &'a ServiceAccount) -> Self {
         Self {
             created_at: account.created_at,
@@ -134,22 +129,52 @@ impl<'a> From<&'a ServiceAccount> for Account<'a> {
     }
 }
 
-/// A page of accounts.
+/// A service account in its envelope.
 #[derive(Serialize)]
-pub(crate) struct AccountList<'a> {
-    pub(crate) service_accounts: Vec<Account<'a>>,
-    pub(crate) next_cursor: Option<String>,
+pub(crate) struct Account<'a> {
+    service_account: AccountInfo<'a>,
 }
 
-/// The current account: Chaser's accounts are our organizations.
+impl<'a> From<&'a ServiceAccount> for Account<'a> {
+    fn from(account: &'a ServiceAccount) -> Self {
+        Self { service_account: account.into() }
+    }
+}
+
+/// `AccountInfo`: Chaser's accounts are our organizations.
+#[derive(Serialize)]
+pub(crate) struct OrganizationInfo<'a> {
+    id: &'a str,
+    kind: &'static str,
+    name: &'a str,
+    role: &'static str,
+    personal: bool,
+    created_at: Timestamp,
+}
+
+impl<'a> OrganizationInfo<'a> {
+    /// The account as `caller` sees it.
+    pub(crate) fn new(organization: &'a Organization, caller: &AccountPrincipal) -> Self {
+        Self {
+            id: organization.id.as_ref(),
+            kind: "organization",
+            name: organization.name.as_ref(),
+            // Ours: the vendor's roles are people's, of whom admins manage service accounts.
+            role: if caller.scopes.is_full_access() { "admin" } else { "member" },
+            personal: false,
+            created_at: organization.created_at,
+        }
+    }
+}
+
+/// The current account in its envelope.
 #[derive(Serialize)]
 pub(crate) struct CurrentAccount<'a> {
-    id: &'a str,
-    name: &'a str,
+    pub(crate) account: OrganizationInfo<'a>,
 }
 
-impl<'a> From<&'a Organization> for CurrentAccount<'a> {
-    fn from(organization: &'a Organization) -> Self {
-        Self { id: organization.id.as_ref(), name: organization.name.as_ref() }
-    }
+/// The accounts that a caller belongs to.
+#[derive(Serialize)]
+pub(crate) struct Organizations<'a> {
+    pub(crate) accounts: [OrganizationInfo<'a>; 1],
 }

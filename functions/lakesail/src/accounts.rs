@@ -39,7 +39,7 @@ pub(crate) async fn list(
     request: &Request,
 ) -> Result<Response<Body>, Error> {
     let request = PageRequest::of(request, MARKER, &["accounts"], app.latchkey.now())?;
-    let page = app.latchkey.accounts(caller, &request).await?;
+    let page = app.latchkey.accounts(caller, request.size(), request.after.as_deref()).await?;
     let items = page.items.iter().map(Account::from).collect();
     let marker = app.latchkey.marker(&request, page.next.as_deref())?;
     Ok(reply(StatusCode::OK, &Items { items, marker }))

@@ -46,7 +46,8 @@ pub(crate) async fn list(
     let list = ["keys", account.as_ref()];
     let request = PageRequest::of(request, MARKER, &list, app.latchkey.now())?;
     // Ours: this dialect has no word for a key that was revoked, so it is gone.
-    let page = app.latchkey.keys(caller, &account, Listed::NotRevoked, &request).await?;
+    let (size, after) = (request.size(), request.after.as_deref());
+    let page = app.latchkey.keys(caller, &account, Listed::NotRevoked, size, after).await?;
     let items = page.items.iter().map(KeySummary::from).collect();
     let marker = app.latchkey.marker(&request, page.next.as_deref())?;
     Ok(reply(StatusCode::OK, &Items { items, marker }))

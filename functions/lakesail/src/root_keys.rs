@@ -33,7 +33,8 @@ pub(crate) async fn list(
     request: &Request,
 ) -> Result<Response<Body>, Error> {
     let request = PageRequest::of(request, MARKER, &["root keys"], app.latchkey.now())?;
-    let page = app.latchkey.root_keys(caller, Listed::NotRevoked, &request).await?;
+    let (size, after) = (request.size(), request.after.as_deref());
+    let page = app.latchkey.root_keys(caller, Listed::NotRevoked, size, after).await?;
     let items = page.items.iter().map(KeySummary::from).collect();
     let marker = app.latchkey.marker(&request, page.next.as_deref())?;
     Ok(reply(StatusCode::OK, &Items { items, marker }))

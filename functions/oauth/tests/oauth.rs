@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use latchkey::Latchkey;
 use latchkey::config::{CachePolicy, KeyPolicy};
+use latchkey::gateway;
 use latchkey::key::{Key, KeySpec};
 use latchkey::metrics::Metrics;
 use latchkey::scope::Scopes;
@@ -167,7 +168,9 @@ async fn answer(latchkey: &Latchkey, case: &str, event: Value) -> Answer {
 async fn answer_with(settings: Settings, latchkey: &Latchkey, case: &str, event: Value) -> Answer {
     let app = App { latchkey: latchkey.clone(), settings };
     // Boxed: the compiler gives up on the layout of so many futures within each other.
-    let answer = Answer::from(Box::pin(handle(&app, event::parse(event))).await);
+    let work = Box::pin(handle(&app, event::parse(event)));
+    let answer = Answer::from(gateway::answer(case, work).await);
+    assert_eq!(answer.header("x-request-id"), case);
     let place = PLACES.iter().find(|(prefix, _)| case.starts_with(prefix)).expect("a place").1;
     Contract::load("oauth").check(place, &answer);
     assert_eq!(answer.header("cache-control"), "no-store", "{case}");

@@ -32,6 +32,8 @@ pub trait Dialect: Sized {
     const CREATED: u16;
     /// Whether a list of keys holds those that were revoked.
     const LISTS_REVOKED: bool;
+    /// Whether a list without a limit is whole, rather than a page of 100.
+    const WHOLE_LISTS: bool;
     /// What a marker is called.
     const MARKER: Marker;
     /// The path of the service accounts.
@@ -55,6 +57,11 @@ pub trait Dialect: Sized {
 
     /// The body of a refusal.
     fn refusal(status: u16, message: &str) -> Value;
+
+    /// The account in an answer about one, which may be in an envelope.
+    fn account(body: &Value) -> &Value {
+        body
+    }
 
     /// The path of an account.
     fn account_path(account: &str) -> String {

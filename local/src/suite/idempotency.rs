@@ -64,7 +64,7 @@ impl Create {
             }
             None => {
                 assert_eq!(answer.status, D::CREATED, "{}: {}", self.path, answer.text);
-                assert_ne!(answer.string("/id"), first.string("/id"), "{}", self.path);
+                assert_ne!(answer.id(), first.id(), "{}", self.path);
             }
         }
     }

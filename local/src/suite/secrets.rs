@@ -117,5 +117,5 @@ async fn answer_over<D: Dialect>(code: &'static str, case: &str) -> Answer {
 }
 
 async fn answer<D: Dialect>(dialect: &D, id: &str, event: Value) -> Answer {
-    Answer::from(gateway::with_request_id(id, dialect.handle(event::parse(event))).await)
+    Answer::from(gateway::answer(id, dialect.handle(event::parse(event))).await)
 }

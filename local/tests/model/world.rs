@@ -130,7 +130,7 @@ impl World {
         let answer = self.ask(dialect, &caller, "POST", &path, &body).await;
         assert_eq!(answer.status, expected, "{}", answer.text);
         if expected == created {
-            self.model.accounts.push(account(answer.string("/id"), organization));
+            self.model.accounts.push(account(answer.id(), organization));
         }
     }
 
@@ -285,7 +285,7 @@ impl World {
         let answer = self.ask(Dialect::Chaser, &caller, "PATCH", &path, &body).await;
         assert_eq!(answer.status, expected, "{}", answer.text);
         if expected == 200 {
-            assert_eq!(answer.body["disabled"], disabled);
+            assert_eq!(answer.body["service_account"]["disabled"], disabled);
             self.model.accounts[account].disabled = disabled;
         }
     }

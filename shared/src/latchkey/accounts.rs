@@ -8,7 +8,6 @@ use crate::account::{AccountChange, ServiceAccount};
 use crate::error::Error;
 use crate::id::ServiceAccountId;
 use crate::idempotency::Retry;
-use crate::page::PageRequest;
 use crate::principal::AccountPrincipal;
 use crate::scope::KEYS_READ;
 use crate::store::{CreateError, Page, StoreError, Written};
@@ -57,7 +56,8 @@ impl Latchkey {
         self.once(retry, now, creating).await
     }
 
-    /// A page of the accounts of the caller's organization.
+    /// A page of the accounts of the caller's organization: at most `limit`, those after the account
+    /// `after`.
     ///
     /// # Errors
     ///
@@ -65,11 +65,11 @@ impl Latchkey {
     pub async fn accounts(
         &self,
         caller: &AccountPrincipal,
-        page: &PageRequest,
+        limit: usize,
+        after: Option<&str>,
     ) -> Result<Page<ServiceAccount>, Error> {
         caller.require(KEYS_READ)?;
-        let after = page.after.as_deref();
-        Ok(self.store.accounts(&caller.organization, page.limit, after).await?)
+        Ok(self.store.accounts(&caller.organization, limit, after).await?)
     }
 
     /// An account of the caller's organization.

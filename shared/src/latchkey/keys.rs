@@ -4,7 +4,6 @@ use crate::account::ServiceAccount;
 use crate::error::Error;
 use crate::id::{KeyId, ServiceAccountId};
 use crate::key::{Key, KeyChange};
-use crate::page::PageRequest;
 use crate::principal::AccountPrincipal;
 use crate::scope::{KEYS_READ, KEYS_WRITE};
 use crate::store::{Listed, Page, Revoked};
@@ -12,7 +11,8 @@ use crate::store::{Listed, Page, Revoked};
 use super::Latchkey;
 
 impl Latchkey {
-    /// A page of the keys of an account of the caller's organization.
+    /// A page of the keys of an account of the caller's organization: at most `limit`, those after
+    /// the key `after`.
     ///
     /// # Errors
     ///
@@ -22,12 +22,13 @@ impl Latchkey {
         caller: &AccountPrincipal,
         account: &ServiceAccountId,
         listed: Listed,
-        page: &PageRequest,
+        limit: usize,
+        after: Option<&str>,
     ) -> Result<Page<Key>, Error> {
         caller.require(KEYS_READ)?;
         let (found, keys) = tokio::join!(
             self.store.account(&caller.organization, account),
-            self.store.keys(account, listed, page.limit, page.after.as_deref()),
+            self.store.keys(account, listed, limit, after),
         );
         found?.ok_or_else(|| Error::AccountNotFound(account.clone()))?;
         Ok(keys?)

@@ -9,7 +9,6 @@ use crate::id::{KeyId, ServiceAccountId};
 use crate::idempotency::Retry;
 use crate::key::{Key, KeySpec};
 use crate::metrics::Counter;
-use crate::page::PageRequest;
 use crate::principal::Principal;
 use crate::scope::Scopes;
 use crate::store::{Listed, Page, Revoked, Written};
@@ -62,7 +61,7 @@ impl Latchkey {
         self.once(retry, now, creating).await
     }
 
-    /// A page of the root keys.
+    /// A page of the root keys: at most `limit`, those after the key `after`.
     ///
     /// # Errors
     ///
@@ -71,11 +70,11 @@ impl Latchkey {
         &self,
         caller: &Principal,
         listed: Listed,
-        page: &PageRequest,
+        limit: usize,
+        after: Option<&str>,
     ) -> Result<Page<Key>, Error> {
         caller.root()?;
-        let after = page.after.as_deref();
-        Ok(self.store.keys(&ServiceAccountId::root(), listed, page.limit, after).await?)
+        Ok(self.store.keys(&ServiceAccountId::root(), listed, limit, after).await?)
     }
 
     /// A root key.

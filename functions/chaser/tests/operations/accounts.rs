@@ -77,20 +77,21 @@ fn successes() -> Vec<Success> {
     let (full, disabled) = (sample(FULL_ACCOUNT, false), sample(DISABLED_ACCOUNT, true));
     let all = format!(r#"{{"service_accounts":[{own},{full},{disabled}],"next_cursor":null}}"#);
     let page = format!(r#"{{"service_accounts":[{own},{full}],"next_cursor":"*"}}"#);
-    let weekly = |disabled| account(FULL_ACCOUNT, "ROOT", disabled, "weekly report");
+    let one = |account: String| format!(r#"{{"service_account":{account}}}"#);
+    let weekly = |disabled| one(account(FULL_ACCOUNT, "ROOT", disabled, "weekly report"));
     vec![
         ("list-accounts", 200, all.clone()),
         ("list-accounts-scoped-caller", 200, all),
         ("list-accounts-page", 200, page),
-        ("get-account", 200, full.clone()),
-        ("get-account-disabled", 200, disabled),
-        ("get-account-own-scoped-caller", 200, own),
-        ("update-account-empty-body", 200, full),
+        ("get-account", 200, one(full.clone())),
+        ("get-account-disabled", 200, one(disabled)),
+        ("get-account-own-scoped-caller", 200, one(own)),
+        ("update-account-empty-body", 200, one(full)),
         ("update-account", 200, weekly(false)),
         ("update-account-disable", 200, weekly(true)),
-        ("update-account-enable", 200, sample(DISABLED_ACCOUNT, false)),
-        ("update-account-own-name", 200, account(ACCOUNT, "ROOT", false, "own")),
-        ("create-account", 200, account("*", ACCOUNT, false, "nightly report")),
+        ("update-account-enable", 200, one(sample(DISABLED_ACCOUNT, false))),
+        ("update-account-own-name", 200, one(account(ACCOUNT, "ROOT", false, "own"))),
+        ("create-account", 200, one(account("*", ACCOUNT, false, "nightly report"))),
         ("delete-account", 204, String::new()),
     ]
 }
@@ -101,7 +102,8 @@ scenario_tests!(Chaser, accounts(): a_deleted_account_is_gone_with_all_of_its_ke
 #[tokio::test]
 async fn a_new_account_is_listed_and_gets_keys() {
     let account_of = async |_: &Function, minted: &Answer| minted.body["service_account"].clone();
-    check_new::<Chaser>(["/created_at", "/updated_at"], account_of).await;
+    check_new::<Chaser>(["/service_account/created_at", "/service_account/updated_at"], account_of)
+        .await;
 }
 
 #[tokio::test]
@@ -118,8 +120,8 @@ async fn an_update_changes_what_it_names_and_when() {
     for (hour, body, field, value, updated_at) in updates {
         let function = Function::at(&table, after_hours(hour));
         let updated = function.patch(&token, &path, body).await;
-        expected[field] = value;
-        expected["updated_at"] = updated_at.into();
+        expected["service_account"][field] = value;
+        expected["service_account"]["updated_at"] = updated_at.into();
         assert_eq!(updated.body, expected, "{body}");
         assert_eq!(function.get(&token, &path).await.body, expected, "{body}");
     }
@@ -134,7 +136,7 @@ async fn disabling_stops_every_key_and_enabling_restores_those_that_were_live() 
     // With the cache of a deployed function, which knows the keys by now.
     let function = Function::caching(&table);
     let account = function.answer_to("create-account").await;
-    let (id, path) = (account.string("/id"), Chaser::account_path(account.string("/id")));
+    let (id, path) = (account.id(), Chaser::account_path(account.id()));
     let mint = || async { function.post(&full_access(), &Chaser::keys_path(id), "{}").await };
     let (live, revoked) = (mint().await, mint().await);
     let live = live.string("/key");
@@ -145,7 +147,10 @@ async fn disabling_stops_every_key_and_enabling_restores_those_that_were_live() 
 
     for _ in 0..2 {
         let disabled = function.patch(&full_access(), &path, r#"{"disabled":true}"#).await;
-        assert_eq!((disabled.status, &disabled.body["disabled"]), (200, &true.into()));
+        assert_eq!(
+            (disabled.status, &disabled.body["service_account"]["disabled"]),
+            (200, &true.into())
+        );
         assert_eq!(function.identify(live).await, 401);
         let refused = mint().await;
         assert_eq!(refused.status, 409);
@@ -158,7 +163,10 @@ async fn disabling_stops_every_key_and_enabling_restores_those_that_were_live() 
     }
 
     let enabled = function.patch(&full_access(), &path, r#"{"disabled":false}"#).await;
-    assert_eq!((enabled.status, &enabled.body["disabled"]), (200, &false.into()));
+    assert_eq!(
+        (enabled.status, &enabled.body["service_account"]["disabled"]),
+        (200, &false.into())
+    );
     assert_eq!(function.identify(live).await, 200);
     assert_eq!(function.identify(revoked.string("/key")).await, 401);
     assert_eq!(function.get(&full_access(), &Chaser::keys_path(id)).await.body, keys.body);

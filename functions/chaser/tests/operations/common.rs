@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 
 /// Every field that this dialect has in an answer, all of them in snake case.
 const FIELDS: &[&str] = &[
+    "account",
+    "accounts",
     "code",
     "created_at",
     "created_by_user_id",
@@ -21,11 +23,15 @@ const FIELDS: &[&str] = &[
     "key",
     "key_prefix",
     "keys",
+    "kind",
     "last_used_at",
     "message",
     "name",
     "next_cursor",
+    "personal",
+    "revoked",
     "revoked_at",
+    "role",
     "scopes",
     "service_account",
     "service_accounts",
@@ -48,6 +54,7 @@ impl Dialect for Chaser {
     const TELLS_NULL: bool = true;
     const CREATED: u16 = 200;
     const LISTS_REVOKED: bool = true;
+    const WHOLE_LISTS: bool = true;
     const MARKER: Marker = Marker { parameter: "cursor", field: "next_cursor" };
     const ACCOUNTS: &'static str = "/v1/accounts/current/service-accounts";
     const ACCOUNT_BODY: &'static str = r#"{"name":"caller"}"#;
@@ -67,12 +74,18 @@ impl Dialect for Chaser {
     }
 
     fn mints(operation: Operation) -> bool {
-        matches!(operation, Operation::CreateKey | Operation::RotateKey)
+        use Operation::{CreateKey, CreateOwnKey, RotateKey, RotateOwnKey};
+        matches!(operation, CreateKey | CreateOwnKey | RotateKey | RotateOwnKey)
     }
 
     /// The status decides the code.
     fn refusal(status: u16, message: &str) -> Value {
-        json!({ "error": { "code": code(status), "message": message } })
+        let code = code(status);
+        json!({ "code": code, "message": message, "error": { "code": code, "message": message } })
+    }
+
+    fn account(body: &Value) -> &Value {
+        &body["service_account"]
     }
 }
 

@@ -33,7 +33,14 @@ const ROTATE_KEY: Create = Create {
     ..CREATE_KEY
 };
 
-idempotency_tests!(Chaser, &[CREATE_KEY, CREATE_ACCOUNT, ROTATE_KEY]);
+const CREATE_OWN_KEY: Create = Create { path: "/v1/keys", ..CREATE_KEY };
+
+const ROTATE_OWN_KEY: Create = Create { path: "/v1/keys/018HULLP3GUC5MYZ/rotate", ..ROTATE_KEY };
+
+idempotency_tests!(
+    Chaser,
+    &[CREATE_KEY, CREATE_ACCOUNT, ROTATE_KEY, CREATE_OWN_KEY, ROTATE_OWN_KEY]
+);
 
 /// The answer to a rotation is lost, and the key that it replaced is gone by now.
 #[tokio::test]

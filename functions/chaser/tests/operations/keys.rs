@@ -86,8 +86,10 @@ const REFUSALS: &[Refusal] = &[
 /// A sample key: its id, and in JSON its name, its scopes, and when it ends and was revoked.
 fn key(id: &str, name: &str, scopes: &str, expires_at: &str, revoked_at: &str) -> String {
     let full_access = scopes == "[]";
+    // Of the samples, one has expired.
+    let revoked = if id == "018HULLP3I1YVBWF" { expires_at } else { revoked_at };
     format!(
-        r#"{{"id":"{id}","name":{name},"key_prefix":"sk_SAMPLEACCOUNT001_{id}_","scopes":{scopes},"full_access":{full_access},"created_at":"2026-01-01T00:00:00.000Z","expires_at":{expires_at},"last_used_at":null,"revoked_at":{revoked_at}}}"#
+        r#"{{"id":"{id}","name":{name},"key_prefix":"sk_SAMPLEACCOUNT001_{id}_","scopes":{scopes},"full_access":{full_access},"created_at":"2026-01-01T00:00:00.000Z","expires_at":{expires_at},"last_used_at":null,"revoked":{revoked},"revoked_at":{revoked_at}}}"#
     )
 }
 
@@ -163,6 +165,7 @@ async fn a_revoked_key_is_refused_at_once_and_listed_as_revoked() {
         "created_at": "2026-01-01T00:00:00.000Z",
         "expires_at": null,
         "last_used_at": null,
+        "revoked": null,
         "revoked_at": null,
     });
     assert_eq!(before.body, expected);
@@ -172,7 +175,9 @@ async fn a_revoked_key_is_refused_at_once_and_listed_as_revoked() {
     assert_eq!((revoked.status, revoked.text.as_str()), (204, ""));
     assert_eq!(function.identify(token).await, 401);
     let mut expected = expected;
-    expected["revoked_at"] = "2026-01-01T00:00:00.000Z".into();
+    for field in ["revoked", "revoked_at"] {
+        expected[field] = "2026-01-01T00:00:00.000Z".into();
+    }
     assert_eq!(function.get(&full_access(), &path).await.body, expected);
     let listed = function.get(&full_access(), &Chaser::keys_path(ACCOUNT)).await;
     assert!(listed.body["keys"].as_array().expect("a list").contains(&expected));

@@ -9,8 +9,10 @@ mod create_key;
 mod current_account;
 mod idempotency;
 mod keys;
+mod own_keys;
 mod pages;
 mod rotate_key;
+mod whole_lists;
 
 use std::collections::BTreeSet;
 
@@ -23,6 +25,7 @@ fn every_event_has_its_expectation() {
         create_key::cases(),
         current_account::cases(),
         keys::cases(),
+        own_keys::cases(),
         rotate_key::cases(),
     ];
     let expected: Vec<&str> = resources.concat();

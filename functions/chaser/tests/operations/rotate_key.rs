@@ -110,7 +110,9 @@ async fn the_new_key_is_like_the_old_one_which_ends_in_a_week() {
 
     let week = after_hours(WEEK_HOURS);
     assert_eq!(describe(&function, &old).await["expires_at"], "2026-01-08T00:00:00.000Z");
-    assert_eq!(describe(&function, &old).await["revoked_at"], Value::Null);
+    for live in ["revoked", "revoked_at"] {
+        assert_eq!(describe(&function, &old).await[live], Value::Null);
+    }
     assert_eq!(describe(&function, &new).await["expires_at"], Value::Null);
     for minted in [&old, &new] {
         assert_eq!(function.identify(minted.string("/key")).await, 200);
@@ -131,7 +133,10 @@ async fn without_grace_the_old_key_is_refused_at_once() {
     let new = rotate(&function, &old, r#"{"grace_days":0}"#).await;
     assert_eq!(function.identify(old.string("/key")).await, 401);
     assert_eq!(function.identify(new.string("/key")).await, 200);
-    assert_eq!(describe(&function, &old).await["expires_at"], "2026-01-01T00:00:00.000Z");
+    let old = describe(&function, &old).await;
+    assert_eq!(old["expires_at"], "2026-01-01T00:00:00.000Z");
+    // For the SDK's users, who know of no expiry, it is revoked.
+    assert_eq!((&old["revoked"], &old["revoked_at"]), (&old["expires_at"], &Value::Null));
 }
 
 #[tokio::test]

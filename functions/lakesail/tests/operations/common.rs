@@ -41,6 +41,7 @@ impl Dialect for LakeSail {
     const TELLS_NULL: bool = false;
     const CREATED: u16 = 201;
     const LISTS_REVOKED: bool = false;
+    const WHOLE_LISTS: bool = false;
     const MARKER: Marker = Marker { parameter: "marker", field: "marker" };
     const ACCOUNTS: &'static str = "/api/org/v1/service-accounts";
     const ACCOUNT_BODY: &'static str = r#"{"username":"caller","description":""}"#;

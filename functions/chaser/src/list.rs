@@ -1,0 +1,130 @@
+//! Lists: a page of as many entries as the request says, and otherwise everything.
+//!
+//! The vendor's lists have no pages, and its SDK reads one response: what that leaves out, its user
+//! never sees. Ours: `limit`, `cursor` and `next_cursor`.
+
+use std::time::Duration;
+
+use lambda_http::http::{Response, StatusCode};
+use lambda_http::{Body, Request};
+use latchkey::account::ServiceAccount;
+use latchkey::error::Error;
+use latchkey::http::{json_response, json_text};
+use latchkey::key::Key;
+use latchkey::page::PageRequest;
+use latchkey::store::Page;
+use latchkey::time::Timestamp;
+
+use crate::App;
+use crate::wire::{AccountInfo, KeyInfo};
+
+/// Bytes that a response may weigh, of the 6 MB that Lambda takes; the rest is for its headers.
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+const WEIGHT_MAX: usize = 6_000_000;
+
+/// After this time no more entries are read, so that what there is can be answered within the
+/// request's own time.
+const READING_MAX: Duration = Duration::from_secs(5);
+
+/// Entries read at a time: of keys, less than the 1 MB that DynamoDB reads at once.
+const BATCH: usize = 1000;
+
+/// What a list holds.
+pub(crate) trait Entry {
+    /// What the list is called.
+    const LIST: &'static str;
+
+    /// What comes after it in the list comes after this id.
+    fn id(&self) -> &str;
+
+    /// As the list shows it `now`, in JSON.
+    fn to_json(&self, now: Timestamp) -> String;
+}
+
+impl Entry for Key {
+    const LIST: &'static str = "keys";
+
+    fn id(&self) -> &str {
+        self.id.as_ref()
+    }
+
+    fn to_json(&self, now: Timestamp) -> String {
+        json_text(&KeyInfo::new(self, now))
+    }
+}
+
+impl Entry for ServiceAccount {
+    const LIST: &'static str = "service_accounts";
+
+    fn id(&self) -> &str {
+        self.id.as_ref()
+    }
+
+    fn to_json(&self, _: Timestamp) -> String {
+        json_text(&AccountInfo::from(self))
+    }
+}
+
+/// Answers with the list that `read` gives parts of: at most so many entries, those after an id.
+/// `name` tells the list from every other, for its cursors.
+///
+/// Without a limit, a list goes on until it ends, or until it is as heavy or as late as it may be.
+/// Only then is there a `next_cursor`.
+pub(crate) async fn list<T: Entry>(
+    app: &App,
+    request: &Request,
+    name: &[&str],
+    read: impl AsyncFn(usize, Option<&str>) -> Result<Page<T>, Error>,
+) -> Result<Response<Body>, Error> {
+    let began = app.latchkey.now();
+    let request = PageRequest::of(request, "cursor", name, began)?;
+    let mut text = format!("{{\"{}\":[", T::LIST);
+    let mut weight = weight(&text);
+    let mut next = request.after.clone();
+    'pages: loop {
+        let page = read(request.limit.unwrap_or(BATCH), next.as_deref()).await?;
+        for entry in &page.items {
+            let json = entry.to_json(began);
+            weight += self::weight(&json) + 1;
+            if weight > WEIGHT_MAX {
+                break 'pages;
+            }
+            if !text.ends_with('[') {
+                text.push(',');
+            }
+            text.push_str(&json);
+            next = Some(entry.id().to_owned());
+        }
+        next = page.next;
+        let late = app.latchkey.now() > began.saturating_add(READING_MAX);
+        if next.is_none() || request.limit.is_some() || late {
+            break;
+        }
+    }
+    let cursor = app.latchkey.marker(&request, next.as_deref())?;
+    text.push_str(&format!("],\"next_cursor\":{}}}", json_text(&cursor)));
+    Ok(json_response(StatusCode::OK, text))
+}
+
+/// The bytes that a part of a body takes in the response's JSON, where it is a string: two for each
+/// quote and each backslash. JSON has no other character that needs more.
+fn weight(json: &str) -> usize {
+    json.len() + json.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Whatever names hold, no body is heavier than counted.
+        #[test]
+        fn a_body_weighs_what_it_takes_within_json(text in "\\PC{0,40}") {
+            let json = json_text(&text);
+            let within = json_text(&json);
+            prop_assert_eq!(weight(&json), within.len() - 2);
+        }
+    }
+}
