@@ -1,4 +1,4 @@
-"""Runs the README's local commands and proxies, a foreign client and schemathesis against a fresh `cargo dev`.
+"""Runs the README's local commands, Chaser's SDK, Authlib, proxies, and schemathesis against `cargo dev`.
 
 Each block after `<!-- ci: run -->` runs in one shell, in order; each JSON block after
 `<!-- ci: answer -->` must have the fields, types and order of what the block before it printed, and
@@ -97,7 +97,7 @@ def check_commands():
 def check_clients():
     # Authlib insists on HTTPS unless told that this is a test on loopback.
     environment = {**os.environ, "AUTHLIB_INSECURE_TRANSPORT": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    for script in ["clients.py", "proxies.py", "schemathesis/run.py"]:
+    for script in ["vendor_sdk.py", "clients.py", "proxies.py", "schemathesis/run.py"]:
         command = f". .latchkey/dev.env && exec '{sys.executable}' .ci/{script}"
         processes.run(["bash", "-c", command], SCRIPT_WITHIN_SECONDS, cwd=ROOT, env=environment)
 

@@ -13,13 +13,18 @@ TAKEN = "/health"
 
 
 class Gateway:
-    def __init__(self, stack):
+    def __init__(self, stack, request_ids=False):
+        """With `request_ids`, every response to `call` must have an `x-request-id` of its own.
+
+        Latchkey's functions send one; the gateway itself and the example's backend do not.
+        """
         self.stack = stack
         self.url = stack.emulator.url
         self.api = stack.resource("Api")
         self.host = f"{self.api}.execute-api.localhost"
         # The routes that were driven to the success that they are for.
         self.driven = set()
+        self.request_ids = set() if request_ids else None
         self.session = requests.Session()
         self.session.trust_env = False
 
@@ -57,12 +62,21 @@ class Gateway:
             answer.status_code == status,
             f"{route} was answered with {answer.status_code} and not {status}: {answer.text}",
         )
+        self.check_request_id(route, answer)
         if answer.status_code < 300:
             self.driven.add(route)
         if fields:
             missing = sorted(set(fields) - set(self.body(route, answer)))
             check(not missing, f"the answer of {route} lacks {missing}: {sorted(answer.json())}")
         return answer.json() if fields else answer
+
+    def check_request_id(self, route, answer):
+        if self.request_ids is None:
+            return
+        id = answer.headers.get("x-request-id")
+        check(id, f"the answer of {route} has no x-request-id")
+        check(id not in self.request_ids, f"the answer of {route} has an earlier answer's x-request-id")
+        self.request_ids.add(id)
 
     @staticmethod
     def body(route, answer):

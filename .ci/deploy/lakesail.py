@@ -18,7 +18,7 @@ def drive(gateway, organization_key, root_key):
     listed = call(f"GET {ACCOUNTS}", 200, ["items"], key=key)
     check(account in listed["items"], "the new account is not listed")
     call(f"GET {ACCOUNTS}/{{sa}}", 200, ACCOUNT, ids, key=key)
-    changed = call(f"PATCH {ACCOUNTS}/{{sa}}", 200, ACCOUNT, ids, key=key, json={"username": "renamed"})
+    changed = call(f"PATCH {ACCOUNTS}/{{sa}}", 200, ACCOUNT, ids, key=key, json={"username": " renamed "})
     check(changed["username"] == "renamed", f"the account is still {changed['username']}")
 
     expiry = {"expiresAt": "2099-06-01T12:00:00Z"}

@@ -18,6 +18,7 @@ import example
 import lakesail
 import oauth
 import rie
+import sdk
 import stack as stacks
 import upgrade
 from environment import ROOT, Failure, check
@@ -49,9 +50,10 @@ def drive_operations(stack, latchkey):
     bootstrap = latchkey("bootstrap", "--organization", "acme", "--name", "Acme")
     root_key = latchkey("root-key", "create")["key"]["key"]
     account, key = bootstrap["service_account"]["id"], bootstrap["key"]["key"]
-    gateway = Gateway(stack)
+    gateway = Gateway(stack, request_ids=True)
     lakesail.drive(gateway, key, root_key)
     chaser.drive(gateway, "acme", key)
+    sdk.drive(gateway, latchkey, "acme", key)
     oauth.drive(gateway, account, key)
     gateway.check_all_driven()
     check_removal(stack)

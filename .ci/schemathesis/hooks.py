@@ -1,5 +1,6 @@
 """What the OpenAPI documents cannot say: which ids exist, and what valid requests may still be refused for."""
 
+import collections
 import itertools
 import os
 import uuid
@@ -14,6 +15,9 @@ TOKEN = os.environ["LATCHKEY_TOKEN"]
 ROOT_TOKEN = os.environ["LATCHKEY_ROOT_TOKEN"]
 # `sk_<account>_<key>_<secret>` names the key.
 OWN_KEYS = {token.split("_")[-2] for token in (TOKEN, ROOT_TOKEN)}
+OWN_ACCOUNT = TOKEN.split("_")[-3]
+# How many keys minted for the caller's account stay live; the account may hold 10 in all.
+KEPT = 3
 # Rules on the clock, on what was given out before, and on the deployment's settings.
 UNSTATED_RULES = (
     "must be in the future",
@@ -21,18 +25,40 @@ UNSTATED_RULES = (
     "is not a scope of this deployment",
 )
 turns = itertools.count()
+# The IDs of the keys that were minted for the caller's account, the newest last.
+minted = collections.deque()
+
+
+def send(method, path, token, body=None):
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = requests.request(method, URL + path, json=body, headers=headers, timeout=10)
+    answer.raise_for_status()
+    return answer
 
 
 def create(path, token, body):
-    answer = requests.post(URL + path, json=body, headers={"Authorization": f"Bearer {token}"}, timeout=10)
-    answer.raise_for_status()
-    return answer.json()["id"]
+    return send("POST", path, token, body).json()["id"]
+
+
+def keep(key):
+    """Remembers a key of the caller's account and revokes the oldest, so that the account is never full.
+
+    In a full account, every request for another key gets 409.
+    """
+    if key not in minted:
+        minted.append(key)
+    while len(minted) > KEPT:
+        send("DELETE", f"/v1/keys/{minted.popleft()}", TOKEN)
 
 
 def existing(path):
     """Values for the parameters of `path`: an account and a key, made for one request only."""
     if path.startswith("/api/admin/"):
         return [create("/api/admin/v1/keys", ROOT_TOKEN, {})]
+    if path.startswith("/v1/keys/"):
+        own = create("/v1/keys", TOKEN, {})
+        keep(own)
+        return [own]
     accounts = "/api/org/v1/service-accounts"
     account = create(accounts, TOKEN, {"username": "schemathesis", "description": ""})
     if path.count("{") == 1:
@@ -64,6 +90,16 @@ def before_call(context, case, kwargs):
     valid = not case.meta.is_negative_at(ParameterLocation.HEADER)
     if "Idempotency-Key" in case.headers and valid and (chosen or linked):
         case.headers["Idempotency-Key"] = str(uuid.uuid4())
+
+
+@schemathesis.hook
+def after_call(context, case, response):
+    if case.operation.method.upper() != "POST" or response.status_code not in (200, 201):
+        return
+    # Several operations mint keys for the caller's account: the path of some can name it, too.
+    token = response.json().get("key")
+    if token and token.split("_")[-3] == OWN_ACCOUNT:
+        keep(token.split("_")[-2])
 
 
 @schemathesis.hook
