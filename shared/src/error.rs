@@ -275,10 +275,14 @@ impl Error {
             }
             Self::Denied(denial) => match denial {
                 Denial::MissingScope(scope) => scoped(scope),
-                Denial::ScopeNotHeld(scope) => scoped(scope.as_ref()),
-                Denial::FullAccessNeeded | Denial::FullAccessNotHeld | Denial::RootKey => {
-                    Some(INSUFFICIENT_SCOPE.to_owned())
+                Denial::ScopeNotHeld(scope) | Denial::TargetHoldsScope(scope) => {
+                    scoped(scope.as_ref())
                 }
+                Denial::FullAccessNeeded
+                | Denial::FullAccessNotHeld
+                | Denial::TargetHasFullAccess
+                | Denial::LaterExpiry(_)
+                | Denial::RootKey => Some(INSUFFICIENT_SCOPE.to_owned()),
                 // No scope would help.
                 Denial::RootKeyNeeded | Denial::OtherOrganization => None,
             },
@@ -329,6 +333,12 @@ mod tests {
             (Denial::ScopeNotHeld(scope()), Some(named)),
             (Denial::FullAccessNeeded, Some(INSUFFICIENT_SCOPE)),
             (Denial::FullAccessNotHeld, Some(INSUFFICIENT_SCOPE)),
+            (Denial::TargetHoldsScope(scope()), Some(named)),
+            (Denial::TargetHasFullAccess, Some(INSUFFICIENT_SCOPE)),
+            (
+                Denial::LaterExpiry("2026-01-01T00:00:00Z".parse().expect("a time")),
+                Some(INSUFFICIENT_SCOPE),
+            ),
             (Denial::RootKey, Some(INSUFFICIENT_SCOPE)),
             (Denial::RootKeyNeeded, None),
             (Denial::OtherOrganization, None),

@@ -99,16 +99,21 @@ impl Rotation {
         let graced = now.saturating_add(grace);
         let old_ends_at = old.spec.expires_at.map_or(graced, |end| end.min(graced));
         let wanted = old.lifetime().map(|lifetime| now.saturating_add(lifetime));
-        let latest = policy.max_lifetime.map(|lifetime| now.saturating_add(lifetime));
-        let expires_at = match (wanted, latest) {
-            (Some(wanted), Some(latest)) => Some(wanted.min(latest)),
-            (wanted, latest) => wanted.or(latest),
-        };
+        let allowed = policy.max_lifetime.map(|lifetime| now.saturating_add(lifetime));
+        let expires_at = [wanted, allowed].into_iter().flatten().min();
         let spec = KeySpec { expires_at, created_by, ..old.spec.clone() };
         let prefix = old.prefix().unwrap_or_else(|| policy.prefix.clone());
         let (new, token) = Key::mint(rng, now, &prefix, spec)?;
         let new = Key { rotated_from: Some(old.id.clone()), ..new };
         Ok((Self { old, old_ends_at, new }, token))
+    }
+
+    /// The same rotation, with a new key that ends at `latest` at the latest; `None` is no bound.
+    #[must_use]
+    pub fn ending_by(mut self, latest: Option<Timestamp>) -> Self {
+        let ends = [self.new.spec.expires_at, latest];
+        self.new.spec.expires_at = ends.into_iter().flatten().min();
+        self
     }
 }
 

@@ -51,6 +51,20 @@ pub enum Denial {
     /// The key asks for a scope that it does not hold.
     #[error("this key does not hold the scope `{0}`, so no key can get it from this one")]
     ScopeNotHeld(Scope),
+    /// A key with scopes asks for a key that ends after itself.
+    #[error("this key expires at {0} and cannot grant a later expiry; ask for an earlier one")]
+    LaterExpiry(Timestamp),
+    /// A key with scopes is to change or end a key that holds more.
+    #[error(
+        "the key to be changed or revoked holds the scope `{0}`, which this key lacks; \
+         present a key that holds it"
+    )]
+    TargetHoldsScope(Scope),
+    /// A key with scopes is to change or end a key with full access.
+    #[error(
+        "the key to be changed or revoked has full access; present a key with full access as well"
+    )]
+    TargetHasFullAccess,
     /// A key with scopes asks for full access.
     #[error(
         "this key has scopes, so no key can get full access from it; name scopes that it holds"
@@ -120,6 +134,44 @@ impl AccountPrincipal {
     /// [`Denial::MissingScope`] if it may not.
     pub fn require(&self, scope: &str) -> Result<(), Denial> {
         if self.scopes.allow(scope) { Ok(()) } else { Err(Denial::MissingScope(scope.to_owned())) }
+    }
+
+    /// Checks that the key presented may change or end a key with `scopes`, which holds no more than
+    /// it does: else whoever may write keys could lock out everyone else.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::TargetHasFullAccess`] or [`Denial::TargetHoldsScope`], naming the first such scope.
+    pub fn outrank(&self, scopes: &Scopes) -> Result<(), Denial> {
+        self.cover(scopes).map_err(|denial| match denial {
+            Denial::ScopeNotHeld(scope) => Denial::TargetHoldsScope(scope),
+            _ => Denial::TargetHasFullAccess,
+        })
+    }
+
+    /// The latest time at which a key may end that comes from this one: its own end, unless it has
+    /// full access or no end.
+    pub fn latest_expiry(&self) -> Option<Timestamp> {
+        self.expires_at.filter(|_| !self.scopes.is_full_access())
+    }
+
+    /// When a key ends that this one mints, which is `asked` to end then, or else would end at
+    /// `otherwise`. `None` is never.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::LaterExpiry`] if a key with scopes asks for more time than it has itself.
+    pub fn bound_expiry(
+        &self,
+        asked: Option<Timestamp>,
+        otherwise: Option<Timestamp>,
+    ) -> Result<Option<Timestamp>, Denial> {
+        let Some(latest) = self.latest_expiry() else { return Ok(asked.or(otherwise)) };
+        match asked {
+            Some(asked) if asked > latest => Err(Denial::LaterExpiry(latest)),
+            Some(asked) => Ok(Some(asked)),
+            None => Ok(Some(otherwise.map_or(latest, |end| end.min(latest)))),
+        }
     }
 
     /// Checks that a key with `scopes` may do nothing that this one may not.

@@ -27,6 +27,9 @@ pub(crate) fn render(error: &Error) -> Response<Body> {
         Error::Denied(Denial::FullAccessNeeded) => {
             "this key may not manage service accounts".to_owned()
         }
+        Error::Denied(Denial::TargetHoldsScope(_) | Denial::TargetHasFullAccess) => {
+            "this key may not delete a key that may do more than it may".to_owned()
+        }
         other => other.to_string(),
     };
     let mut response = reply_error(error, &Problem { message });

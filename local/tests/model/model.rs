@@ -54,6 +54,11 @@ impl Key {
         self.scopes.is_empty() || !scopes.is_empty() && scopes.is_subset(&self.scopes)
     }
 
+    /// The latest end that a key may get from this one.
+    fn latest(&self) -> Option<Millis> {
+        self.expires_at.filter(|_| !self.scopes.is_empty())
+    }
+
     fn has_ended(&self, now: Millis) -> bool {
         self.revoked || self.expires_at.is_some_and(|end| end <= now)
     }
@@ -72,9 +77,10 @@ impl Model {
         own.filter(|key| !key.has_ended(self.now)).count()
     }
 
-    /// When a key ends that is asked to live for a while.
-    pub(crate) fn expiry(&self, lifetime: Option<Millis>) -> Option<Millis> {
-        lifetime.or(self.max_lifetime).map(|lifetime| self.now + lifetime)
+    /// When a key ends that `caller` mints and asks to live for a while.
+    pub(crate) fn expiry(&self, caller: &Key, lifetime: Option<Millis>) -> Option<Millis> {
+        let end = lifetime.or(self.max_lifetime).map(|lifetime| self.now + lifetime);
+        end.into_iter().chain(caller.latest()).min()
     }
 
     fn sees(&self, caller: &Key, account: usize) -> bool {
@@ -92,10 +98,13 @@ impl Model {
         created: u16,
     ) -> u16 {
         let too_long = self.max_lifetime.is_some_and(|max| lifetime.is_some_and(|it| it > max));
+        let ends = lifetime.map(|lifetime| self.now + lifetime);
+        let outlives = caller.latest().is_some_and(|latest| ends.is_some_and(|end| end > latest));
         match () {
             () if !self.is_valid(caller) => 401,
             () if !caller.allows("keys.write") || !caller.covers(scopes) => 403,
             () if too_long => 400,
+            () if outlives => 403,
             () if !self.sees(caller, account) => 404,
             () if self.accounts[account].disabled => 409,
             () if self.live_keys(account) >= self.limit => 409,
@@ -119,8 +128,13 @@ impl Model {
         }
     }
 
-    /// When the two halves of a rotation end.
-    pub(crate) fn rotated(&self, key: &Key, grace: Millis) -> (Option<Millis>, Option<Millis>) {
+    /// When the two halves of a rotation by `caller` end.
+    pub(crate) fn rotated(
+        &self,
+        caller: &Key,
+        key: &Key,
+        grace: Millis,
+    ) -> (Option<Millis>, Option<Millis>) {
         let graced = self.now + grace;
         let old = key.expires_at.map_or(graced, |end| end.min(graced));
         let lifetime = key.expires_at.map(|end| end - key.created_at);
@@ -128,7 +142,8 @@ impl Model {
             (Some(lifetime), Some(max)) => Some(lifetime.min(max)),
             (lifetime, max) => lifetime.or(max),
         };
-        (Some(old), lifetime.map(|lifetime| self.now + lifetime))
+        let new = lifetime.map(|lifetime| self.now + lifetime);
+        (Some(old), new.into_iter().chain(caller.latest()).min())
     }
 
     /// The status of a change of a key.
@@ -138,6 +153,7 @@ impl Model {
             () if !caller.allows("keys.write") => 403,
             () if scopes.is_some_and(|scopes| !caller.covers(scopes)) => 403,
             () if !self.sees(caller, key.account) => 404,
+            () if !caller.covers(&key.scopes) => 403,
             () if key.has_ended(self.now) => 409,
             () => 200,
         }
@@ -149,6 +165,7 @@ impl Model {
             () if !self.is_valid(caller) => 401,
             () if !caller.allows("keys.write") => 403,
             () if !self.sees(caller, key.account) => 404,
+            () if !caller.covers(&key.scopes) => 403,
             () if key.revoked => again,
             () => 204,
         }

@@ -170,7 +170,7 @@ impl World {
                 name: (dialect == Dialect::Chaser).then(|| "drawn".to_owned()),
                 scopes,
                 created_at: self.model.now,
-                expires_at: self.model.expiry(lifetime),
+                expires_at: self.model.expiry(&caller, lifetime),
                 revoked: false,
                 rotated: false,
                 last_valid: None,
@@ -207,7 +207,7 @@ impl World {
         if expected != 200 {
             return;
         }
-        let (old_end, new_end) = self.model.rotated(&key, grace);
+        let (old_end, new_end) = self.model.rotated(&caller, &key, grace);
         let new = Key {
             token: answer.string("/key").to_owned(),
             id: answer.string("/id").to_owned(),

@@ -109,6 +109,7 @@ impl Latchkey {
         if change.disabled == Some(true) && caller.account == *id {
             return Err(Error::OwnAccount(id.clone()));
         }
+        self.check_own(caller, id).await?;
         let organization = &caller.organization;
         let changed = self.store.update_account(organization, id, change, self.clock.now()).await?;
         if change.disabled.is_some() {
@@ -132,6 +133,10 @@ impl Latchkey {
         caller.require_full_access()?;
         if caller.account == *id {
             return Err(Error::OwnAccount(id.clone()));
+        }
+        // By the organization's own directory: an account whose deletion was interrupted has no item.
+        if !self.store.is_listed(&caller.organization, id).await? {
+            return Err(Error::AccountNotFound(id.clone()));
         }
         let deleted = self.store.delete_account(&caller.organization, id).await;
         // Also when keys are left: they are refused already.

@@ -63,6 +63,7 @@ impl Latchkey {
         let now = self.clock.now();
         let minting = async {
             let minted = self.draw(caller, request, now)?;
+            self.check_own(caller, &minted.key.spec.account).await?;
             let response = respond(&minted);
             self.write(caller, &minted, now, response, retry.as_ref()).await
         };
@@ -71,8 +72,9 @@ impl Latchkey {
 
     /// Mints a key like [`Latchkey::mint`], for an answer that describes the account too.
     ///
-    /// The account is read while the transaction runs. A `retry` keeps the answer in that very
-    /// transaction, so then the account is read first, which takes one round trip more.
+    /// The caller's own account is read while the transaction runs; another one is read first, since it
+    /// may be another organization's. A `retry` keeps the answer in that very transaction, so then the
+    /// account is read first as well.
     ///
     /// # Errors
     ///
@@ -86,7 +88,7 @@ impl Latchkey {
     ) -> Result<Response<Body>, Error> {
         let now = self.clock.now();
         let id = request.account.clone();
-        let Some(retry) = retry else {
+        if retry.is_none() && id == caller.account {
             let minted = self.draw(caller, request, now)?;
             let (written, account) = tokio::join!(
                 self.store.insert_key(&minted.key, &caller.organization, &self.policy, now, None),
@@ -96,15 +98,15 @@ impl Latchkey {
             self.note_minted(caller, &minted);
             let account = self.describe_minted(caller, &minted, account).await?;
             return Ok(respond(&minted, &account));
-        };
+        }
         let minting = async {
             let minted = self.draw(caller, request, now)?;
             let account = self.store.account(&caller.organization, &id).await?;
             let account = account.ok_or(Error::AccountNotFound(id))?;
             let response = respond(&minted, &account);
-            self.write(caller, &minted, now, response, Some(&retry)).await
+            self.write(caller, &minted, now, response, retry.as_ref()).await
         };
-        self.once(Some(&retry), now, minting).await
+        self.once(retry.as_ref(), now, minting).await
     }
 
     /// Decides on a key and draws it, without a look at the table.
@@ -118,12 +120,15 @@ impl Latchkey {
         let scopes = request.scopes.unwrap_or_else(|| caller.scopes.clone());
         caller.cover(&scopes)?;
         let field = request.expires_at_field;
-        let expires_at = self.policy.expiry(request.expires_at, now);
+        let asked = request.expires_at;
+        let allowed = self.policy.expiry(asked, now);
+        let allowed = allowed.map_err(|problem| Error::InvalidExpiry { field, problem })?;
+        let expires_at = caller.bound_expiry(asked, allowed)?;
         let spec = KeySpec {
             account: request.account,
             name: request.name,
             scopes,
-            expires_at: expires_at.map_err(|problem| Error::InvalidExpiry { field, problem })?,
+            expires_at,
             created_by: Some(caller.key.clone()),
         };
         let (key, token) =

@@ -154,8 +154,8 @@ impl Latchkey {
     }
 
     /// Who a request to manage keys and accounts comes from. A request that changes something is held
-    /// against the table and not against the cache: a key that was revoked elsewhere would otherwise
-    /// have the time to mint itself a successor.
+    /// against the table as it is now, by a consistent read and never by the cache: a key that was
+    /// revoked a moment ago would otherwise have the time to mint itself a successor.
     ///
     /// # Errors
     ///
@@ -165,7 +165,7 @@ impl Latchkey {
         if request.method().is_safe() {
             self.verify(presented).await
         } else {
-            self.verifier.verify_uncached(presented, self.clock.now()).await
+            self.verify_now(presented).await
         }
     }
 

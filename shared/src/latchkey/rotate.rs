@@ -34,7 +34,7 @@ pub struct RotateRequest {
 
 impl Latchkey {
     /// Mints a key in place of another one, with its name, scopes and prefix and a fresh lifetime of the
-    /// same length, and answers with what `respond` makes of it. `retry` as in [`Latchkey::mint`].
+    /// same length, which a caller with scopes bounds by its own end, and answers with what `respond` makes of it. `retry` as in [`Latchkey::mint`].
     ///
     /// # Errors
     ///
@@ -62,6 +62,7 @@ impl Latchkey {
                 let planned =
                     Rotation::plan(&mut SysRng, now, &self.policy, old, request.grace, minter);
                 let (rotation, token) = planned.map_err(Error::Random)?;
+                let rotation = rotation.ending_by(caller.latest_expiry());
                 let minted = Minted { key: rotation.new.clone(), token };
                 let response = respond(&minted, &account);
                 let kept = once::seal(retry, now, &response)?;

@@ -98,6 +98,19 @@ impl KeyStore {
         Ok(account.filter(|account| account.organization == *organization))
     }
 
+    /// Whether an organization has an entry for an account, which may be one that is being deleted.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn is_listed(
+        &self,
+        organization: &OrganizationId,
+        id: &ServiceAccountId,
+    ) -> Result<bool, StoreError> {
+        Ok(self.item(record::directory_key(organization, id)).await?.is_some())
+    }
+
     /// Reads an organization, consistently.
     ///
     /// # Errors

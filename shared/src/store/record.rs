@@ -223,6 +223,14 @@ pub(super) fn scopes(scopes: &Scopes) -> Option<AttributeValue> {
     (!scopes.is_full_access()).then(|| AttributeValue::L(list.collect()))
 }
 
+/// The condition that a key has exactly these scopes, and the value of its `:had`, if it has that.
+pub(super) fn has_scopes(known: &Scopes) -> (&'static str, Option<AttributeValue>) {
+    match scopes(known) {
+        Some(list) => ("scopes = :had", Some(list)),
+        None => ("attribute_not_exists(scopes)", None),
+    }
+}
+
 pub(super) fn key(item: &Item) -> Result<Key, CorruptItem> {
     let item = Reader(item);
     let digest = TokenDigest::try_from(item.bytes("digest")?);

@@ -4,8 +4,9 @@ use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 
 use crate::config::KeyPolicy;
 use crate::error::Error;
-use crate::id::{KeyId, OrganizationId, ServiceAccountId};
+use crate::id::{KeyId, ServiceAccountId};
 use crate::key::Key;
+use crate::principal::AccountPrincipal;
 use crate::time::Timestamp;
 
 use super::attribute::number;
@@ -34,15 +35,17 @@ impl Revoked {
 }
 
 impl KeyStore {
-    /// Revokes a key for good. With an `organization`, only a key of one of its accounts.
+    /// Revokes a key for good. With a `caller`, only a key of an account of its organization, which
+    /// holds no more than the caller does.
     ///
     /// # Errors
     ///
     /// [`Error::AccountNotFound`] for an account of another organization, [`Error::KeyNotFound`],
+    /// [`Error::Denied`] for a key that holds more,
     /// [`Error::Busy`] or [`Error::Store`]; then the key is as it was, unless the table did not answer.
     pub async fn revoke_key(
         &self,
-        organization: Option<&OrganizationId>,
+        caller: Option<&AccountPrincipal>,
         account: &ServiceAccountId,
         id: &KeyId,
         policy: &KeyPolicy,
@@ -50,14 +53,18 @@ impl KeyStore {
     ) -> Result<Revoked, Error> {
         for _ in 0..ATTEMPTS_MAX {
             let found = self.lookup(account, id, true).await?;
-            if let Some(organization) = organization {
-                let own = found.account.filter(|account| account.organization == *organization);
+            if let Some(caller) = caller {
+                let own =
+                    found.account.filter(|account| account.organization == caller.organization);
                 own.ok_or_else(|| Error::AccountNotFound(account.clone()))?;
             } else if found.account.is_none() && !account.is_root() {
                 // An account that is being deleted, and its keys with it.
                 return Err(Error::KeyNotFound(id.clone()));
             }
             let key = found.key.ok_or_else(|| Error::KeyNotFound(id.clone()))?;
+            if let Some(caller) = caller {
+                caller.outrank(&key.spec.scopes)?;
+            }
             if key.revoked_at.is_some() {
                 return Ok(Revoked::Before(key));
             }
@@ -78,7 +85,7 @@ impl KeyStore {
     }
 
     /// A transaction's update that writes the end of a key which is not revoked yet and still has the
-    /// expiry that was seen.
+    /// expiry and the scopes that were seen.
     fn end(
         &self,
         key: &Key,
@@ -93,16 +100,20 @@ impl KeyStore {
             Some(at) => (format!("{condition} expires_at = :seen"), Some(number(at.as_millis()))),
             None => (format!("{condition} attribute_not_exists(expires_at)"), None),
         };
+        let (same_scopes, scopes) = record::has_scopes(&key.spec.scopes);
         let mut update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(record::key_key(&key.spec.account, &key.id)))
-            .condition_expression(condition)
+            .condition_expression(format!("{condition} AND {same_scopes}"))
             .update_expression("SET revoked_at = :now, updated_at = :now, #ttl = :ttl")
             // A reserved word.
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":now", at);
         if let Some(ttl) = key.ttl(policy.retention) {
             update = update.expression_attribute_values(":ttl", number(ttl));
+        }
+        if let Some(scopes) = scopes {
+            update = update.expression_attribute_values(":had", scopes);
         }
         if let Some(seen) = seen {
             update = update.expression_attribute_values(":seen", seen);

@@ -142,3 +142,19 @@ async fn a_deleted_key_makes_room_for_another() {
     assert_eq!(function.post(&token, &path, "{}").await.status, 201);
     assert_eq!(function.post(&token, &path, "{}").await.status, 409);
 }
+
+#[tokio::test]
+async fn a_key_that_may_do_more_is_not_deleted() {
+    let table = TestTable::start().await;
+    let function = Function::over(&table);
+    let before = table.items().await;
+    for target in [SampleKey::FullAccess, SampleKey::Reader] {
+        let path = LakeSail::key_path(ACCOUNT, target.mint().0.id.as_ref());
+        let refused = function.delete(&SampleKey::Minter.token(), &path).await;
+        let message = "this key may not delete a key that may do more than it may";
+        assert_eq!(refused.body, LakeSail::refusal(403, message));
+        // This dialect has no word for scopes.
+        assert_eq!(refused.header("www-authenticate"), "");
+    }
+    assert!(table.items().await == before, "a refusal wrote something");
+}
