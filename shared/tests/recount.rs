@@ -1,17 +1,21 @@
 //! The count of live keys: never below the truth, corrected when it says full, at a bounded cost.
 
+use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use latchkey::config::KeyPolicy;
 use latchkey::error::Error;
+use latchkey::id::ServiceAccountId;
 use latchkey::key::{Key, KeySpec, Rotation};
 use latchkey::scope::Scopes;
+use latchkey::store::KeyStore;
 use latchkey::time::Timestamp;
 use latchkey::token::Prefix;
-use latchkey_local::TestTable;
+use latchkey_local::interruption::Interruption;
 use latchkey_local::sample::{self, SampleKey};
+use latchkey_local::{Tenant, TestTable};
 use rand::rngs::SysRng;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -170,4 +174,155 @@ async fn what_was_revoked_meanwhile_is_not_subtracted_with_its_removal() {
     revoked.expect("revoked");
     store.remove_key(&key).await.expect("nothing to do");
     assert_eq!(bound(&table).await, 2);
+}
+
+/// What a refused mint reads, and how many of the next ones read anything.
+#[tokio::test]
+async fn a_full_account_is_counted_once_and_then_refuses_without_a_read() {
+    let table = TestTable::start().await;
+    let tenant = Tenant::create(&table, "tenant").await;
+    // Ten live keys in front of many.
+    tenant.copy_key(&table, 1..600, |_| ()).await;
+    let (store, account, now) = (table.store(), &tenant.account, sample::after_hours(5));
+    set(&table, account, "live_keys", 600).await;
+    let mint = async |now: Timestamp, limit_of| {
+        let spec = KeySpec {
+            account: account.clone(),
+            name: None,
+            scopes: Scopes::full_access(),
+            expires_at: None,
+            created_by: None,
+        };
+        let key = Key::mint(&mut SysRng, now, &Prefix::default(), spec).expect("random").0;
+        store.insert_key(&key, &tenant.organization, &limit(limit_of), now, None).await.map(drop)
+    };
+    read(&table);
+    let mut costs = Vec::new();
+    for _ in 0..3 {
+        let full = mint(now, 10).await.expect_err("full");
+        assert!(matches!(full, Error::KeyLimitReached { limit: 10, .. }), "{full:?}");
+        costs.push(read(&table));
+    }
+    assert!(costs[0] <= 4.0, "{costs:?}");
+    assert_eq!(costs[1..], [0.0, 0.0]);
+    // A higher limit is another question.
+    mint(now, 10_000).await.expect("room");
+}
+
+/// Those that are remembered by number only are neither read again nor forgotten.
+#[tokio::test]
+async fn more_live_keys_than_are_remembered_are_not_read_for_each_mint() {
+    let table = TestTable::start().await;
+    let tenant = Tenant::create(&table, "tenant").await;
+    let copies = tenant.copy_key(&table, 1..300, |_| ()).await;
+    let (store, account) = (table.store(), &tenant.account);
+    let mint = async |now: Timestamp, lifetime: Option<Duration>| {
+        let spec = KeySpec {
+            account: account.clone(),
+            name: None,
+            scopes: Scopes::full_access(),
+            expires_at: lifetime.map(|lifetime| now.saturating_add(lifetime)),
+            created_by: None,
+        };
+        let key = Key::mint(&mut SysRng, now, &Prefix::default(), spec).expect("random").0;
+        store.insert_key(&key, &tenant.organization, &limit(302), now, None).await.map(drop)
+    };
+    set(&table, account, "live_keys", 302).await;
+    read(&table);
+    let mut costs = Vec::new();
+    for round in 1..=4 {
+        // What the round before minted has expired: there is room for two, and no more.
+        let now = sample::after_hours(3 * round);
+        for _ in 0..2 {
+            mint(now, Some(HOUR)).await.expect("room");
+        }
+        mint(now, None).await.expect_err("full");
+        costs.push(read(&table));
+    }
+    // The hundred that are remembered are read, one unit each, and what is new.
+    assert!(costs[1..].iter().all(|cost| *cost <= 215.0), "{costs:?}");
+
+    // One of those behind is revoked: counted by number, it would keep its place for ever.
+    let now = sample::after_hours(15);
+    let gone = copies[250].parse().expect("an id");
+    store.revoke_key(None, account, &gone, &limit(302), now).await.expect("revoked");
+    for _ in 0..3 {
+        mint(now, None).await.expect("room for three");
+    }
+    mint(now, None).await.expect_err("full");
+    assert_eq!(live(&table, account, now).await, 302);
+}
+
+/// `LATCHKEY_ENDED_KEYS` keys of an account have expired: its mints find that out in pieces, and what one
+/// found is not looked at by the next. It prints what they cost.
+#[tokio::test]
+async fn a_recount_that_is_cut_off_goes_on_where_it_was() {
+    let count = std::env::var("LATCHKEY_ENDED_KEYS").ok();
+    let count = count.map_or(12_000, |count| count.parse::<u64>().expect("a number"));
+    let table = TestTable::start().await;
+    let tenant = Tenant::create(&table, "tenant").await;
+    let expired = AttributeValue::N((sample::now().as_millis() + 1).to_string());
+    let end =
+        |item: &mut HashMap<_, _>| drop(item.insert("expires_at".to_owned(), expired.clone()));
+    tenant.copy_key(&table, 0..count, end).await;
+    set(&table, &tenant.account, "live_keys", i64::try_from(count).expect("a count")).await;
+
+    let now = sample::after_hours(5);
+    let mint = async |store: KeyStore| {
+        let spec = KeySpec {
+            account: tenant.account.clone(),
+            name: None,
+            scopes: Scopes::full_access(),
+            expires_at: None,
+            created_by: None,
+        };
+        let key = Key::mint(&mut SysRng, now, &Prefix::default(), spec).expect("random").0;
+        store.insert_key(&key, &tenant.organization, &limit(3), now, None).await.map(drop)
+    };
+    // As the shipped function: each request is given up on after its time. Here the first one is cut
+    // off when it has saved once.
+    let interruption = Interruption::after(17, false);
+    let cut = mint(table.interrupted_store(interruption)).await;
+    assert!(cut.is_err(), "cut off");
+    table.meter.take();
+    let mut spent = Vec::new();
+    loop {
+        let began = Instant::now();
+        let work = tokio::time::timeout(Duration::from_secs(8), mint(table.store()));
+        let outcome = work.await;
+        let used = table.meter.take();
+        println!("{count} ended keys: {:?} {used:?} {outcome:?}", began.elapsed());
+        spent.push(used.units.get("Query").copied().unwrap_or_default());
+        match outcome {
+            Ok(Ok(())) => break,
+            Ok(Err(error)) => panic!("{error}"),
+            // The function would have answered 503, and its caller tries again.
+            Err(_) => assert!(spent.len() < 1000),
+        }
+    }
+    // What was saved before the cut is not read again: of 12,000 keys, 10,000.
+    if count == 12_000 {
+        assert!(spent[0] < 200.0, "{spent:?}");
+    }
+    mint(table.store()).await.expect("room for the third");
+    mint(table.store()).await.expect_err("full");
+}
+
+async fn set(table: &TestTable, account: &ServiceAccountId, attribute: &str, value: i64) {
+    let update = table
+        .client
+        .update_item()
+        .table_name(table.name())
+        .key("pk", AttributeValue::S(format!("ACCOUNT#{account}")))
+        .key("sk", AttributeValue::S("ACCOUNT".to_owned()))
+        .update_expression("SET #attribute = :value")
+        .expression_attribute_names("#attribute", attribute)
+        .expression_attribute_values(":value", AttributeValue::N(value.to_string()));
+    update.send().await.expect("updated");
+}
+
+/// How many keys of an account are live, by a look at each.
+async fn live(table: &TestTable, account: &ServiceAccountId, now: Timestamp) -> usize {
+    let keys = latchkey::operator::keys(&table.store(), account).await.expect("keys");
+    keys.iter().filter(|key| key.revoked_at.is_none() && !key.is_expired(now)).count()
 }

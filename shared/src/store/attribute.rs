@@ -52,6 +52,10 @@ impl<'a> Reader<'a> {
         number.and_then(|number| number.parse().ok()).ok_or(CorruptItem { attribute })
     }
 
+    pub(super) fn count(self, attribute: &'static str) -> Result<u32, CorruptItem> {
+        self.number(attribute)?.try_into().map_err(|_| CorruptItem { attribute })
+    }
+
     pub(super) fn bytes(self, attribute: &'static str) -> Result<&'a [u8], CorruptItem> {
         let blob = self.0.get(attribute).and_then(|value| value.as_b().ok());
         blob.map(AsRef::as_ref).ok_or(CorruptItem { attribute })

@@ -92,6 +92,9 @@ impl KeyStore {
             return Err(Error::Busy);
         }
         let Some(limit) = policy.key_limit else { return Err(Error::Busy) };
+        if count.is_full(limit.get(), now) {
+            return Err(Error::KeyLimitReached { account: account.clone(), limit: limit.get() });
+        }
         self.recount(account, count, limit.get(), now).await
     }
 
@@ -125,7 +128,9 @@ impl KeyStore {
         let update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(record::account_key(account)))
-            .update_expression("SET live_keys = live_keys - :one, revision = revision + :one")
+            .update_expression(
+                "SET live_keys = live_keys - :one, revision = revision + :one ADD ended :one",
+            )
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_values(":one", number(1))
             .build()?;
@@ -133,28 +138,35 @@ impl KeyStore {
     }
 
     /// A transaction's update of the account of `key`, which is one live key more, if it may.
-    pub(super) fn count_one_more(
+    fn count_one_more(
         &self,
         key: &Key,
         organization: &OrganizationId,
         policy: &KeyPolicy,
     ) -> Result<TransactWriteItem, StoreError> {
-        self.count(key, organization, 1, policy.key_limit)
+        let set = "SET live_keys = live_keys + :more, revision = revision + :one";
+        self.count(key, organization, set, 1, policy.key_limit)
     }
 
-    /// A transaction's update of the account of `key`, which takes the place of another one.
-    pub(super) fn count_as_before(
+    /// A transaction's update of the account of `key`, which takes the place of a key that is to end:
+    /// `at_once`, or else both are live for a while.
+    pub(super) fn count_rotated(
         &self,
         key: &Key,
         organization: &OrganizationId,
+        policy: &KeyPolicy,
+        at_once: bool,
     ) -> Result<TransactWriteItem, StoreError> {
-        self.count(key, organization, 0, None)
+        let set = "SET live_keys = live_keys + :more, revision = revision + :one ADD ended :one";
+        let (more, limit) = if at_once { (0, None) } else { (1, policy.key_limit) };
+        self.count(key, organization, set, more, limit)
     }
 
     fn count(
         &self,
         key: &Key,
         organization: &OrganizationId,
+        update: &str,
         more: i64,
         limit: Option<NonZeroU32>,
     ) -> Result<TransactWriteItem, StoreError> {
@@ -164,7 +176,7 @@ impl KeyStore {
         let mut update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(record::account_key(&key.spec.account)))
-            .update_expression("SET live_keys = live_keys + :more, revision = revision + :one")
+            .update_expression(update)
             .expression_attribute_values(":more", number(more))
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":false", AttributeValue::Bool(false))

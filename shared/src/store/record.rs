@@ -10,6 +10,7 @@ use crate::idempotency::SealedAnswer;
 use crate::key::{Key, KeySpec};
 use crate::scope::Scopes;
 use crate::text::KeyName;
+use crate::time::Timestamp;
 use crate::token::TokenDigest;
 
 use super::CorruptItem;
@@ -145,29 +146,86 @@ pub(super) struct KeyCount {
     pub(super) bound: i64,
     /// Grows with each write to the count.
     pub(super) revision: i64,
+    /// Grows whenever a key ends other than by an expiry that it had from the start: it is revoked or
+    /// rotated.
+    pub(super) ended: i64,
+    /// What the last recount says of an account that was full.
+    pub(super) full: Option<Full>,
     /// What the last recount found, so that the next one need not look at dead keys again.
     pub(super) counted: Counted,
 }
 
-/// How far a recount got: of the keys before `to`, only `live` can be live still.
+/// How far a recount got: of the keys before `to`, only `live` and `more` others can be live still.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counted {
     /// No key is added before this one; `None` before the first recount.
     pub(super) to: Option<KeyId>,
-    /// The keys before it that were live.
+    /// The first keys before it that were live.
     pub(super) live: Vec<KeyId>,
+    /// How many others before it were live.
+    pub(super) more: u32,
+    /// When the first of those others expires, if any does.
+    pub(super) more_until: Option<Timestamp>,
+    /// [`KeyCount::ended`] when they were counted: if it has grown since, fewer may be live.
+    pub(super) ended: i64,
+}
+
+/// An account that a recount found full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Full {
+    /// The account's revision since: any other write to the count may have made room.
+    pub(super) revision: i64,
+    /// How many live keys there are, at least.
+    pub(super) live: u32,
+    /// When the first of them expires, if any does.
+    pub(super) until: Option<Timestamp>,
+}
+
+impl KeyCount {
+    /// Whether the account is known to hold at least `limit` live keys.
+    pub(super) fn is_full(&self, limit: u32, now: Timestamp) -> bool {
+        self.full.is_some_and(|full| {
+            full.revision == self.revision
+                && full.live >= limit
+                && full.until.is_none_or(|until| now < until)
+        })
+    }
+}
+
+impl Counted {
+    /// Whether fewer of the keys that are not remembered may be live than were counted.
+    pub(super) fn is_stale(&self, ended: i64, now: Timestamp) -> bool {
+        self.more > 0 && (self.ended != ended || self.more_until.is_some_and(|until| until <= now))
+    }
 }
 
 pub(super) fn key_count(item: &Item) -> Result<KeyCount, CorruptItem> {
     let item = Reader(item);
+    let full = item.optional("full_revision", Reader::number)?.map(|revision| {
+        Ok(Full {
+            revision,
+            live: item.count("full_live")?,
+            until: item.optional("full_until", Reader::timestamp)?,
+        })
+    });
     Ok(KeyCount {
         bound: item.number("live_keys")?,
         revision: item.number("revision")?,
+        ended: item.optional("ended", Reader::number)?.unwrap_or_default(),
+        full: full.transpose()?,
         counted: Counted {
             to: item.optional("counted_to", Reader::parse)?,
             live: item.optional("counted_live", Reader::key_ids)?.unwrap_or_default(),
+            more: item.optional("counted_more", Reader::count)?.unwrap_or_default(),
+            more_until: item.optional("counted_more_until", Reader::timestamp)?,
+            ended: item.optional("counted_ended", Reader::number)?.unwrap_or_default(),
         },
     })
+}
+
+/// A key of which a recount reads no more than when it ends.
+pub(super) fn counted_key(item: &Item) -> Result<(KeyId, Option<Timestamp>), CorruptItem> {
+    Ok((key_id(item)?, Reader(item).optional("expires_at", Reader::timestamp)?))
 }
 
 /// The attribute of a list of keys.
@@ -287,7 +345,6 @@ mod tests {
 
     use super::*;
     use crate::scope::Scope;
-    use crate::time::Timestamp;
     use crate::token::Prefix;
 
     fn at(millis: i64) -> Timestamp {
@@ -365,7 +422,8 @@ mod tests {
         };
         let item = account_item(&account, 3);
         assert_eq!(super::account(&item), Ok(account));
-        let count = KeyCount { bound: 3, revision: 0, counted: Counted::default() };
+        let counted = Counted::default();
+        let count = KeyCount { bound: 3, revision: 0, ended: 0, full: None, counted };
         assert_eq!(key_count(&item), Ok(count));
         let organization = Organization {
             id: "acme".parse().expect("an id"),

@@ -10,7 +10,7 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::KeysAndAttributes;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 
 use crate::error::Error;
 use crate::id::{KeyId, ServiceAccountId};
@@ -29,24 +29,43 @@ const BEHIND: Duration = Duration::from_secs(60 * 60);
 /// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>
 const REMEMBERED_MAX: usize = 100;
 
-/// How many dead keys a recount that changes nothing else has to leave behind to be worth a write.
-const DEAD_MIN: usize = 100;
+/// Keys on the first page that a recount reads, beyond the limit: an account that is full shows so on it.
+const PAGE_MIN: u32 = 20;
 
-/// What a recount found.
+/// Keys on a page: pages double up to this many, some 100 read units.
+const PAGE_MAX: u32 = 1000;
+
+/// Keys after which a recount saves how far it got, in case it is cut off.
+const SAVED_EVERY: usize = 10_000;
+
+/// What a recount has found so far.
 #[derive(Debug, Default)]
 struct Recount {
     /// How many keys are live; counted no further than the limit.
     live: u32,
-    /// The first of them, in order: one more than is remembered.
+    /// When the first of them expires.
+    until: Option<Timestamp>,
+    /// The first of them, which are remembered.
     first: Vec<KeyId>,
+    /// How many others of them are older than an hour.
+    more: u32,
+    /// When the first of those expires.
+    more_until: Option<Timestamp>,
+    /// [`KeyCount::ended`] when the first of those was counted.
+    ended: i64,
+    /// The last of those.
+    last_of_more: Option<KeyId>,
+    /// Where looking began, unless at the first key.
+    from: Option<KeyId>,
     /// Where looking ended, unless all keys were looked at.
     cut_at: Option<KeyId>,
-    /// How many keys were dead.
-    dead: usize,
+    /// How many keys were looked at since this was last saved.
+    unsaved: usize,
 }
 
 impl KeyStore {
-    /// Lowers the bound of a seemingly full account to the number of its live keys.
+    /// Lowers the bound of a seemingly full account to the number of its live keys, or notes that it is
+    /// full, so that the next mint need not look. Returns if another try to mint is worth it.
     ///
     /// # Errors
     ///
@@ -54,60 +73,60 @@ impl KeyStore {
     pub(super) async fn recount(
         &self,
         account: &ServiceAccountId,
-        count: KeyCount,
+        mut count: KeyCount,
         limit: u32,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let found = self.live_keys(account, &count.counted, limit, now).await?;
-        let is_full = found.live >= limit;
-        if !is_full || found.dead >= DEAD_MIN {
-            let mut set =
-                "SET counted_to = :to, counted_live = :before, revision = revision + :one"
-                    .to_owned();
-            let counted = found.counted(now);
-            let mut update = self
-                .client
-                .update_item()
-                .table_name(&self.table)
-                .set_key(Some(record::account_key(account)))
-                .condition_expression("revision = :revision")
-                .expression_attribute_values(":before", record::key_ids(&counted.live))
-                .expression_attribute_values(":one", number(1))
-                .expression_attribute_values(":revision", number(count.revision));
-            if let Some(to) = &counted.to {
-                update = update.expression_attribute_values(":to", text(to));
-            }
-            // Of a full account, more keys may be live than were counted.
-            if !is_full {
-                set.push_str(", live_keys = :live");
-                update = update.expression_attribute_values(":live", number(found.live.into()));
-            }
-            // Refused: another writer came first, and the next attempt sees what it left.
-            if let Updated::Written(_) = self.update(update.update_expression(set)).await? {
-                let (bound, live, dead) = (count.bound, found.live, found.dead);
-                tracing::info!(account.id = %account, bound, live, dead, "live keys counted anew");
+        let Some(mut found) = self.live_keys(account, &mut count, limit, now).await? else {
+            return Ok(());
+        };
+        if found.live >= limit && count.counted.is_stale(count.ended, now) {
+            // Full, if as many are live still as there were. From the start, then.
+            count.counted = Counted::default();
+            match self.live_keys(account, &mut count, limit, now).await? {
+                Some(anew) => found = anew,
+                None => return Ok(()),
             }
         }
-        if is_full {
+        let full = found.live >= limit;
+        let result = if full { Found::Full } else { Found::Room };
+        if self.save(account, &mut count, &found, result, now).await? {
+            let (bound, live) = (count.bound, found.live);
+            tracing::info!(account.id = %account, bound, live, full, "live keys counted anew");
+        }
+        if full {
             return Err(Error::KeyLimitReached { account: account.clone(), limit });
         }
         Ok(())
     }
 
-    /// Counts the keys that are neither revoked nor expired, no further than `limit`.
+    /// Counts the keys that are neither revoked nor expired, no further than `limit`. `None` if another
+    /// writer came first while it was saving how far it got.
     async fn live_keys(
         &self,
         account: &ServiceAccountId,
-        counted: &Counted,
+        count: &mut KeyCount,
         limit: u32,
         now: Timestamp,
-    ) -> Result<Recount, StoreError> {
-        let mut recount = Recount { cut_at: counted.to.clone(), ..Recount::default() };
-        recount.add(self.still_live(account, &counted.live, now).await?);
-        recount.dead = counted.live.len() - recount.first.len();
+    ) -> Result<Option<Recount>, Error> {
+        let counted = count.counted.clone();
+        let old = oldest(now);
+        let mut recount = Recount {
+            live: counted.more,
+            until: counted.more_until,
+            more: counted.more,
+            more_until: counted.more_until,
+            // What was counted before stays as old as it is.
+            ended: if counted.more > 0 { counted.ended } else { count.ended },
+            from: counted.to.clone(),
+            cut_at: counted.to.clone(),
+            ..Recount::default()
+        };
+        recount.add(self.still_live(account, &counted.live, now).await?, &old);
 
         let from = counted.to.as_ref().map_or("", AsRef::as_ref);
         let mut start = None;
+        let mut page_size = limit.saturating_sub(recount.live).saturating_add(PAGE_MIN);
         while recount.live < limit {
             let page = self
                 .client
@@ -115,7 +134,7 @@ impl KeyStore {
                 .table_name(&self.table)
                 // Consistent: the count decides access to the limit.
                 .consistent_read(true)
-                .projection_expression("sk")
+                .projection_expression("sk, expires_at")
                 .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
                 .filter_expression(
                     "attribute_not_exists(revoked_at) \
@@ -126,60 +145,164 @@ impl KeyStore {
                 // After every id: ids are letters and digits.
                 .expression_attribute_values(":to", text(&record::key_sort_key("~")))
                 .expression_attribute_values(":now", number(now.as_millis()))
+                .limit(page_size.min(PAGE_MAX).try_into().unwrap_or(i32::MAX))
                 .set_exclusive_start_key(start)
                 .send()
-                .await?;
+                .await
+                .map_err(StoreError::from)?;
+            page_size = page_size.saturating_mul(2);
             let items = page.items.unwrap_or_default();
-            let ids = items.iter().map(record::key_id).collect::<Result<Vec<_>, _>>()?;
-            let scanned = usize::try_from(page.scanned_count).unwrap_or(0);
-            recount.dead += scanned.saturating_sub(ids.len());
-            recount.add(ids);
+            let keys = items.iter().map(record::counted_key).collect::<Result<Vec<_>, _>>();
+            recount.add(keys.map_err(StoreError::from)?, &old);
+            recount.unsaved += usize::try_from(page.scanned_count).unwrap_or(0);
             start = page.last_evaluated_key;
-            recount.cut_at = start.as_ref().map(record::key_id).transpose()?;
+            let cut_at = start.as_ref().map(record::key_id).transpose();
+            recount.cut_at = cut_at.map_err(StoreError::from)?;
             if start.is_none() {
                 break;
             }
+            if recount.unsaved >= SAVED_EVERY {
+                recount.unsaved = 0;
+                if !self.save(account, count, &recount, Found::Part, now).await? {
+                    return Ok(None);
+                }
+            }
         }
-        Ok(recount)
+        Ok(Some(recount))
     }
 
-    /// Those of the keys `ids` that are live, in order.
+    /// Saves what a recount has found; whether no other writer came first.
+    async fn save(
+        &self,
+        account: &ServiceAccountId,
+        count: &mut KeyCount,
+        found: &Recount,
+        result: Found,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let counted = found.counted(now);
+        let mut set = "SET revision = :next, counted_to = :to, counted_live = :first, \
+             counted_more = :more, counted_ended = :ended"
+            .to_owned();
+        let mut remove = Vec::new();
+        let mut update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(record::account_key(account)))
+            .condition_expression("revision = :revision")
+            .expression_attribute_values(":revision", number(count.revision))
+            .expression_attribute_values(":next", number(count.revision + 1))
+            .expression_attribute_values(":first", record::key_ids(&counted.live))
+            .expression_attribute_values(":more", number(counted.more.into()))
+            .expression_attribute_values(":ended", number(counted.ended));
+        if let Some(to) = &counted.to {
+            update = update.expression_attribute_values(":to", text(to));
+        }
+        let mut set_or_remove = |attribute: &str, value: &str, time: Option<Timestamp>| {
+            match time {
+                Some(_) => set.push_str(&format!(", {attribute} = {value}")),
+                None => remove.push(attribute.to_owned()),
+            }
+            time.map(|time| (value.to_owned(), number(time.as_millis())))
+        };
+        let mut values: Vec<(String, AttributeValue)> = Vec::new();
+        values.extend(set_or_remove("counted_more_until", ":more_until", counted.more_until));
+        match result {
+            Found::Part => {}
+            Found::Room => {
+                set.push_str(", live_keys = :live");
+                values.push((":live".to_owned(), number(found.live.into())));
+            }
+            // More keys may be live than were counted, so the bound stays.
+            Found::Full => {
+                values.extend(set_or_remove("full_until", ":until", found.until));
+                set.push_str(", full_revision = :next, full_live = :live");
+                values.push((":live".to_owned(), number(found.live.into())));
+            }
+        }
+        for (placeholder, value) in values {
+            update = update.expression_attribute_values(placeholder, value);
+        }
+        if !remove.is_empty() {
+            set.push_str(&format!(" REMOVE {}", remove.join(", ")));
+        }
+        match self.update(update.update_expression(set)).await? {
+            Updated::Written(_) => {
+                count.revision += 1;
+                count.counted = counted;
+                Ok(true)
+            }
+            // The next attempt sees what the other writer left.
+            Updated::Refused(_) => Ok(false),
+        }
+    }
+
+    /// Those of the keys `ids` that are live, and when they end, in order.
     async fn still_live(
         &self,
         account: &ServiceAccountId,
         ids: &[KeyId],
         now: Timestamp,
-    ) -> Result<Vec<KeyId>, StoreError> {
+    ) -> Result<Vec<(KeyId, Option<Timestamp>)>, Error> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
         let keys = ids.iter().map(|id| record::key_key(account, id)).collect();
         let keys = KeysAndAttributes::builder().consistent_read(true).set_keys(Some(keys));
-        let items = self.batch(keys.build()?).await?;
-        let keys = items.iter().map(record::key).collect::<Result<Vec<_>, _>>()?;
-        let live = keys.into_iter().filter(|key| key.revoked_at.is_none() && !key.is_expired(now));
-        let mut live: Vec<KeyId> = live.map(|key| key.id).collect();
+        let items = self.batch(keys.build().map_err(StoreError::from)?).await?;
+        let keys = items.iter().map(record::key).collect::<Result<Vec<_>, _>>();
+        let keys = keys.map_err(StoreError::from)?.into_iter();
+        let live = keys.filter(|key| key.revoked_at.is_none() && !key.is_expired(now));
+        let mut live: Vec<_> = live.map(|key| (key.id, key.spec.expires_at)).collect();
         live.sort();
         Ok(live)
     }
 }
 
+/// What a recount is saved for.
+#[derive(Clone, Copy)]
+enum Found {
+    /// It is not at its end.
+    Part,
+    /// There is room for another key.
+    Room,
+    /// There is none.
+    Full,
+}
+
+/// Keys before this one are an hour old at `now`, and none is added before it.
+fn oldest(now: Timestamp) -> KeyId {
+    KeyId::first_of(now.saturating_sub(BEHIND))
+}
+
 impl Recount {
-    /// Adds live keys, newer than those before.
-    fn add(&mut self, ids: Vec<KeyId>) {
-        self.live = self.live.saturating_add(u32::try_from(ids.len()).unwrap_or(u32::MAX));
-        let room = (REMEMBERED_MAX + 1).saturating_sub(self.first.len());
-        self.first.extend(ids.into_iter().take(room));
+    /// Adds live keys and their ends, newer than those before. `old` as by [`oldest`].
+    fn add(&mut self, keys: Vec<(KeyId, Option<Timestamp>)>, old: &KeyId) {
+        let earlier = |left: Option<Timestamp>, right| [left, right].into_iter().flatten().min();
+        self.live = self.live.saturating_add(u32::try_from(keys.len()).unwrap_or(u32::MAX));
+        for (id, end) in keys {
+            self.until = earlier(self.until, end);
+            if self.first.len() < REMEMBERED_MAX {
+                self.first.push(id);
+            } else if id < *old {
+                self.more = self.more.saturating_add(1);
+                self.more_until = earlier(self.more_until, end);
+                self.last_of_more = Some(id);
+            }
+        }
     }
 
-    /// What the next recount is to know of this one.
+    /// What the next recount is to know of this one, which looks at the key `to` again.
     fn counted(&self, now: Timestamp) -> Counted {
-        let old = KeyId::first_of(now.saturating_sub(BEHIND));
-        // What comes after these was not looked at, or does not fit.
-        let ends = [self.cut_at.as_ref(), self.first.get(REMEMBERED_MAX)];
-        let to = ends.into_iter().flatten().fold(old, |to, end| to.min(end.clone()));
+        let old = oldest(now);
+        let to = self.cut_at.clone().map_or(old.clone(), |cut_at| cut_at.min(old));
+        // A clock may have stepped back since.
+        let to = self.from.clone().map_or(to.clone(), |from| from.max(to));
         let live = self.first.iter().filter(|id| **id < to).cloned().collect();
-        Counted { to: Some(to), live }
+        let again = u32::from(self.last_of_more.as_ref() == Some(&to));
+        let more = self.more - again;
+        Counted { to: Some(to), live, more, more_until: self.more_until, ended: self.ended }
     }
 }
 
@@ -196,7 +319,7 @@ mod tests {
     }
 
     fn counted(recount: &Recount, now: i64) -> (KeyId, Vec<KeyId>) {
-        let Counted { to, live } = recount.counted(at(now));
+        let Counted { to, live, .. } = recount.counted(at(now));
         (to.expect("an end"), live)
     }
 
@@ -218,13 +341,37 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_remembered_than_can_be_read_at_once() {
-        let mut recount = Recount::default();
-        recount.add((0..150).map(id).collect());
-        recount.add((150..300).map(id).collect());
-        assert_eq!(recount.live, 300);
-        let (to, live) = counted(&recount, NOW);
-        assert_eq!((to, live.len()), (id(100), 100));
-        assert_eq!(live.last(), Some(&id(99)));
+    fn more_than_can_be_read_at_once_are_counted_and_not_remembered() {
+        let mut recount = Recount { ended: 7, ..Recount::default() };
+        let old = oldest(at(NOW));
+        let endless = |ids: std::ops::Range<i64>| ids.map(|millis| (id(millis), None)).collect();
+        recount.add(endless(0..150), &old);
+        recount.add(vec![(id(150), Some(at(NOW + 5))), (id(151), Some(at(NOW + 9)))], &old);
+        recount.add(endless(NOW - HOUR..NOW - HOUR + 10), &old);
+        assert_eq!((recount.live, recount.until), (162, Some(at(NOW + 5))));
+        let all = recount.counted(at(NOW));
+        assert_eq!((all.to, all.live.len(), all.more), (Some(old), 100, 52));
+        assert_eq!((all.more_until, all.ended), (Some(at(NOW + 5)), 7));
+
+        // Where looking ended at one of them, that one is looked at again.
+        recount.cut_at = Some(id(151));
+        let cut = recount.counted(at(NOW));
+        assert_eq!((cut.to, cut.more), (Some(id(151)), 51));
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_counts_nothing_twice() {
+        let later = id(NOW);
+        let recount = Recount { from: Some(later.clone()), ..Recount::default() };
+        assert_eq!(counted(&recount, NOW - HOUR).0, later);
+    }
+
+    #[test]
+    fn a_count_is_stale_once_a_key_has_ended() {
+        let counted = Counted { more: 1, ended: 3, more_until: Some(at(9)), ..Counted::default() };
+        assert!(!counted.is_stale(3, at(8)));
+        assert!(counted.is_stale(4, at(8)));
+        assert!(counted.is_stale(3, at(9)));
+        assert!(!Counted { more: 0, ..counted }.is_stale(4, at(9)));
     }
 }

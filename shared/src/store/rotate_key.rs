@@ -37,13 +37,9 @@ impl KeyStore {
         answer: Option<&SealedAnswer>,
     ) -> Result<Written, Error> {
         let Rotation { old, new, .. } = rotation;
-        let counted = if rotation.old_ends_at <= now && old.is_counted(now) {
-            self.count_as_before(new, organization)?
-        } else {
-            self.count_one_more(new, organization, policy)?
-        };
+        let at_once = rotation.old_ends_at <= now && old.is_counted(now);
         let mut items = vec![
-            counted,
+            self.count_rotated(new, organization, policy, at_once)?,
             self.replace(rotation, policy, now)?,
             self.put_new(record::key_item(new, policy.retention))?,
         ];
