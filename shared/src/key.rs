@@ -11,8 +11,10 @@ use crate::text::KeyName;
 use crate::time::Timestamp;
 use crate::token::{Prefix, Token, TokenDigest};
 
-/// How long a planned write may take to get to the table, the difference of two clocks included.
-const WRITE_TIME_MAX: Duration = Duration::from_secs(60);
+/// How long a planned write may take to get to the table, the difference of two clocks included. DynamoDB
+/// refuses a request that was signed by a clock more than five minutes off.
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html>
+const WRITE_TIME_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// What a caller decides about a key to be minted.
 #[derive(Clone, Debug, PartialEq, Eq)]

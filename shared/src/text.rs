@@ -1,5 +1,6 @@
 //! Texts that people choose: names and descriptions, bounded, and without control characters but for
-//! the lines of a description.
+//! the lines of a description. A name that turns the direction of the text around it could pose as
+//! another one in a list, so none holds bidirectional controls.
 //!
 //! White space around a name does not count, as Chaser's SDK has it, which strips names before it
 //! sends them.
@@ -30,6 +31,15 @@ pub enum InvalidText {
 enum Lines {
     One,
     Several,
+}
+
+/// Characters that have no width and turn the direction of what follows.
+/// Source: <https://www.unicode.org/reports/tr9/#Directional_Formatting_Characters>
+fn is_bidirectional_control(character: char) -> bool {
+    matches!(
+        character,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    )
 }
 
 fn check(text: &str, min: usize, max: usize, lines: Lines) -> Result<&str, InvalidText> {
@@ -65,6 +75,16 @@ macro_rules! text {
             type Err = InvalidText;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
+                if $lines == Lines::One && text.contains(is_bidirectional_control) {
+                    return Err(InvalidText::Control);
+                }
+                Self::stored(text)
+            }
+        }
+
+        impl $name {
+            /// Reads a text that was stored, perhaps by a version with fewer rules.
+            pub(crate) fn stored(text: &str) -> Result<Self, InvalidText> {
                 check(text, $min, $max, $lines).map(|text| Self(text.to_owned()))
             }
         }
@@ -134,13 +154,27 @@ impl Description {
     }
 }
 
-/// The start of a text that a caller sent, fit for an error message.
+/// The start of a text that a caller sent, fit for an error message: at most 40 characters, with control
+/// characters escaped.
 ///
-/// At most 40 characters, so that no secret of a token (43) fits, and control characters escaped.
+/// The text may be a key in the wrong place, or a part of one. So it ends after 8 characters of whatever
+/// may be a part of a secret: letters and digits in a row that are not all small letters, as in a word.
 pub fn excerpt(text: &str) -> String {
     const LENGTH_MAX: usize = 40;
-    let mut shown: String = text.chars().take(LENGTH_MAX).flat_map(char::escape_debug).collect();
-    if text.chars().nth(LENGTH_MAX).is_some() {
+    const SECRET_SHOWN: usize = 8;
+    let mut end = text.len();
+    let runs = text.split(|character: char| !character.is_ascii_alphanumeric());
+    let at = |run: &str| run.as_ptr() as usize - text.as_ptr() as usize;
+    for run in runs {
+        let is_word = run.bytes().all(|byte| byte.is_ascii_lowercase());
+        if run.len() > SECRET_SHOWN && !is_word {
+            end = at(run) + SECRET_SHOWN;
+            break;
+        }
+    }
+    let kept = &text[..end];
+    let mut shown: String = kept.chars().take(LENGTH_MAX).flat_map(char::escape_debug).collect();
+    if end < text.len() || kept.chars().nth(LENGTH_MAX).is_some() {
         shown.push('…');
     }
     shown
@@ -148,7 +182,12 @@ pub fn excerpt(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
     use super::*;
+    use crate::token::{Prefix, Token};
 
     #[test]
     fn limits_count_characters_and_not_bytes() {
@@ -190,5 +229,46 @@ mod tests {
     fn an_excerpt_is_short_and_printable() {
         assert_eq!(excerpt("a\nb"), "a\\nb");
         assert_eq!(excerpt(&"x".repeat(41)), format!("{}…", "x".repeat(40)));
+        for whole in ["sessions.admin", "description", "expires_at", "Scopes", "é è", ""] {
+            assert_eq!(excerpt(whole), whole);
+        }
+        assert_eq!(excerpt("sk_live_a1b2c3d4e5f6"), "sk_live_a1b2c3d4…");
+        assert_eq!(excerpt("é ABCDEFGHI jkl"), "é ABCDEFGH…");
+    }
+
+    proptest! {
+        /// Wherever someone puts a key, or a part of one that is long enough to matter.
+        #[test]
+        fn an_excerpt_holds_no_more_than_8_characters_of_a_secret(
+            seed: u64,
+            from in 0_usize..60,
+            before in "[a-z \"]{0,6}",
+        ) {
+            let mut rng = StdRng::seed_from_u64(seed);
+            let (account, key) = ("0197CTTDF1YT9FUW", "0197CTTLAFLKW3FL");
+            let ids = (account.parse().expect("an id"), key.parse().expect("an id"));
+            let token = Token::mint(&mut rng, &Prefix::default(), ids.0, ids.1).expect("a token");
+            let token = token.expose();
+            let secret = token.rsplit('_').next().expect("a secret");
+            let shown = excerpt(&format!("{before}{}", &token[from.min(token.len() - 20)..]));
+            let leaked = (0..secret.len() - 9).any(|at| shown.contains(&secret[at..at + 9]));
+            prop_assert!(!leaked, "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_name_turns_no_text_around() {
+        for control in ["\u{61c}", "\u{200e}", "\u{200f}", "\u{202e}", "\u{2066}", "\u{2069}"] {
+            let name = format!("a{control}b");
+            assert_eq!(name.parse::<Name>(), Err(InvalidText::Control));
+            assert_eq!(name.parse::<KeyName>(), Err(InvalidText::Control));
+            assert!(name.parse::<Description>().is_ok());
+            // What was stored before that rule can still be read.
+            assert_eq!(Name::stored(&name).expect("a name").as_ref(), name);
+        }
+        // Other scripts need these.
+        for name in ["שלום", "مرحبا", "a\u{200d}b", "a\u{200c}b"] {
+            assert!(name.parse::<Name>().is_ok(), "{name}");
+        }
     }
 }

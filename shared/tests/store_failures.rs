@@ -1,7 +1,7 @@
 //! A store that fails never lets anyone in, is never tried without end, and leaves nothing behind.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -16,6 +16,7 @@ use latchkey::store::{KeyStore, StoreError};
 use latchkey::time::Clock;
 use latchkey::{Latchkey, MintRequest, Minted, REQUEST_TIMEOUT};
 use latchkey_local::faulty::Reply;
+use latchkey_local::logs::Logs;
 use latchkey_local::sample::{self, SampleKey};
 use latchkey_local::{NO_CACHE, faulty, headers};
 use serde_json::{Value, json};
@@ -316,4 +317,22 @@ async fn a_key_whose_answer_cannot_be_given_does_not_stay() {
     let delete = &removed["TransactItems"][1]["Delete"]["Key"];
     assert_eq!((&put["pk"], &put["sk"]), (&delete["pk"], &delete["sk"]));
     assert!(put["sk"].is_object());
+}
+
+/// The key may be in the table: whoever looks after the service can find it and revoke it.
+#[tokio::test(start_paused = true)]
+async fn a_key_whose_mint_was_not_answered_is_logged_with_its_id() {
+    let logs = Logs::capture("test");
+    let written = Arc::new(Mutex::new(String::new()));
+    let note = Arc::clone(&written);
+    let client = faulty::client(move |_, body| {
+        note.lock().expect("no panic elsewhere").push_str(body);
+        Reply::Silence
+    });
+    let error = latchkey(client).mint(&caller(), request(), None, respond).await.expect_err("no");
+    assert!(matches!(error, Error::Store(StoreError::Unavailable(_))), "{error:?}");
+    let lines = logs.lines();
+    let line = lines.iter().find(|line| line["message"] == "a key may be left without a holder");
+    let id = line.expect("a line")["key.id"].as_str().expect("an id").to_owned();
+    assert!(written.lock().expect("no panic elsewhere").contains(&format!("KEY#{id}")));
 }

@@ -114,8 +114,8 @@ impl Model {
 
     /// The status of a rotation.
     pub(crate) fn rotate(&self, caller: &Key, key: &Key, grace: Millis) -> u16 {
-        // A key that expires within a minute does not give its place to another one.
-        let is_one_more = grace > 0 || key.has_ended(self.now + 60_000);
+        // A key that expires within five minutes does not give its place to another one.
+        let is_one_more = grace > 0 || key.has_ended(self.now + 300_000);
         match () {
             () if !self.is_valid(caller) => 401,
             () if !caller.allows("keys.write") => 403,

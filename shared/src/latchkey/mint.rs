@@ -94,7 +94,7 @@ impl Latchkey {
                 self.store.insert_key(&minted.key, &caller.organization, &self.policy, now, None),
                 self.store.account(&caller.organization, &id),
             );
-            written?;
+            written.inspect_err(|error| note_lost(error, &minted.key))?;
             self.note_minted(caller, &minted);
             let account = self.describe_minted(caller, &minted, account).await?;
             return Ok(respond(&minted, &account));
@@ -148,7 +148,8 @@ impl Latchkey {
         let kept = once::seal(retry, now, &response)?;
         let (key, organization) = (&minted.key, &caller.organization);
         let written =
-            self.store.insert_key(key, organization, &self.policy, now, kept.as_ref()).await?;
+            self.store.insert_key(key, organization, &self.policy, now, kept.as_ref()).await;
+        let written = written.inspect_err(|error| note_lost(error, key))?;
         if let Written::New = written {
             self.note_minted(caller, minted);
         }
@@ -190,5 +191,15 @@ impl Latchkey {
         let (account, minter) = (&key.spec.account, &caller.key);
         tracing::info!(account.id = %account, key.id = %key.id, minter.key.id = %minter, "key minted");
         self.metrics.count(Counter::KeysMinted, 1);
+    }
+}
+
+/// Logs a key that may be in the table although its minter never gets to see it: the answer to its write
+/// was lost. Whoever sends the request again with the same `Idempotency-Key` gets it, and an operator
+/// can revoke it.
+pub(super) fn note_lost(error: &Error, key: &Key) {
+    if let Error::Store(StoreError::Unavailable(_)) = error {
+        let account = &key.spec.account;
+        tracing::warn!(account.id = %account, key.id = %key.id, "a key may be left without a holder");
     }
 }

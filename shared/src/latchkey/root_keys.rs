@@ -14,6 +14,7 @@ use crate::scope::Scopes;
 use crate::store::{Listed, Page, Revoked, Written};
 use crate::time::Timestamp;
 
+use super::mint::note_lost;
 use super::{Latchkey, Minted, once};
 
 impl Latchkey {
@@ -51,7 +52,8 @@ impl Latchkey {
             let response = respond(&minted);
             let kept = once::seal(retry, now, &response)?;
             let (key, policy) = (&minted.key, &self.policy);
-            let written = self.store.create_root_key(key, policy, now, kept.as_ref()).await?;
+            let written = self.store.create_root_key(key, policy, now, kept.as_ref()).await;
+            let written = written.inspect_err(|error| note_lost(error, key))?;
             if let Written::New = written {
                 tracing::info!(key.id = %key.id, minter.key.id = %minter, "root key minted");
                 self.metrics.count(Counter::KeysMinted, 1);

@@ -16,6 +16,7 @@ use crate::principal::AccountPrincipal;
 use crate::scope::KEYS_WRITE;
 use crate::store::Written;
 
+use super::mint::note_lost;
 use super::{Latchkey, Minted, once};
 
 /// How often a rotation is planned anew, because its key was changed meanwhile.
@@ -74,7 +75,7 @@ impl Latchkey {
                 let written = match written {
                     // Changed since it was read.
                     Err(Error::Busy) => continue,
-                    written => written?,
+                    written => written.inspect_err(|error| note_lost(error, &rotation.new))?,
                 };
                 if let Written::New = written {
                     self.verifier.forget(&rotation.old.digest);

@@ -47,6 +47,16 @@ impl<'a> Reader<'a> {
         text.and_then(|text| text.parse().ok()).ok_or(CorruptItem { attribute })
     }
 
+    /// A text that a version with fewer rules may have stored.
+    pub(super) fn text<T, E>(
+        self,
+        attribute: &'static str,
+        stored: impl Fn(&str) -> Result<T, E>,
+    ) -> Result<T, CorruptItem> {
+        let text = self.0.get(attribute).and_then(|value| value.as_s().ok());
+        text.and_then(|text| stored(text).ok()).ok_or(CorruptItem { attribute })
+    }
+
     pub(super) fn number(self, attribute: &'static str) -> Result<i64, CorruptItem> {
         let number = self.0.get(attribute).and_then(|value| value.as_n().ok());
         number.and_then(|number| number.parse().ok()).ok_or(CorruptItem { attribute })

@@ -9,7 +9,7 @@ use crate::id::{KeyId, OrganizationId, ServiceAccountId};
 use crate::idempotency::SealedAnswer;
 use crate::key::{Key, KeySpec};
 use crate::scope::Scopes;
-use crate::text::KeyName;
+use crate::text::{KeyName, Name};
 use crate::time::Timestamp;
 use crate::token::TokenDigest;
 
@@ -94,7 +94,7 @@ pub(super) fn organization(item: &Item) -> Result<Organization, CorruptItem> {
     let item = Reader(item);
     Ok(Organization {
         id: item.parse("organization")?,
-        name: item.parse("name")?,
+        name: item.text("name", Name::stored)?,
         created_at: item.timestamp("created_at")?,
     })
 }
@@ -130,7 +130,7 @@ pub(super) fn account(item: &Item) -> Result<ServiceAccount, CorruptItem> {
     Ok(ServiceAccount {
         id: item.parse("id")?,
         organization: item.parse("organization")?,
-        name: item.parse("name")?,
+        name: item.text("name", Name::stored)?,
         description: item.parse("description")?,
         disabled: item.boolean("disabled")?,
         created_by: item.parse("created_by")?,
@@ -296,7 +296,7 @@ pub(super) fn key(item: &Item) -> Result<Key, CorruptItem> {
         id: item.parse("id")?,
         spec: KeySpec {
             account: item.parse("account")?,
-            name: item.optional("name", Reader::parse)?,
+            name: item.optional("name", |item, name| item.text(name, KeyName::stored))?,
             scopes: item.optional("scopes", Reader::scopes)?.unwrap_or_default(),
             expires_at: item.optional("expires_at", Reader::timestamp)?,
             created_by: item.optional("created_by", Reader::parse)?,
