@@ -111,6 +111,12 @@ pub enum Error {
         /// How it ended.
         ended: Ended,
     },
+    /// A key that a rotation made is to be rotated without grace at once.
+    #[error(
+        "key `{0}` took the place of another one less than a minute ago; \
+         wait, or rotate it with a grace period"
+    )]
+    RotatedRecently(KeyId),
     /// A caller is about to lock itself out.
     #[error(
         "service account `{0}` is the one whose key you present; \
@@ -249,6 +255,7 @@ impl Error {
             | Self::UnknownScope { .. } => StatusCode::BAD_REQUEST,
             Self::AccountDisabled(_)
             | Self::KeyEnded { .. }
+            | Self::RotatedRecently(_)
             | Self::OwnAccount(_)
             | Self::KeyLimitReached { .. }
             | Self::IdempotencyKeyReused => StatusCode::CONFLICT,

@@ -29,6 +29,8 @@ pub(crate) struct Key {
     pub(crate) expires_at: Option<Millis>,
     pub(crate) revoked: bool,
     pub(crate) rotated: bool,
+    /// Whether it took the place of another one.
+    pub(crate) successor: bool,
     /// When it was last seen to be valid.
     pub(crate) last_valid: Option<Millis>,
     /// Whether it was once refused for being revoked or expired.
@@ -122,6 +124,7 @@ impl Model {
             () if !self.sees(caller, key.account) => 404,
             () if !caller.covers(&key.scopes) => 403,
             () if key.has_ended(self.now) || key.rotated => 409,
+            () if grace == 0 && key.successor && self.now < key.created_at + 60_000 => 409,
             () if self.accounts[key.account].disabled => 409,
             () if is_one_more && self.live_keys(key.account) >= self.limit => 409,
             () => 200,

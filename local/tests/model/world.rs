@@ -173,6 +173,7 @@ impl World {
                 expires_at: self.model.expiry(&caller, lifetime),
                 revoked: false,
                 rotated: false,
+                successor: false,
                 last_valid: None,
                 ended: false,
             });
@@ -214,6 +215,7 @@ impl World {
             created_at: self.model.now,
             expires_at: new_end,
             last_valid: None,
+            successor: true,
             ..key.clone()
         };
         assert_eq!(answer.body["name"], json!(new.name));
@@ -406,6 +408,7 @@ fn sample_key(key: SampleKey, account: usize) -> Key {
         expires_at: key.spec.expires_at.map(|end| end.as_millis() - sample::now().as_millis()),
         revoked: false,
         rotated: false,
+        successor: false,
         last_valid: None,
         ended: false,
     }

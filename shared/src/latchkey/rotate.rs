@@ -22,6 +22,10 @@ use super::{Latchkey, Minted, once};
 /// How often a rotation is planned anew, because its key was changed meanwhile.
 const PLANS_MAX: usize = 4;
 
+/// How old a key must be that a rotation made, to be rotated without grace. Such a rotation counts against
+/// no limit and leaves an ended key, which the table keeps for a while.
+const AGE_MIN: Duration = Duration::from_secs(60);
+
 /// What a caller asks for when it rotates a key.
 #[derive(Clone, Debug)]
 pub struct RotateRequest {
@@ -58,6 +62,10 @@ impl Latchkey {
                 caller.cover(&old.spec.scopes)?;
                 if let Some(ended) = Ended::of(&old, now) {
                     return Err(Error::KeyEnded { key: old.id, ended });
+                }
+                let is_young = now < old.created_at.saturating_add(AGE_MIN);
+                if request.grace.is_zero() && old.rotated_from.is_some() && is_young {
+                    return Err(Error::RotatedRecently(old.id));
                 }
                 let minter = Some(caller.key.clone());
                 let planned =

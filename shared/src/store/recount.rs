@@ -35,6 +35,13 @@ const PAGE_MIN: u32 = 20;
 /// Keys on a page: pages double up to this many, some 100 read units.
 const PAGE_MAX: u32 = 1000;
 
+/// Keys that a recount of a full account looks at before it is worth a write to spare the next one that.
+/// Below, a refused mint reads some 5 units and writes nothing.
+const NOTED_FROM: usize = 50;
+
+/// A key that is remembered is read by itself, which costs as much as ten that are read in a row.
+const REMEMBERED_WEIGHT: usize = 10;
+
 /// Keys after which a recount saves how far it got, in case it is cut off.
 const SAVED_EVERY: usize = 10_000;
 
@@ -59,6 +66,8 @@ struct Recount {
     from: Option<KeyId>,
     /// Where looking ended, unless all keys were looked at.
     cut_at: Option<KeyId>,
+    /// How many keys were looked at, by what that cost.
+    looked_at: usize,
     /// How many keys were looked at since this was last saved.
     unsaved: usize,
 }
@@ -90,7 +99,8 @@ impl KeyStore {
         }
         let full = found.live >= limit;
         let result = if full { Found::Full } else { Found::Room };
-        if self.save(account, &mut count, &found, result, now).await? {
+        let is_worth_it = !full || found.looked_at >= NOTED_FROM;
+        if is_worth_it && self.save(account, &mut count, &found, result, now).await? {
             let (bound, live) = (count.bound, found.live);
             tracing::info!(account.id = %account, bound, live, full, "live keys counted anew");
         }
@@ -120,6 +130,7 @@ impl KeyStore {
             ended: if counted.more > 0 { counted.ended } else { count.ended },
             from: counted.to.clone(),
             cut_at: counted.to.clone(),
+            looked_at: counted.live.len() * REMEMBERED_WEIGHT,
             ..Recount::default()
         };
         recount.add(self.still_live(account, &counted.live, now).await?, &old);
@@ -154,7 +165,9 @@ impl KeyStore {
             let items = page.items.unwrap_or_default();
             let keys = items.iter().map(record::counted_key).collect::<Result<Vec<_>, _>>();
             recount.add(keys.map_err(StoreError::from)?, &old);
-            recount.unsaved += usize::try_from(page.scanned_count).unwrap_or(0);
+            let scanned = usize::try_from(page.scanned_count).unwrap_or(0);
+            recount.unsaved += scanned;
+            recount.looked_at += scanned;
             start = page.last_evaluated_key;
             let cut_at = start.as_ref().map(record::key_id).transpose();
             recount.cut_at = cut_at.map_err(StoreError::from)?;

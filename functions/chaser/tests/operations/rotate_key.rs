@@ -179,6 +179,28 @@ async fn a_key_is_rotated_once_and_its_successor_again() {
     assert_eq!(function.identify(new.string("/key")).await, 200);
 }
 
+/// Rotations without grace count against no limit, so they could fill an account with ended keys.
+#[tokio::test]
+async fn a_successor_is_not_rotated_without_grace_within_a_minute() {
+    let table = TestTable::start().await;
+    let function = Function::over(&table);
+    let old = mint(&function, "{}").await;
+    let new = rotate(&function, &old, r#"{"grace_days":0}"#).await;
+    let before = table.items().await;
+    let refused = rotate(&function, &new, r#"{"grace_days":0}"#).await;
+    let message = format!(
+        "key `{}` took the place of another one less than a minute ago; \
+         wait, or rotate it with a grace period",
+        new.string("/id")
+    );
+    assert_eq!(refused.body, Chaser::refusal(409, &message));
+    assert!(table.items().await == before, "a refusal wrote something");
+    assert_eq!(function.identify(new.string("/key")).await, 200);
+    let minute = Timestamp::from_millis(sample::now().as_millis() + 60_000).expect("in range");
+    let late = rotate(&Function::at(&table, minute), &new, r#"{"grace_days":0}"#).await;
+    assert_eq!(late.status, 200, "{}", late.text);
+}
+
 #[tokio::test]
 async fn two_rotations_at_once_make_one_successor() {
     let table = TestTable::start().await;
