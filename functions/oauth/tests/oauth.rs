@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 const PLACES: &[(&str, (&str, &str))] = &[
     ("introspect", ("POST", "/oauth/introspect")),
     ("revoke", ("POST", "/oauth/revoke")),
+    ("token", ("POST", "/oauth/token")),
     ("metadata", ("GET", "/.well-known/oauth-authorization-server")),
     ("verify-path", ("GET", "/verify/{path}")),
     ("verify", ("GET", "/verify")),
@@ -105,6 +106,20 @@ const REFUSALS: &[Refusal] = &[
         "invalid_request",
         "the parameter `scope` takes scopes, separated by spaces; a scope is 1 to 64 printable ASCII \
          characters other than space, `\"` and `\\`",
+        "",
+    ),
+    (
+        "token",
+        400,
+        "unsupported_grant_type",
+        "this service supports no grant; use a service account's key as the bearer token",
+        "",
+    ),
+    (
+        "token-no-grant-type",
+        400,
+        "invalid_request",
+        "the parameter `grant_type` must be given once",
         "",
     ),
     ("verify-revoked", 401, "invalid_token", "the key presented is not valid", INVALID_TOKEN),
@@ -363,6 +378,8 @@ async fn metadata_names_the_endpoints_where_the_client_asked() {
         assert_eq!(metadata.status, 200, "{case}: {}", metadata.text);
         let expected = json!({
             "issuer": issuer,
+            "token_endpoint": format!("{issuer}/oauth/token"),
+            "token_endpoint_auth_methods_supported": ["none"],
             "response_types_supported": [],
             "grant_types_supported": [],
             "introspection_endpoint": format!("{issuer}/oauth/introspect"),
