@@ -11,6 +11,8 @@ mod response;
 mod routes;
 mod settings;
 
+use lambda_http::http::StatusCode;
+use lambda_runtime::Diagnostic;
 use latchkey::Latchkey;
 use latchkey::error::{Error, Unauthenticated};
 use latchkey::principal::{AccountPrincipal, Denial};
@@ -42,6 +44,21 @@ pub enum NoVerdict {
     /// Scopes are required by route, and the event does not say which route it is.
     #[error("LATCHKEY_ROUTE_SCOPES is set, but the event names no route: use a REQUEST authorizer")]
     NoRoute,
+}
+
+/// How Lambda reports a failed invocation: `errorType` is a word to filter logs by.
+impl From<NoVerdict> for Diagnostic {
+    fn from(reason: NoVerdict) -> Self {
+        let word = match &reason {
+            NoVerdict::Store(error) if error.status() == StatusCode::SERVICE_UNAVAILABLE => {
+                "StoreUnavailable"
+            }
+            NoVerdict::Store(_) => "StoreFailed",
+            NoVerdict::NoApi => "NoApi",
+            NoVerdict::NoRoute => "NoRoute",
+        };
+        Self { error_type: word.to_owned(), error_message: reason.to_string() }
+    }
 }
 
 /// Judges a request to an API that is protected.
@@ -87,4 +104,28 @@ async fn authorize(
         }
     }
     Ok(caller.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use latchkey::store::StoreError;
+
+    use super::*;
+
+    #[test]
+    fn a_failed_invocation_has_a_word_for_its_type() {
+        for (reason, word) in [
+            (
+                NoVerdict::Store(StoreError::Unavailable("time-out".into()).into()),
+                "StoreUnavailable",
+            ),
+            (NoVerdict::Store(Error::Busy), "StoreUnavailable"),
+            (NoVerdict::NoApi, "NoApi"),
+            (NoVerdict::NoRoute, "NoRoute"),
+        ] {
+            let message = reason.to_string();
+            let diagnostic = Diagnostic::from(reason);
+            assert_eq!((diagnostic.error_type.as_str(), diagnostic.error_message), (word, message));
+        }
+    }
 }
