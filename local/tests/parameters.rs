@@ -114,8 +114,19 @@ fn the_template_takes_what_people_write_and_refuses_what_would_stop_the_function
                 "GET /health",
                 "GET /orders/{id} orders.read; POST /orders orders.write orders.read",
                 "ANY /{proxy+} a;$default b",
+                "$connect chat.use; $appsync; GET /health",
             ],
-            &["get /orders x", "/orders x", "orders", "GET x", "GET /a; ", ";", "GET  /a"],
+            &[
+                "$other x",
+                "$connected x",
+                "get /orders x",
+                "/orders x",
+                "orders",
+                "GET x",
+                "GET /a; ",
+                ";",
+                "GET  /a",
+            ],
         ),
     ] {
         let pattern = pattern(&parameters[variable]).expect("a pattern");

@@ -1,7 +1,7 @@
-//! An API Gateway Lambda authorizer: verifies keys for APIs that are not ours.
+//! A Lambda authorizer for API Gateway and AppSync: verifies keys for APIs that are not ours.
 //!
 //! One function for every form: HTTP APIs with payload 2.0 (simple response or policy) and 1.0, REST
-//! APIs with `REQUEST` and `TOKEN` authorizers.
+//! APIs with `REQUEST` and `TOKEN` authorizers, WebSocket APIs, and GraphQL APIs of AppSync.
 //!
 //! Whatever a caller presents is answered with an allow or a deny. Only a failing store and a
 //! mistaken deployment are errors: API Gateway answers those with a 500 and caches nothing.
@@ -38,8 +38,8 @@ pub enum NoVerdict {
     /// The store failed.
     #[error("{0}")]
     Store(#[from] Error),
-    /// The event names no API that a policy could be about.
-    #[error("the event has neither a `routeArn` nor a `methodArn` of API Gateway")]
+    /// The event names no API that a policy could be about, and is none of AppSync.
+    #[error("the event is from neither API Gateway nor a GraphQL API of AppSync")]
     NoApi,
     /// Scopes are required by route, and the event does not say which route it is.
     #[error("LATCHKEY_ROUTE_SCOPES is set, but the event names no route: use a REQUEST authorizer")]
@@ -78,7 +78,8 @@ pub async fn handle(app: &App, event: Event) -> Result<Response, NoVerdict> {
 async fn judge(app: &App, event: &Event) -> Result<Response, NoVerdict> {
     let form = response::Form::of(event, app.settings.response)?;
     let Some(required) = app.settings.routes.required(event)? else {
-        tracing::info!(route = event.route(), "no scopes are mapped to this route: denied");
+        let route = event.routes().into_iter().next();
+        tracing::info!(route, "RouteScopes does not list this route: denied");
         return Ok(form.deny());
     };
     match app.latchkey.attend(authorize(app, event, required)).await {
