@@ -10,7 +10,7 @@ REVOKE = "POST /oauth/revoke"
 TOKEN = "POST /oauth/token"
 
 
-def drive(gateway, account, key):
+def drive(gateway, organization, account, key):
     """Mints a key, asks about it in every way, and revokes it."""
     call = gateway.call
     fields = ["issuer", "token_endpoint", "introspection_endpoint", "revocation_endpoint"]
@@ -36,6 +36,9 @@ def drive(gateway, account, key):
         passed = call(VERIFY_PATH, 200, key=minted["key"], **asked)
         check(passed.headers["X-Latchkey-Account"] == account, f"/verify/{path} found {passed.headers}")
         call(VERIFY_PATH, 401, **{**asked, "note": "(no key) "})
+    for named, status in [(organization, 204), (f"other+{organization}", 204), ("other", 403)]:
+        asked = {"method": "GET", "query": f"?organization={named}", "note": f"(organization {named}) "}
+        call(VERIFY, status, key=minted["key"], **asked)
     lacking = {"method": "GET", "query": "?scope=keys.write", "note": "(lacking scope) "}
     refused = call(VERIFY, 403, ["error"], key=minted["key"], **lacking)
     check(refused["error"] == "insufficient_scope", f"/verify refused with {refused}")

@@ -99,6 +99,7 @@ async fn authorize(
     let principal = app.latchkey.verify(token).await?;
     // Root keys administer Latchkey; to other APIs they are nobody.
     let caller = principal.service_account()?;
+    app.settings.organizations.check(caller)?;
     for scope in required {
         if !caller.scopes.allow(scope.as_ref()) {
             return Err(Denial::MissingScope(scope.to_string()).into());

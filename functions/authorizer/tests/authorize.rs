@@ -131,6 +131,58 @@ async fn every_form_denies_with_a_response() {
     assert_eq!(judge(&table, &[], "appsync-revoked-key").await, app_sync(None));
 }
 
+/// Puts `token` wherever an event has a key.
+fn present(event: &mut Value, token: &str) {
+    let bearer = format!("Bearer {token}");
+    for headers in ["headers", "multiValueHeaders"] {
+        for (name, value) in event[headers].as_object_mut().into_iter().flatten() {
+            if name.eq_ignore_ascii_case("authorization") {
+                *value = if value.is_array() { json!([bearer]) } else { bearer.clone().into() };
+            }
+        }
+    }
+    if !event["authorizationToken"].is_null() {
+        event["authorizationToken"] = bearer.into();
+    }
+}
+
+#[tokio::test]
+async fn every_form_denies_a_full_access_key_of_another_organization() {
+    let table = TestTable::start().await;
+    let restricted = ("LATCHKEY_AUTHORIZER_ORGANIZATIONS", "acme, sample");
+    let as_policy = ("LATCHKEY_AUTHORIZER_RESPONSE", "policy");
+    let deny = |stage| policy("anonymous", "Deny", stage, None);
+    let forms = [
+        ("http-api-2", &[restricted][..], json!({ "isAuthorized": false })),
+        ("http-api-2", &[restricted, as_policy], deny("$default")),
+        ("http-api-1", &[restricted], deny("prod")),
+        ("rest-request", &[restricted], deny("prod")),
+        ("rest-token", &[restricted], deny("prod")),
+        ("websocket-connect", &[restricted], deny("prod")),
+        ("appsync", &[restricted], app_sync(None)),
+    ];
+    for (case, variables, denied) in forms {
+        let restricted = app(table.latchkey(KeyPolicy::default()), variables);
+        let every = app(table.latchkey(KeyPolicy::default()), &variables[1..]);
+        let mut event = event::json("authorizer", case);
+        present(&mut event, &SampleKey::Other.token());
+        let verdict = try_judge(&restricted, event.clone()).await.expect("a verdict");
+        assert_eq!(verdict, denied, "{case}");
+        // It is the organization that is refused: without the restriction the same key passes.
+        let verdict = try_judge(&every, event.clone()).await.expect("a verdict");
+        assert_ne!(verdict, denied, "{case}");
+        present(&mut event, &SampleKey::FullAccess.token());
+        let verdict = try_judge(&restricted, event).await.expect("a verdict");
+        assert_ne!(verdict, denied, "{case}");
+    }
+    for (case, denied) in [
+        ("http-api-2-other-organization", json!({ "isAuthorized": false })),
+        ("rest-request-other-organization", deny("prod")),
+    ] {
+        assert_eq!(judge(&table, &[restricted], case).await, denied, "{case}");
+    }
+}
+
 #[tokio::test]
 async fn another_header_takes_the_key_with_or_without_bearer() {
     let table = TestTable::start().await;
@@ -281,8 +333,10 @@ fn every_event_has_its_expectation() {
         "http-api-2-expired-key",
         "http-api-2-full-access",
         "http-api-2-no-key",
+        "http-api-2-other-organization",
         "http-api-2-root-key",
         "rest-request",
+        "rest-request-other-organization",
         "rest-request-revoked-key",
         "rest-token",
         "rest-token-disabled-account",
