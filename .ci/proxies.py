@@ -23,6 +23,7 @@ import urllib.parse
 
 import debian
 import envoy
+import requests
 from service import ACCOUNT, CHASER, LAKESAIL, ORGANIZATION, TIMEOUT_SECONDS, URL, bearer, mint, revoke
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -108,7 +109,11 @@ def within(name, template):
     """The configuration of a proxy whose block goes into a whole."""
 
     def configure(address, service):
-        replacements = {"http://your_service": service, "https://your_latchkey": URL}
+        replacements = {
+            "http://your_service": service,
+            "https://your_latchkey": URL,
+            "?organization=acme": f"?organization={ORGANIZATION}",
+        }
         return template.format(address=address, snippet=snippet(name, replacements))
 
     return configure
@@ -194,7 +199,14 @@ def seen(*arguments, **options):
 def assert_refused(address, key=None):
     answer, _ = ask(address, key, {"X-Latchkey-Account": ACCOUNT})
     assert answer.status == 401, answer.status
-    assert answer.headers["WWW-Authenticate"], "no challenge"
+
+
+def sample_key(event):
+    """The key in a sample event: in the body of a form, or in `Authorization`."""
+    sample = json.loads((ROOT / f"events/oauth/{event}.json").read_text())
+    if "body" in sample:
+        return urllib.parse.parse_qs(sample["body"])["token"][0]
+    return sample["headers"]["authorization"].removeprefix("Bearer ")
 
 
 @contextlib.contextmanager
@@ -232,6 +244,26 @@ def request_without_key_is_refused(address):
 def mistyped_key_is_refused(address):
     with a_key() as key:
         assert_refused(address, key[:-1] + ("A" if key[-1] != "A" else "B"))
+
+
+def assert_foreign(address, key, organization):
+    """A full-access key of another organization does not pass, whatever its holder says of organizations."""
+    for path in ["/orders", f"/orders?organization={organization}"]:
+        answer, _ = ask(address, key, {"X-Latchkey-Organization": ORGANIZATION}, path=path)
+        assert answer.status == 403, (path, answer.status)
+
+
+def key_of_another_organization_is_refused(address):
+    """The deployment accepts `dev` and `sample`: see `.ci/readme.py`."""
+    assert_foreign(address, sample_key("introspect-other-organization"), "other")
+
+
+def key_of_an_organization_that_the_proxy_does_not_name_is_refused(address):
+    """The deployment would accept it."""
+    key = sample_key("verify-full-access")
+    answer = requests.get(f"{URL}/verify", headers=bearer(key), timeout=TIMEOUT_SECONDS)
+    assert answer.status_code == 204, answer.status_code
+    assert_foreign(address, key, "sample")
 
 
 def revoked_key_is_refused_at_once(address):
@@ -280,9 +312,10 @@ def post_arrives_with_its_body(address):
 
 def query_is_the_services_alone(address):
     """A client that could ask for scopes would be refused for `admin`, and pass for what it holds."""
+    asked = ["scope=admin", "scope=files.read", "scope=%22", "organization=sample", "organization="]
     with a_key(scopes=["files.read"]) as key:
-        for scope in ["admin", "files.read", "%22"]:
-            path = f"/orders?scope={scope}&id=7"
+        for query in asked:
+            path = f"/orders?{query}&id=7"
             found = seen(address, key, path=path)
             assert (found["path"], found["ours"]) == (path, identity(key, "files.read")), found
 
@@ -300,6 +333,7 @@ CASES = [
     valid_key_passes,
     request_without_key_is_refused,
     mistyped_key_is_refused,
+    key_of_another_organization_is_refused,
     revoked_key_is_refused_at_once,
     expired_key_is_refused,
     forged_headers_do_not_arrive,
@@ -308,11 +342,13 @@ CASES = [
     query_is_the_services_alone,
     path_is_the_services_alone,
 ]
+# Envoy cannot name an organization: it appends its client's query to its own.
+NAMING_CASES = [*CASES, key_of_an_organization_that_the_proxy_does_not_name_is_refused]
 
 
-def check(name, program, arguments, configure):
+def check(name, program, arguments, configure, cases):
     with serving() as service, running(program, arguments, configure, service) as address:
-        for case in CASES:
+        for case in cases:
             try:
                 case(address)
             except Exception as problem:
@@ -325,12 +361,14 @@ def main():
     programs = debian.find({"nginx": "-v", "caddy": "version"})
     nginx, caddy = programs["nginx"], programs["caddy"]
     file = "configuration.yaml"
-    check("nginx", nginx, ["-p", ".", "-c", file, "-e", "stderr"], within("nginx", NGINX))
-    check("caddy", caddy, ["run", "--adapter", "caddyfile", "--config", file], within("caddy", CADDY))
+    first = ["-p", ".", "-c", file, "-e", "stderr"]
+    check("nginx", nginx, first, within("nginx", NGINX), NAMING_CASES)
+    second = ["run", "--adapter", "caddyfile", "--config", file]
+    check("caddy", caddy, second, within("caddy", CADDY), NAMING_CASES)
     third = envoy_program()
-    check("envoy", third, ["--disable-hot-restart", "--config-path", file], envoy_configuration)
+    check("envoy", third, ["--disable-hot-restart", "--config-path", file], envoy_configuration, CASES)
     versions = f"NGINX {nginx.version}, Caddy {caddy.version} and Envoy {third.version}"
-    print(f"{versions} protect a service: 3 x {len(CASES)} cases")
+    print(f"{versions} protect a service: {2 * len(NAMING_CASES) + len(CASES)} cases")
 
 
 def envoy_program():

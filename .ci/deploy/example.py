@@ -18,12 +18,16 @@ def deploy(emulator, source, latchkey, folder):
     return Gateway(stack)
 
 
-def drive(gateway, minted, last_use, revoke):
-    """Asks without a key, with keys of every kind, and with one that `revoke` ends."""
+def drive(gateway, minted, foreign, last_use, revoke):
+    """Asks without a key, with keys of every kind, and with one that `revoke` ends.
+
+    `foreign` is a full-access key of an organization that `AuthorizerOrganizations` does not name.
+    """
     gateway.call("GET /health", 200, ["route"])
     gateway.call("GET /orders", 401, note="(no key) ")
     bad = minted["key"][:-1] + ("0" if minted["key"][-1] != "0" else "1")
     gateway.call("GET /orders", 403, key=bad, note="(mistyped key) ")
+    gateway.call("GET /orders", 403, key=foreign, note="(key of another organization) ")
     for route in ["GET /orders", "GET /orders/{id}", "POST /orders"]:
         seen = gateway.call(route, 200, ["caller", "route"], {"id": "1"}, key=minted["key"])
         check(seen["route"] == route, f"the backend was asked for {seen['route']}")

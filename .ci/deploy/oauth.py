@@ -1,4 +1,4 @@
-"""Introspection, revocation, their metadata, and forward authentication."""
+"""Introspection, revocation, the token endpoint, their metadata, and forward authentication."""
 
 import chaser
 from environment import check
@@ -7,14 +7,19 @@ VERIFY = "ANY /verify"
 VERIFY_PATH = "ANY /verify/{path+}"
 INTROSPECT = "POST /oauth/introspect"
 REVOKE = "POST /oauth/revoke"
+TOKEN = "POST /oauth/token"
 
 
-def drive(gateway, account, key):
+def drive(gateway, organization, account, key):
     """Mints a key, asks about it in every way, and revokes it."""
     call = gateway.call
-    fields = ["issuer", "introspection_endpoint", "revocation_endpoint", "response_types_supported"]
-    metadata = call("GET /.well-known/oauth-authorization-server", 200, fields)
+    fields = ["issuer", "token_endpoint", "introspection_endpoint", "revocation_endpoint"]
+    metadata = call("GET /.well-known/oauth-authorization-server", 200, [*fields, "response_types_supported"])
     check(metadata["issuer"] == f"https://{gateway.host}", f"the issuer is {metadata['issuer']}")
+    refused = call(TOKEN, 400, ["error"], data={"grant_type": "client_credentials"})
+    check(refused["error"] == "unsupported_grant_type", f"the token endpoint answered {refused}")
+    # It is there to refuse.
+    gateway.driven.add(TOKEN)
 
     minted = chaser.mint(gateway, account, key, {"scopes": ["sessions.read"]})
     token = {"token": minted["key"]}
@@ -31,6 +36,9 @@ def drive(gateway, account, key):
         passed = call(VERIFY_PATH, 200, key=minted["key"], **asked)
         check(passed.headers["X-Latchkey-Account"] == account, f"/verify/{path} found {passed.headers}")
         call(VERIFY_PATH, 401, **{**asked, "note": "(no key) "})
+    for named, status in [(organization, 204), (f"other+{organization}", 204), ("other", 403)]:
+        asked = {"method": "GET", "query": f"?organization={named}", "note": f"(organization {named}) "}
+        call(VERIFY, status, key=minted["key"], **asked)
     lacking = {"method": "GET", "query": "?scope=keys.write", "note": "(lacking scope) "}
     refused = call(VERIFY, 403, ["error"], key=minted["key"], **lacking)
     check(refused["error"] == "insufficient_scope", f"/verify refused with {refused}")

@@ -30,7 +30,7 @@ TEMPLATE = ROOT / "template.yaml"
 EXAMPLE = ROOT / "examples" / "orders-api" / "template.yaml"
 # The default, arm64, would need a toolchain for another processor than this machine's, and the emulator
 # has no alarms on sums of metrics.
-PARAMETERS = {"Architecture": "x86_64", "Monitoring": "off"}
+PARAMETERS = {"Architecture": "x86_64", "Monitoring": "off", "AuthorizerOrganizations": "acme"}
 
 times = []
 
@@ -54,7 +54,7 @@ def drive_operations(stack, latchkey):
     lakesail.drive(gateway, key, root_key)
     chaser.drive(gateway, "acme", key)
     sdk.drive(gateway, latchkey, "acme", key)
-    oauth.drive(gateway, account, key)
+    oauth.drive(gateway, "acme", account, key)
     gateway.check_all_driven()
     check_removal(stack)
     return gateway, account, key, root_key
@@ -87,9 +87,11 @@ def test(emulator):
         with phase("example API"):
             orders = example.deploy(emulator, EXAMPLE, stack, FOLDER)
             minted = chaser.mint(gateway, account, key, {"scopes": ["sessions.read"]})
+            stranger = latchkey("bootstrap", "--organization", "stranger", "--name", "Stranger")
             example.drive(
                 orders,
                 minted,
+                stranger["key"]["key"],
                 last_use=lambda: chaser.last_use(gateway, account, key, minted),
                 revoke=lambda: oauth.revoke(gateway, minted["key"]),
             )

@@ -16,6 +16,14 @@ use serde_json::Value;
 /// How many values of each pattern are tried.
 const VALUES: usize = 500;
 
+/// Lists of organizations that the template takes.
+const ORGANIZATIONS: &[&str] =
+    &["", "acme", "Acme-2.b_c", "acme,example", "acme, example", "a b c"];
+
+/// Lists that it refuses: a function would not start with the first ones, and the others are not needed.
+const NO_ORGANIZATIONS: &[&str] =
+    &["-acme", "acme;b", "a/b", ",", " ", "acme,,b", "acme,", " acme", "*"];
+
 /// The parameters that functions read, by the variables that they read them from.
 fn parameters() -> BTreeMap<String, Value> {
     let template = project::yaml("template.yaml");
@@ -40,6 +48,7 @@ fn read(variable: &str, value: &str) -> Result<(), InvalidConfig> {
     };
     Config::from_lookup(lookup)?;
     Settings::from_lookup(lookup)?;
+    oauth::Settings::from_lookup(lookup)?;
     AllowedScopes::parse(&lookup("LATCHKEY_SCOPES").unwrap_or_default())?;
     Ok(())
 }
@@ -72,7 +81,7 @@ fn taken(parameter: &Value) -> Vec<String> {
 #[test]
 fn a_function_starts_with_every_value_that_the_template_takes() {
     let parameters = parameters();
-    assert_eq!(parameters.len(), 10, "{:?}", parameters.keys());
+    assert_eq!(parameters.len(), 12, "{:?}", parameters.keys());
     for (variable, parameter) in parameters {
         for value in taken(&parameter) {
             assert_eq!(read(&variable, &value), Ok(()));
@@ -106,6 +115,8 @@ fn the_template_takes_what_people_write_and_refuses_what_would_stop_the_function
             &["", "3601s", "3610s", "61m", "90m", "9999s", "1h", "-1s"],
         ),
         ("LATCHKEY_LAST_USED_INTERVAL", &["0s", "5m", "9999d"], &["", "5", "5w", "10000d"]),
+        ("LATCHKEY_AUTHORIZER_ORGANIZATIONS", ORGANIZATIONS, NO_ORGANIZATIONS),
+        ("LATCHKEY_VERIFY_ORGANIZATIONS", ORGANIZATIONS, NO_ORGANIZATIONS),
         ("LATCHKEY_AUTHORIZER_HEADER", &["Authorization", "X-Api-Key"], &["", "X Api Key", "a:b"]),
         (
             "LATCHKEY_ROUTE_SCOPES",
@@ -114,8 +125,19 @@ fn the_template_takes_what_people_write_and_refuses_what_would_stop_the_function
                 "GET /health",
                 "GET /orders/{id} orders.read; POST /orders orders.write orders.read",
                 "ANY /{proxy+} a;$default b",
+                "$connect chat.use; $appsync; GET /health",
             ],
-            &["get /orders x", "/orders x", "orders", "GET x", "GET /a; ", ";", "GET  /a"],
+            &[
+                "$other x",
+                "$connected x",
+                "get /orders x",
+                "/orders x",
+                "orders",
+                "GET x",
+                "GET /a; ",
+                ";",
+                "GET  /a",
+            ],
         ),
     ] {
         let pattern = pattern(&parameters[variable]).expect("a pattern");

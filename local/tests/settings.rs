@@ -51,6 +51,7 @@ fn the_templates_defaults_are_the_codes() {
     let config = Config::from_lookup(|variable| table(variable).or_else(|| deployed(variable)));
     assert_eq!(config, Config::from_lookup(table));
     assert_eq!(Settings::from_lookup(deployed), Settings::from_lookup(|_| None));
+    assert_eq!(oauth::Settings::from_lookup(deployed), Ok(oauth::Settings::default()));
     let scopes = deployed("LATCHKEY_SCOPES").expect("scopes");
     assert_eq!(AllowedScopes::parse(&scopes), AllowedScopes::parse(""));
 }

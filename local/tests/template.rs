@@ -171,7 +171,7 @@ fn every_function_may_do_exactly_this_with_this_table_and_its_own_logs() {
 #[test]
 fn only_authorizers_of_this_account_may_ask_ours() {
     let permissions = resources("AWS::Lambda::Permission");
-    assert!(permissions.keys().eq(["AuthorizerPermission"]));
+    assert!(permissions.keys().eq(["AppSyncPermission", "AuthorizerPermission"]));
     let expected = json!({
         "FunctionName": "AuthorizerFunction",
         "Action": "lambda:InvokeFunction",
@@ -180,6 +180,13 @@ fn only_authorizers_of_this_account_may_ask_ours() {
             "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:*/authorizers/*",
     });
     assert_eq!(permissions["AuthorizerPermission"]["Properties"], expected);
+    let expected = json!({
+        "FunctionName": "AuthorizerFunction",
+        "Action": "lambda:InvokeFunction",
+        "Principal": "appsync.amazonaws.com",
+        "SourceArn": "arn:${AWS::Partition}:appsync:${AWS::Region}:${AWS::AccountId}:apis/*",
+    });
+    assert_eq!(permissions["AppSyncPermission"]["Properties"], expected);
 }
 
 #[test]

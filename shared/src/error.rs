@@ -3,7 +3,7 @@
 use lambda_http::http::{Method, StatusCode};
 
 use crate::config::InvalidExpiry;
-use crate::id::{InvalidId, KeyId, ServiceAccountId};
+use crate::id::{InvalidId, InvalidOrganizationId, KeyId, ServiceAccountId};
 use crate::idempotency::InvalidIdempotencyKey;
 use crate::json::InvalidBody;
 use crate::key::Key;
@@ -91,6 +91,9 @@ pub enum Error {
     /// The parameter `scope` of a query names what is no scope.
     #[error("the parameter `scope` takes scopes, separated by spaces; {0}")]
     InvalidScope(#[from] InvalidScope),
+    /// The parameter `organization` of a query names something that is not an organization.
+    #[error("the parameter `organization` takes organization IDs, separated by spaces; {0}")]
+    InvalidOrganization(#[from] InvalidOrganizationId),
     /// No such account in the caller's organization.
     #[error("service account `{0}` does not exist")]
     AccountNotFound(ServiceAccountId),
@@ -252,6 +255,7 @@ impl Error {
             | Self::InvalidTimestamp { .. }
             | Self::InvalidExpiry { .. }
             | Self::InvalidScope(_)
+            | Self::InvalidOrganization(_)
             | Self::UnknownScope { .. } => StatusCode::BAD_REQUEST,
             Self::AccountDisabled(_)
             | Self::KeyEnded { .. }
@@ -289,7 +293,8 @@ impl Error {
                 | Denial::FullAccessNotHeld
                 | Denial::TargetHasFullAccess
                 | Denial::LaterExpiry(_)
-                | Denial::RootKey => Some(INSUFFICIENT_SCOPE.to_owned()),
+                | Denial::RootKey
+                | Denial::OrganizationNotAllowed => Some(INSUFFICIENT_SCOPE.to_owned()),
                 // No scope would help.
                 Denial::RootKeyNeeded | Denial::OtherOrganization => None,
             },
@@ -347,6 +352,7 @@ mod tests {
                 Some(INSUFFICIENT_SCOPE),
             ),
             (Denial::RootKey, Some(INSUFFICIENT_SCOPE)),
+            (Denial::OrganizationNotAllowed, Some(INSUFFICIENT_SCOPE)),
             (Denial::RootKeyNeeded, None),
             (Denial::OtherOrganization, None),
         ] {

@@ -19,6 +19,7 @@ mod latchkey;
 pub mod log;
 pub mod metrics;
 pub mod operator;
+pub mod organizations;
 pub mod page;
 pub mod principal;
 pub mod route;

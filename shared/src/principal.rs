@@ -73,6 +73,9 @@ pub enum Denial {
     /// The request selects another organization than the key's.
     #[error("this key belongs to another account than the one selected")]
     OtherOrganization,
+    /// The endpoint accepts keys of other organizations only.
+    #[error("this key belongs to an organization that this endpoint does not accept")]
+    OrganizationNotAllowed,
 }
 
 impl Principal {

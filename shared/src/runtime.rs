@@ -9,7 +9,8 @@
 use lambda_runtime::tower::ServiceExt;
 use lambda_runtime::tower::layer::layer_fn;
 use lambda_runtime::{Diagnostic, LambdaEvent, LambdaInvocation, Runtime, service_fn};
-use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Serves events with `handler` until the environment ends. After each answer, once that is on its
 /// way to the caller, `after` runs; the next event waits for it.
@@ -18,11 +19,11 @@ use serde::{Deserialize, Serialize};
 ///
 /// When the Lambda runtime API itself fails.
 pub async fn run<Event, Handler, Work, Answer, Failure, After, AfterWork>(
-    handler: Handler,
+    mut handler: Handler,
     after: After,
 ) -> Result<(), lambda_runtime::Error>
 where
-    Event: for<'de> Deserialize<'de>,
+    Event: DeserializeOwned,
     Handler: FnMut(LambdaEvent<Event>) -> Work,
     Work: Future<Output = Result<Answer, Failure>>,
     Answer: Serialize,
@@ -37,5 +38,33 @@ where
             answered
         })
     });
-    Runtime::new(service_fn(handler)).layer(then).run().await
+    let serve = move |event: LambdaEvent<Parsed<Event>>| {
+        let work = event.payload.0.map(|payload| handler(LambdaEvent::new(payload, event.context)));
+        async move {
+            match work {
+                Some(work) => work.await.map_err(Into::into),
+                None => Err(invalid_event()),
+            }
+        }
+    };
+    Runtime::new(service_fn(serve)).layer(then).run().await
+}
+
+/// An event, or nothing where the invocation carried something else.
+///
+/// The runtime's own error for that quotes the event, which may hold a key, and has a Rust type for its
+/// `errorType`.
+struct Parsed<Event>(Option<Event>);
+
+impl<'de, Event: DeserializeOwned> Deserialize<'de> for Parsed<Event> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let event = serde_json::Value::deserialize(deserializer)?;
+        Ok(Self(serde_json::from_value(event).ok()))
+    }
+}
+
+fn invalid_event() -> Diagnostic {
+    let error_message = "the event is not one that this function takes".to_owned();
+    tracing::error!("{error_message}");
+    Diagnostic { error_type: "InvalidEvent".to_owned(), error_message }
 }

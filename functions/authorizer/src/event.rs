@@ -4,10 +4,13 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
-/// An authorizer event. Every part is optional, so that no event of API Gateway fails to parse.
+/// An authorizer event. Every part is optional, so that no event of API Gateway or AppSync fails to parse.
 ///
-/// Sources: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html>
-/// and <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-input.html>
+/// Sources:
+/// - <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html>
+/// - <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-input.html>
+/// - <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-lambda-auth.html>
+/// - <https://docs.aws.amazon.com/appsync/latest/devguide/security-authz.html>
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Event {
@@ -17,15 +20,45 @@ pub struct Event {
     // HTTP APIs, payload 2.0.
     route_arn: Option<String>,
     route_key: Option<String>,
-    // HTTP APIs with payload 1.0, and REST APIs.
+    // HTTP APIs with payload 1.0, REST APIs, and WebSocket APIs, which have the ARN only.
     method_arn: Option<String>,
     http_method: Option<String>,
     resource: Option<String>,
-    // TOKEN authorizers of REST APIs: the whole value of the header that they watch.
+    // TOKEN authorizers of REST APIs: the whole value of the header that they watch. AppSync: the whole
+    // value of `Authorization`.
     authorization_token: Option<String>,
     #[serde(rename = "type")]
     kind: Option<String>,
+    request_context: Option<RequestContext>,
 }
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct RequestContext {
+    // HTTP APIs, payload 2.0.
+    http: Option<Http>,
+    // WebSocket APIs have it here only.
+    route_key: Option<String>,
+    // AppSync has it here only.
+    api_id: Option<String>,
+    // Event APIs of AppSync, such as `EVENT_PUBLISH`.
+    operation: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Http {
+    method: Option<String>,
+}
+
+/// What stands for a GraphQL API of AppSync, which has no routes.
+pub(crate) const APP_SYNC: &str = "$appsync";
+
+/// The one route of a WebSocket API that an authorizer is asked about.
+pub(crate) const CONNECT: &str = "$connect";
+
+/// The route of an HTTP API that takes what no other takes.
+pub(crate) const DEFAULT: &str = "$default";
 
 impl Event {
     /// Whether this is payload 2.0, the only one that a simple response answers.
@@ -38,32 +71,64 @@ impl Event {
         self.route_arn.as_deref().or(self.method_arn.as_deref())
     }
 
-    /// The route as the API declares it, such as `GET /orders/{id}`; a `TOKEN` authorizer is not told.
+    /// Whether a GraphQL API of AppSync asks. An Event API expects another response, so it gets none.
+    pub(crate) fn is_app_sync(&self) -> bool {
+        let of_app_sync =
+            |context: &RequestContext| context.api_id.is_some() && context.operation.is_none();
+        self.version.is_none()
+            && self.kind.is_none()
+            && self.arn().is_none()
+            && self.authorization_token.is_some()
+            && self.request_context.as_ref().is_some_and(of_app_sync)
+    }
+
+    /// The names of the route asked for, the most specific one first: `POST /orders`, then `ANY /orders`.
+    /// Empty if the event does not say, as with a `TOKEN` authorizer.
     ///
-    /// Declared and not as requested: the gateway has matched it, however the path was spelt.
-    pub(crate) fn route(&self) -> Option<String> {
+    /// The path is as the API declares it and not as requested: the gateway has matched it, however the
+    /// path was spelled. The method is the request's, since a route for all methods is declared as `ANY`.
+    pub(crate) fn routes(&self) -> Vec<String> {
+        if self.is_app_sync() {
+            return vec![APP_SYNC.to_owned()];
+        }
+        let context = self.request_context.as_ref();
+        let asked = context.and_then(|context| context.http.as_ref()?.method.as_ref());
         match (&self.route_key, &self.http_method, &self.resource) {
-            (Some(route), _, _) => Some(route.clone()),
-            (None, Some(method), Some(resource)) => Some(format!("{method} {resource}")),
-            _ => None,
+            (Some(route), _, _) => match route.split_once(' ') {
+                Some((declared, path)) => {
+                    named([asked.map_or(declared, String::as_str), declared], path)
+                }
+                // `$default` says nothing of the path.
+                None => vec![route.clone()],
+            },
+            (None, _, Some(route)) if route == DEFAULT => vec![route.clone()],
+            (None, Some(method), Some(path)) => named([method], path),
+            (None, None, None) => {
+                let route = context.and_then(|context| context.route_key.clone());
+                route.filter(|route| route == CONNECT).into_iter().collect()
+            }
+            _ => Vec::new(),
         }
     }
 
     /// The key presented in the header `name`; `None` if there is none, or more than one.
     ///
     /// `Authorization` takes `Bearer <key>` only, any other header the key with or without `Bearer`.
+    /// AppSync knows the header `Authorization` only, and its clients send their tokens bare.
     pub(crate) fn credential(&self, name: &str) -> Option<&str> {
-        let value = if self.kind.as_deref() == Some("TOKEN") {
+        let app_sync = self.is_app_sync();
+        let value = if app_sync || self.kind.as_deref() == Some("TOKEN") {
             self.authorization_token.as_deref()?
         } else {
             self.header(name)?
         };
+        let bare = app_sync || !name.eq_ignore_ascii_case("Authorization");
         let value = value.trim();
         match value.split_once(' ') {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer") => {
                 Some(token.trim_start())
             }
-            None if !name.eq_ignore_ascii_case("Authorization") && !value.is_empty() => Some(value),
+            None if bare && !value.is_empty() => Some(value),
             _ => None,
         }
     }
@@ -78,4 +143,11 @@ impl Event {
             _ => None,
         }
     }
+}
+
+/// `path` with each of `methods`, and with the one that stands for all of them. In upper case, as they are
+/// listed: a backend may take `post` for `POST`, and `ANY` must not stand for that.
+fn named<const N: usize>(methods: [&str; N], path: &str) -> Vec<String> {
+    let methods = methods.into_iter().chain(["ANY"]);
+    methods.map(|method| format!("{} {path}", method.to_ascii_uppercase())).collect()
 }

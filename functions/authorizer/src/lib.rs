@@ -1,7 +1,7 @@
-//! An API Gateway Lambda authorizer: verifies keys for APIs that are not ours.
+//! A Lambda authorizer for API Gateway and AppSync: verifies keys for APIs that are not ours.
 //!
 //! One function for every form: HTTP APIs with payload 2.0 (simple response or policy) and 1.0, REST
-//! APIs with `REQUEST` and `TOKEN` authorizers.
+//! APIs with `REQUEST` and `TOKEN` authorizers, WebSocket APIs, and GraphQL APIs of AppSync.
 //!
 //! Whatever a caller presents is answered with an allow or a deny. Only a failing store and a
 //! mistaken deployment are errors: API Gateway answers those with a 500 and caches nothing.
@@ -11,6 +11,8 @@ mod response;
 mod routes;
 mod settings;
 
+use lambda_http::http::StatusCode;
+use lambda_runtime::Diagnostic;
 use latchkey::Latchkey;
 use latchkey::error::{Error, Unauthenticated};
 use latchkey::principal::{AccountPrincipal, Denial};
@@ -36,12 +38,27 @@ pub enum NoVerdict {
     /// The store failed.
     #[error("{0}")]
     Store(#[from] Error),
-    /// The event names no API that a policy could be about.
-    #[error("the event has neither a `routeArn` nor a `methodArn` of API Gateway")]
+    /// The event names no API that a policy could be about, and is none of AppSync.
+    #[error("the event is from neither API Gateway nor a GraphQL API of AppSync")]
     NoApi,
     /// Scopes are required by route, and the event does not say which route it is.
     #[error("LATCHKEY_ROUTE_SCOPES is set, but the event names no route: use a REQUEST authorizer")]
     NoRoute,
+}
+
+/// How Lambda reports a failed invocation: `errorType` is a word to filter logs by.
+impl From<NoVerdict> for Diagnostic {
+    fn from(reason: NoVerdict) -> Self {
+        let word = match &reason {
+            NoVerdict::Store(error) if error.status() == StatusCode::SERVICE_UNAVAILABLE => {
+                "StoreUnavailable"
+            }
+            NoVerdict::Store(_) => "StoreFailed",
+            NoVerdict::NoApi => "NoApi",
+            NoVerdict::NoRoute => "NoRoute",
+        };
+        Self { error_type: word.to_owned(), error_message: reason.to_string() }
+    }
 }
 
 /// Judges a request to an API that is protected.
@@ -61,7 +78,8 @@ pub async fn handle(app: &App, event: Event) -> Result<Response, NoVerdict> {
 async fn judge(app: &App, event: &Event) -> Result<Response, NoVerdict> {
     let form = response::Form::of(event, app.settings.response)?;
     let Some(required) = app.settings.routes.required(event)? else {
-        tracing::info!(route = event.route(), "no scopes are mapped to this route: denied");
+        let route = event.routes().into_iter().next();
+        tracing::info!(route, "RouteScopes does not list this route: denied");
         return Ok(form.deny());
     };
     match app.latchkey.attend(authorize(app, event, required)).await {
@@ -81,10 +99,35 @@ async fn authorize(
     let principal = app.latchkey.verify(token).await?;
     // Root keys administer Latchkey; to other APIs they are nobody.
     let caller = principal.service_account()?;
+    app.settings.organizations.check(caller)?;
     for scope in required {
         if !caller.scopes.allow(scope.as_ref()) {
             return Err(Denial::MissingScope(scope.to_string()).into());
         }
     }
     Ok(caller.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use latchkey::store::StoreError;
+
+    use super::*;
+
+    #[test]
+    fn a_failed_invocation_has_a_word_for_its_type() {
+        for (reason, word) in [
+            (
+                NoVerdict::Store(StoreError::Unavailable("time-out".into()).into()),
+                "StoreUnavailable",
+            ),
+            (NoVerdict::Store(Error::Busy), "StoreUnavailable"),
+            (NoVerdict::NoApi, "NoApi"),
+            (NoVerdict::NoRoute, "NoRoute"),
+        ] {
+            let message = reason.to_string();
+            let diagnostic = Diagnostic::from(reason);
+            assert_eq!((diagnostic.error_type.as_str(), diagnostic.error_message), (word, message));
+        }
+    }
 }

@@ -8,8 +8,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let latchkey = latchkey::start("authorizer", 1).await?;
     let app = App { latchkey, settings: Settings::from_env()? };
     let serve = |event: lambda_runtime::LambdaEvent<_>| {
-        let work =
-            Box::pin(async { Ok::<_, lambda_runtime::Error>(handle(&app, event.payload).await?) });
+        let work = Box::pin(handle(&app, event.payload));
         gateway::with_request_id(&event.context.request_id, work)
     };
     runtime::run(serve, || app.latchkey.after_answer()).await

@@ -20,6 +20,18 @@ pub enum Response {
         #[serde(skip_serializing_if = "Option::is_none")]
         context: Option<Context>,
     },
+    /// For GraphQL APIs of AppSync.
+    #[serde(rename_all = "camelCase")]
+    AppSync {
+        /// The verdict.
+        is_authorized: bool,
+        /// What resolvers are told.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        resolver_context: Option<ResolverContext>,
+        /// For how many seconds AppSync may cache the verdict: not at all, whatever the API's own setting
+        /// says. A revoked key would pass for that long, and the function has a cache already.
+        ttl_override: u32,
+    },
     /// For everything else.
     #[serde(rename_all = "camelCase")]
     Policy {
@@ -46,6 +58,18 @@ pub struct Context {
     expires_at: Option<Timestamp>,
 }
 
+/// What AppSync's resolvers are told of the caller: the same, but texts only.
+#[derive(Debug, Serialize)]
+pub struct ResolverContext {
+    organization: String,
+    service_account: String,
+    key_id: String,
+    scopes: String,
+    full_access: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Timestamp>,
+}
+
 /// An IAM policy of one statement.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -65,6 +89,7 @@ struct Statement {
 /// Which answer an event takes.
 pub(crate) enum Form {
     Simple,
+    AppSync,
     Policy { whole_api: String },
 }
 
@@ -74,18 +99,26 @@ impl Form {
         if event.is_v2() && configured == ResponseForm::Simple {
             return Ok(Self::Simple);
         }
+        if event.is_app_sync() {
+            return Ok(Self::AppSync);
+        }
         let whole_api = event.arn().and_then(whole_api).ok_or(NoVerdict::NoApi)?;
         Ok(Self::Policy { whole_api })
     }
 
     pub(crate) fn allow(self, caller: &AccountPrincipal) -> Response {
-        let context = Some(Context::from(caller));
+        let context = Context::from(caller);
         match self {
-            Self::Simple => Response::Simple { is_authorized: true, context },
+            Self::Simple => Response::Simple { is_authorized: true, context: Some(context) },
+            Self::AppSync => Response::AppSync {
+                is_authorized: true,
+                resolver_context: Some(context.into()),
+                ttl_override: 0,
+            },
             Self::Policy { whole_api } => Response::Policy {
                 principal_id: caller.account.to_string(),
                 policy_document: policy("Allow", whole_api),
-                context,
+                context: Some(context),
             },
         }
     }
@@ -93,6 +126,9 @@ impl Form {
     pub(crate) fn deny(self) -> Response {
         match self {
             Self::Simple => Response::Simple { is_authorized: false, context: None },
+            Self::AppSync => {
+                Response::AppSync { is_authorized: false, resolver_context: None, ttl_override: 0 }
+            }
             Self::Policy { whole_api } => Response::Policy {
                 principal_id: "anonymous".to_owned(),
                 policy_document: policy("Deny", whole_api),
@@ -131,6 +167,19 @@ impl From<&AccountPrincipal> for Context {
     }
 }
 
+impl From<Context> for ResolverContext {
+    fn from(context: Context) -> Self {
+        Self {
+            organization: context.organization,
+            service_account: context.service_account,
+            key_id: context.key_id,
+            scopes: context.scopes,
+            full_access: if context.full_access { "true" } else { "false" },
+            expires_at: context.expires_at,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,6 +195,7 @@ mod tests {
                 "arn:aws-cn:execute-api:r:1:abc/$default/GET",
                 "arn:aws-cn:execute-api:r:1:abc/$default/*",
             ),
+            ("arn:aws:execute-api:r:1:abc/prod/$connect", "arn:aws:execute-api:r:1:abc/prod/*"),
         ] {
             assert_eq!(whole_api(arn).as_deref(), Some(expected));
         }

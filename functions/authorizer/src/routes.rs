@@ -3,6 +3,7 @@
 use latchkey::config::InvalidConfig;
 use latchkey::scope::Scope;
 
+use crate::event::{APP_SYNC, CONNECT, DEFAULT};
 use crate::{Event, NoVerdict};
 
 const VARIABLE: &str = "LATCHKEY_ROUTE_SCOPES";
@@ -10,7 +11,9 @@ const VARIABLE: &str = "LATCHKEY_ROUTE_SCOPES";
 /// The scopes that each route needs, from `LATCHKEY_ROUTE_SCOPES`.
 ///
 /// `GET /orders/{id} orders.read; POST /orders orders.write; GET /health`: routes as the API declares
-/// them, each with the scopes that it needs, or none for any valid key. `ANY` stands for all methods.
+/// them, each with the scopes that it needs, or none for any valid key. `ANY` stands for all methods that
+/// are not listed for the same path. `$default` is that route of an HTTP API, `$connect` that of a
+/// WebSocket API, and `$appsync` a GraphQL API of AppSync.
 /// Empty, every route takes any valid key; otherwise a route that is not listed takes none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RouteScopes(Vec<(String, Vec<Scope>)>);
@@ -35,11 +38,12 @@ impl RouteScopes {
         if self.0.is_empty() {
             return Ok(Some(&[]));
         }
-        let route = event.route().ok_or(NoVerdict::NoRoute)?;
-        let any = route.split_once(' ').map(|(_, path)| format!("ANY {path}"));
-        let find = |wanted: &str| self.0.iter().find(|(mapped, _)| mapped == wanted);
-        let found = find(&route).or_else(|| find(any.as_deref()?));
-        Ok(found.map(|(_, scopes)| scopes.as_slice()))
+        let routes = event.routes();
+        if routes.is_empty() {
+            return Err(NoVerdict::NoRoute);
+        }
+        let find = |route: &String| self.0.iter().find(|(mapped, _)| mapped == route);
+        Ok(routes.iter().find_map(find).map(|(_, scopes)| scopes.as_slice()))
     }
 }
 
@@ -48,7 +52,7 @@ fn entry(text: &str) -> Result<(String, Vec<Scope>), InvalidConfig> {
     let problem = |problem: String| InvalidConfig { variable: VARIABLE, problem };
     let mut words = text.split_whitespace();
     let first = words.next().unwrap_or_default();
-    let route = if first == "$default" {
+    let route = if [DEFAULT, CONNECT, APP_SYNC].contains(&first) {
         first.to_owned()
     } else {
         let path = words.next().filter(|path| path.starts_with('/'));
@@ -77,8 +81,13 @@ mod tests {
         let read: Vec<(&str, usize)> =
             routes.0.iter().map(|(route, scopes)| (route.as_str(), scopes.len())).collect();
         assert_eq!(read, [("GET /a/{id}", 2), ("ANY /b", 0), ("$default", 1)]);
+        for route in ["$connect", "$appsync"] {
+            let routes = RouteScopes::parse(&format!("{route} chat.use")).expect(route);
+            assert_eq!(routes.0[0].0, route);
+        }
         assert_eq!(RouteScopes::parse(" ; "), Ok(RouteScopes::default()));
-        for bad in ["/a a.read", "get /a a.read", "GET a.read", "GET", "GET /a \"x\""] {
+        for bad in ["/a a.read", "get /a a.read", "GET a.read", "GET", "GET /a \"x\"", "$connected"]
+        {
             let error = RouteScopes::parse(bad).expect_err(bad);
             assert_eq!(error.variable, VARIABLE);
         }

@@ -1,6 +1,7 @@
 //! The deployment's choices: read from the environment once, at the start.
 
 use latchkey::config::InvalidConfig;
+use latchkey::organizations::AllowedOrganizations;
 
 use crate::RouteScopes;
 
@@ -13,6 +14,9 @@ pub struct Settings {
     pub response: ResponseForm,
     /// `LATCHKEY_ROUTE_SCOPES`: the scopes that each route needs. Default: any valid key will do.
     pub routes: RouteScopes,
+    /// `LATCHKEY_AUTHORIZER_ORGANIZATIONS`: the organizations with keys that pass. Default: every
+    /// organization.
+    pub organizations: AllowedOrganizations,
 }
 
 /// What an HTTP API with payload 2.0 expects; everything else takes a policy.
@@ -59,7 +63,9 @@ impl Settings {
             }
         };
         let routes = RouteScopes::parse(&read("LATCHKEY_ROUTE_SCOPES"))?;
-        Ok(Self { header, response, routes })
+        let variable = "LATCHKEY_AUTHORIZER_ORGANIZATIONS";
+        let organizations = AllowedOrganizations::parse(variable, &read(variable))?;
+        Ok(Self { header, response, routes, organizations })
     }
 }
 
@@ -77,6 +83,7 @@ mod tests {
         assert_eq!(defaults.header, "Authorization");
         assert_eq!(defaults.response, ResponseForm::Simple);
         assert_eq!(defaults.routes, RouteScopes::default());
+        assert!(!defaults.organizations.is_restricted());
     }
 
     #[test]
@@ -85,6 +92,7 @@ mod tests {
             ("LATCHKEY_AUTHORIZER_HEADER", "X Api Key"),
             ("LATCHKEY_AUTHORIZER_RESPONSE", "both"),
             ("LATCHKEY_ROUTE_SCOPES", "orders"),
+            ("LATCHKEY_AUTHORIZER_ORGANIZATIONS", "acme; example"),
         ] {
             assert_eq!(settings(variable, value).expect_err(value).variable, variable);
         }

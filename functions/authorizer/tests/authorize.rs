@@ -61,9 +61,50 @@ async fn every_form_allows_a_valid_key_and_tells_the_backend_whose_it_is() {
     let as_policy = [("LATCHKEY_AUTHORIZER_RESPONSE", "policy")];
     let allow = |stage| policy(sample::ACCOUNT, "Allow", stage, Some(reader_context()));
     assert_eq!(judge(&table, &as_policy, "http-api-2").await, allow("$default"));
-    for case in ["http-api-1", "rest-request", "rest-token"] {
+    for case in ["http-api-1", "rest-request", "rest-token", "websocket-connect"] {
         assert_eq!(judge(&table, &[], case).await, allow("prod"), "{case}");
     }
+    assert_eq!(judge(&table, &[], "appsync").await, app_sync(Some("false")));
+}
+
+/// What AppSync is answered: whose key it is if that passes, in texts, and never to cache it.
+fn app_sync(full_access: Option<&str>) -> Value {
+    let mut response = json!({ "isAuthorized": full_access.is_some(), "ttlOverride": 0 });
+    if let Some(full_access) = full_access {
+        response["resolverContext"] = reader_context();
+        response["resolverContext"]["full_access"] = full_access.into();
+    }
+    response
+}
+
+#[tokio::test]
+async fn app_sync_takes_a_key_with_or_without_bearer_and_texts_only() {
+    let table = TestTable::start().await;
+    // AppSync has no other header, whatever the gateway's APIs use.
+    for variables in [&[][..], &[("LATCHKEY_AUTHORIZER_HEADER", "X-Api-Key")]] {
+        let app = app(table.latchkey(KeyPolicy::default()), variables);
+        for token in [SampleKey::Reader.token(), format!("Bearer {}", SampleKey::Reader.token())] {
+            let mut event = event::json("authorizer", "appsync");
+            event["authorizationToken"] = token.into();
+            let verdict = try_judge(&app, event).await.expect("a verdict");
+            assert_eq!(verdict, app_sync(Some("false")));
+        }
+    }
+    let app = app(table.latchkey(KeyPolicy::default()), &[]);
+    let mut event = event::json("authorizer", "appsync");
+    event["authorizationToken"] = SampleKey::FullAccess.token().into();
+    let context = &try_judge(&app, event).await.expect("a verdict")["resolverContext"];
+    assert_eq!((&context["scopes"], &context["full_access"]), (&json!(""), &json!("true")));
+    assert!(context.as_object().expect("a map").values().all(Value::is_string), "{context}");
+}
+
+#[tokio::test]
+async fn an_event_api_of_app_sync_is_not_served() {
+    let table = TestTable::start().await;
+    let app = app(table.latchkey(KeyPolicy::default()), &[]);
+    let mut event = event::json("authorizer", "appsync");
+    event["requestContext"]["operation"] = "EVENT_PUBLISH".into();
+    assert!(matches!(try_judge(&app, event).await, Err(NoVerdict::NoApi)));
 }
 
 #[tokio::test]
@@ -81,9 +122,64 @@ async fn every_form_denies_with_a_response() {
         let denied = judge(&table, &[], case).await;
         assert_eq!(denied, json!({ "isAuthorized": false }), "{case}");
     }
-    for case in ["rest-request-revoked-key", "rest-token-disabled-account"] {
+    // A key in a query string would end up in logs, so none is taken from there.
+    let in_query = "websocket-connect-key-in-query";
+    for case in ["rest-request-revoked-key", "rest-token-disabled-account", in_query] {
         let denied = judge(&table, &[], case).await;
         assert_eq!(denied, policy("anonymous", "Deny", "prod", None), "{case}");
+    }
+    assert_eq!(judge(&table, &[], "appsync-revoked-key").await, app_sync(None));
+}
+
+/// Puts `token` wherever an event has a key.
+fn present(event: &mut Value, token: &str) {
+    let bearer = format!("Bearer {token}");
+    for headers in ["headers", "multiValueHeaders"] {
+        for (name, value) in event[headers].as_object_mut().into_iter().flatten() {
+            if name.eq_ignore_ascii_case("authorization") {
+                *value = if value.is_array() { json!([bearer]) } else { bearer.clone().into() };
+            }
+        }
+    }
+    if !event["authorizationToken"].is_null() {
+        event["authorizationToken"] = bearer.into();
+    }
+}
+
+#[tokio::test]
+async fn every_form_denies_a_full_access_key_of_another_organization() {
+    let table = TestTable::start().await;
+    let restricted = ("LATCHKEY_AUTHORIZER_ORGANIZATIONS", "acme, sample");
+    let as_policy = ("LATCHKEY_AUTHORIZER_RESPONSE", "policy");
+    let deny = |stage| policy("anonymous", "Deny", stage, None);
+    let forms = [
+        ("http-api-2", &[restricted][..], json!({ "isAuthorized": false })),
+        ("http-api-2", &[restricted, as_policy], deny("$default")),
+        ("http-api-1", &[restricted], deny("prod")),
+        ("rest-request", &[restricted], deny("prod")),
+        ("rest-token", &[restricted], deny("prod")),
+        ("websocket-connect", &[restricted], deny("prod")),
+        ("appsync", &[restricted], app_sync(None)),
+    ];
+    for (case, variables, denied) in forms {
+        let restricted = app(table.latchkey(KeyPolicy::default()), variables);
+        let every = app(table.latchkey(KeyPolicy::default()), &variables[1..]);
+        let mut event = event::json("authorizer", case);
+        present(&mut event, &SampleKey::Other.token());
+        let verdict = try_judge(&restricted, event.clone()).await.expect("a verdict");
+        assert_eq!(verdict, denied, "{case}");
+        // It is the organization that is refused: without the restriction the same key passes.
+        let verdict = try_judge(&every, event.clone()).await.expect("a verdict");
+        assert_ne!(verdict, denied, "{case}");
+        present(&mut event, &SampleKey::FullAccess.token());
+        let verdict = try_judge(&restricted, event).await.expect("a verdict");
+        assert_ne!(verdict, denied, "{case}");
+    }
+    for (case, denied) in [
+        ("http-api-2-other-organization", json!({ "isAuthorized": false })),
+        ("rest-request-other-organization", deny("prod")),
+    ] {
+        assert_eq!(judge(&table, &[restricted], case).await, denied, "{case}");
     }
 }
 
@@ -134,6 +230,71 @@ async fn a_route_takes_keys_with_its_scopes_only() {
 }
 
 #[tokio::test]
+async fn a_route_for_all_methods_goes_by_the_requests_method() {
+    let table = TestTable::start().await;
+    for (routes, post, get) in [
+        ("POST /orders orders.write; ANY /orders keys.read", false, true),
+        ("ANY /orders keys.read; POST /orders orders.write", false, true),
+        ("ANY /orders orders.read; POST /orders keys.read", true, false),
+        ("ANY /orders keys.read", true, true),
+        // A method that is not listed takes no key without `ANY`.
+        ("POST /orders keys.read", true, false),
+        // Another path, or the route that has none, is another route.
+        ("$default keys.read; ANY /orders/{id} keys.read", false, false),
+    ] {
+        let app = app(table.latchkey(KeyPolicy::default()), &[("LATCHKEY_ROUTE_SCOPES", routes)]);
+        // A backend may take any spelling for the method that is listed.
+        for (method, allowed) in [("POST", post), ("post", post), ("GET", get)] {
+            let mut event = event::json("authorizer", "http-api-2-any-route");
+            event["requestContext"]["http"]["method"] = method.into();
+            let verdict = try_judge(&app, event).await.expect("a verdict");
+            assert_eq!(verdict["isAuthorized"], allowed, "{method} with {routes}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_default_route_goes_by_its_name_alone() {
+    let table = TestTable::start().await;
+    let default = |case: &str| {
+        let mut event = event::json("authorizer", case);
+        let place = if case == "http-api-2" { "routeKey" } else { "resource" };
+        event[place] = "$default".into();
+        event
+    };
+    for (routes, allowed) in [
+        ("$default keys.read", true),
+        ("$default orders.read", false),
+        ("GET /orders/{id} keys.read; ANY /orders/{id} keys.read", false),
+    ] {
+        let app = app(table.latchkey(KeyPolicy::default()), &[("LATCHKEY_ROUTE_SCOPES", routes)]);
+        let verdict = try_judge(&app, default("http-api-2")).await.expect("a verdict");
+        assert_eq!(verdict["isAuthorized"], allowed, "{routes}");
+        let verdict = try_judge(&app, default("http-api-1")).await.expect("a verdict");
+        let effect = if allowed { "Allow" } else { "Deny" };
+        assert_eq!(verdict["policyDocument"]["Statement"][0]["Effect"], effect, "{routes}");
+    }
+}
+
+#[tokio::test]
+async fn web_sockets_and_app_sync_are_listed_like_routes() {
+    let table = TestTable::start().await;
+    for (routes, web_socket, graphql) in [
+        ("$connect keys.read", true, false),
+        ("$connect chat.use; $appsync keys.read", false, true),
+        ("$connect; $appsync graph.read", true, false),
+        ("ANY /orders keys.read; $default keys.read", false, false),
+    ] {
+        let variables = [("LATCHKEY_ROUTE_SCOPES", routes)];
+        let verdict = judge(&table, &variables, "websocket-connect").await;
+        let effect = if web_socket { "Allow" } else { "Deny" };
+        assert_eq!(verdict["policyDocument"]["Statement"][0]["Effect"], effect, "{routes}");
+        let verdict = judge(&table, &variables, "appsync").await;
+        assert_eq!(verdict["isAuthorized"], graphql, "{routes}");
+    }
+}
+
+#[tokio::test]
 async fn a_mistaken_deployment_lets_nobody_in_and_caches_nothing() {
     let table = TestTable::start().await;
     let mapped = [("LATCHKEY_ROUTE_SCOPES", "GET /orders/{id} keys.read")];
@@ -155,9 +316,34 @@ async fn a_failing_store_is_an_error_for_the_gateway_and_no_deny() {
         let store = KeyStore::new(faulty::client(move |_, _| answer.clone()), "table");
         let clock = Clock::new(sample::now);
         let app = app(Latchkey::new(store, KeyPolicy::default(), &NO_CACHE, clock), &[]);
-        for case in ["http-api-2", "rest-request", "rest-token"] {
+        for case in ["http-api-2", "rest-request", "rest-token", "websocket-connect", "appsync"] {
             let verdict = try_judge(&app, event::json("authorizer", case)).await;
             assert!(matches!(verdict, Err(NoVerdict::Store(_))), "{verdict:?}");
         }
     }
+}
+
+#[test]
+fn every_event_has_its_expectation() {
+    let expected = [
+        "http-api-1",
+        "http-api-2",
+        "http-api-2-any-route",
+        "http-api-2-api-key-header",
+        "http-api-2-expired-key",
+        "http-api-2-full-access",
+        "http-api-2-no-key",
+        "http-api-2-other-organization",
+        "http-api-2-root-key",
+        "rest-request",
+        "rest-request-other-organization",
+        "rest-request-revoked-key",
+        "rest-token",
+        "rest-token-disabled-account",
+        "websocket-connect",
+        "websocket-connect-key-in-query",
+        "appsync",
+        "appsync-revoked-key",
+    ];
+    assert_eq!(event::cases("authorizer"), expected.map(str::to_owned).into());
 }

@@ -45,9 +45,9 @@ impl From<Denial> for Refused {
 }
 
 #[derive(Serialize)]
-struct Problem {
-    error: &'static str,
-    error_description: String,
+pub(crate) struct Problem {
+    pub(crate) error: &'static str,
+    pub(crate) error_description: String,
 }
 
 /// Says why a request is refused the way OAuth's clients expect to read it.

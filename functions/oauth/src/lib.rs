@@ -6,6 +6,7 @@ mod introspect;
 mod metadata;
 mod revoke;
 mod settings;
+mod token;
 mod verify;
 
 use lambda_http::http::Response;
@@ -35,6 +36,8 @@ pub enum Operation {
     Introspect,
     /// RFC 7009.
     Revoke,
+    /// RFC 6749, section 3.2; it refuses every grant.
+    Token,
     /// RFC 8414.
     Metadata,
     /// The question that NGINX, Caddy and Traefik ask before they pass a request on.
@@ -47,6 +50,7 @@ pub enum Operation {
 pub const ROUTES: &[Route<Operation>] = &[
     Route { method: "POST", path: "/oauth/introspect", operation: Operation::Introspect },
     Route { method: "POST", path: "/oauth/revoke", operation: Operation::Revoke },
+    Route { method: "POST", path: "/oauth/token", operation: Operation::Token },
     Route {
         method: "GET",
         path: "/.well-known/oauth-authorization-server",
@@ -72,6 +76,7 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Refused> 
     match matched.operation {
         Operation::Introspect => introspect::introspect(app, request).await,
         Operation::Revoke => Ok(revoke::revoke(app, request).await?),
+        Operation::Token => Ok(token::token(request)?),
         Operation::Metadata => Ok(metadata::metadata(app, request)),
         Operation::Verify => Ok(verify::verify(app, request).await?),
         Operation::VerifyPath => Ok(verify::verify_path(app, request).await?),

@@ -13,10 +13,16 @@ use crate::settings::is_loopback;
 #[derive(Serialize)]
 struct Metadata {
     issuer: String,
+    /// Required of every server but one for the implicit grant alone, so it is there although it refuses
+    /// every grant. No `authorization_endpoint`: no grant that uses one is supported.
+    token_endpoint: String,
+    /// It asks for no authentication. Left out it would mean `client_secret_basic`.
+    token_endpoint_auth_methods_supported: [&'static str; 1],
     /// Required, so it is there although RFC 8414, section 3.2, leaves empty lists out (erratum 7793):
     /// nobody logs in here.
     response_types_supported: [&'static str; 0],
-    /// Left out it would mean `authorization_code` and `implicit`.
+    /// Left out it would mean `authorization_code` and `implicit`, and then an `authorization_endpoint`
+    /// would be required as well.
     grant_types_supported: [&'static str; 0],
     introspection_endpoint: String,
     introspection_endpoint_auth_methods_supported: [&'static str; 2],
@@ -30,6 +36,8 @@ pub(crate) fn metadata(app: &App, request: &Request) -> Response<Body> {
         None => issuer(request),
     };
     let metadata = Metadata {
+        token_endpoint: format!("{issuer}/oauth/token"),
+        token_endpoint_auth_methods_supported: ["none"],
         response_types_supported: [],
         grant_types_supported: [],
         introspection_endpoint: format!("{issuer}/oauth/introspect"),

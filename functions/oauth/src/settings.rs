@@ -5,12 +5,16 @@ use std::str::FromStr;
 
 use lambda_http::http::Uri;
 use latchkey::config::InvalidConfig;
+use latchkey::organizations::AllowedOrganizations;
 
 /// The choices of a deployment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// `LATCHKEY_ISSUER`: where clients find the service. Default: where the client asked.
     pub issuer: Option<Issuer>,
+    /// `LATCHKEY_VERIFY_ORGANIZATIONS`: the organizations with keys that `/verify` accepts. Default: every
+    /// organization.
+    pub organizations: AllowedOrganizations,
 }
 
 /// What the metadata call the service: an `https` URL without query and fragment (RFC 8414, section 2),
@@ -88,7 +92,10 @@ impl Settings {
             let problem = |error| format!("{error}, not {value:?}");
             value.parse().map_err(|error| InvalidConfig { variable, problem: problem(error) })
         });
-        Ok(Self { issuer: issuer.transpose()? })
+        let variable = "LATCHKEY_VERIFY_ORGANIZATIONS";
+        let list = lookup(variable).unwrap_or_default();
+        let organizations = AllowedOrganizations::parse(variable, &list)?;
+        Ok(Self { issuer: issuer.transpose()?, organizations })
     }
 }
 
@@ -114,6 +121,19 @@ mod tests {
             assert_eq!(read.to_string(), issuer);
         }
         assert_eq!(settings(""), Ok(Settings::default()));
+    }
+
+    #[test]
+    fn organizations_are_read_and_a_bad_one_is_named() {
+        let settings = |value: &str| {
+            let variable = "LATCHKEY_VERIFY_ORGANIZATIONS";
+            Settings::from_lookup(|asked| (asked == variable).then(|| value.to_owned()))
+        };
+        assert!(!settings("").expect("valid").organizations.is_restricted());
+        let organizations = settings("acme, example").expect("valid").organizations;
+        assert!(organizations.allows(&"example".parse().expect("an ID")));
+        let error = settings("acme; example").expect_err("a semicolon");
+        assert_eq!(error.variable, "LATCHKEY_VERIFY_ORGANIZATIONS");
     }
 
     #[test]

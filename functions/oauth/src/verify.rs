@@ -5,17 +5,23 @@ use lambda_http::{Body, Request};
 use latchkey::error::Error;
 use latchkey::gateway;
 use latchkey::http::query_parameters;
+use latchkey::id::InvalidOrganizationId;
+use latchkey::organizations::AllowedOrganizations;
 use latchkey::principal::{AccountPrincipal, Denial};
 use latchkey::scope::{InvalidScope, Scope};
 
 use crate::App;
 
-/// Answers 204 with whose key it is, for a proxy to pass on, or 401 or 403. `?scope=` names scopes that
-/// the key must have, separated by spaces.
+/// Answers 204 with whose key it is, for a proxy to pass on, or 401 or 403. `?organization=` names the
+/// organizations with keys that pass, and `?scope=` scopes that the key must have, each separated by
+/// spaces. The deployment's own organizations hold as well, so a request can only narrow them.
 pub(crate) async fn verify(app: &App, request: &Request) -> Result<Response<Body>, Error> {
     let principal = app.latchkey.authenticate(request.headers()).await?;
     let caller = principal.service_account()?;
-    for scope in required(request)? {
+    let (organizations, scopes) = (organizations(request)?, scopes(request)?);
+    app.settings.organizations.check(caller)?;
+    organizations.check(caller)?;
+    for scope in scopes {
         if !caller.scopes.allow(scope.as_ref()) {
             return Err(Denial::MissingScope(scope.to_string()).into());
         }
@@ -24,10 +30,13 @@ pub(crate) async fn verify(app: &App, request: &Request) -> Result<Response<Body
 }
 
 /// The same for Envoy, which takes 200 and nothing else for a yes, and appends its client's path and
-/// query to what it is told to ask. Both are the client's, so neither says anything about the verdict.
+/// query to what it is told to ask. Both are the client's, so neither says anything about the verdict:
+/// only the deployment's own organizations restrict it.
 pub(crate) async fn verify_path(app: &App, request: &Request) -> Result<Response<Body>, Error> {
     let principal = app.latchkey.authenticate(request.headers()).await?;
-    Ok(passed(principal.service_account()?, StatusCode::OK))
+    let caller = principal.service_account()?;
+    app.settings.organizations.check(caller)?;
+    Ok(passed(caller, StatusCode::OK))
 }
 
 /// That the request may pass, and whose it is.
@@ -53,9 +62,14 @@ fn passed(caller: &AccountPrincipal, status: StatusCode) -> Response<Body> {
     response
 }
 
+/// The organizations that the proxy's query names.
+fn organizations(request: &Request) -> Result<AllowedOrganizations, InvalidOrganizationId> {
+    AllowedOrganizations::named(query_parameters(gateway::query(request), "organization"))
+}
+
 /// The scopes that the proxy's query names. What is none is the proxy's mistake and nobody's to hold,
 /// and would end the challenge's quotes.
-fn required(request: &Request) -> Result<Vec<Scope>, InvalidScope> {
+fn scopes(request: &Request) -> Result<Vec<Scope>, InvalidScope> {
     let parameters: Vec<_> = query_parameters(gateway::query(request), "scope").collect();
     let scopes = parameters.iter().flat_map(|parameter| parameter.split(' '));
     scopes.filter(|scope| !scope.is_empty()).map(str::parse).collect()

@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 const PLACES: &[(&str, (&str, &str))] = &[
     ("introspect", ("POST", "/oauth/introspect")),
     ("revoke", ("POST", "/oauth/revoke")),
+    ("token", ("POST", "/oauth/token")),
     ("metadata", ("GET", "/.well-known/oauth-authorization-server")),
     ("verify-path", ("GET", "/verify/{path}")),
     ("verify", ("GET", "/verify")),
@@ -43,6 +44,11 @@ const NO_CLIENT: &str =
     "the client id and the password are not a service account's id and a valid key of it";
 const ROOT_KEY: &str =
     "a root key belongs to no organization; present a service account's key instead";
+
+const BAD_ORGANIZATION: &str = "the parameter `organization` takes organization IDs, separated by \
+     spaces; an organization id is 1 to 64 letters, digits, `.`, `_` or `-`, and starts with a letter or \
+     a digit";
+const NOT_ALLOWED: &str = "this key belongs to an organization that this endpoint does not accept";
 
 /// A refusal: the event, its status, its code, its description and its challenge.
 type Refusal = (&'static str, u16, &'static str, &'static str, &'static str);
@@ -105,6 +111,23 @@ const REFUSALS: &[Refusal] = &[
         "invalid_request",
         "the parameter `scope` takes scopes, separated by spaces; a scope is 1 to 64 printable ASCII \
          characters other than space, `\"` and `\\`",
+        "",
+    ),
+    ("verify-no-organization-at-all", 400, "invalid_request", BAD_ORGANIZATION, ""),
+    ("verify-malformed-organization", 400, "invalid_request", BAD_ORGANIZATION, ""),
+    ("verify-other-organization", 403, "insufficient_scope", NOT_ALLOWED, INSUFFICIENT_SCOPE),
+    (
+        "token",
+        400,
+        "unsupported_grant_type",
+        "this service supports no grant; use a service account's key as the bearer token",
+        "",
+    ),
+    (
+        "token-no-grant-type",
+        400,
+        "invalid_request",
+        "the parameter `grant_type` must be given once",
         "",
     ),
     ("verify-revoked", 401, "invalid_token", "the key presented is not valid", INVALID_TOKEN),
@@ -334,6 +357,7 @@ async fn verify_says_whose_key_it_is_in_headers_that_are_always_there() {
         ("verify", 204, "keys.read"),
         ("verify-full-access", 204, ""),
         ("verify-scope", 204, "keys.write sessions.read"),
+        ("verify-organization", 204, "keys.read"),
         // Its query, `scope` included, is that of Envoy's client.
         ("verify-path", 200, "keys.read"),
         ("verify-path-full-access", 200, ""),
@@ -351,6 +375,71 @@ async fn verify_says_whose_key_it_is_in_headers_that_are_always_there() {
     }
 }
 
+/// The settings of a deployment whose `/verify` accepts `organizations` only.
+fn only(organizations: &str) -> Settings {
+    let settings = Settings::from_lookup(|variable| {
+        (variable == "LATCHKEY_VERIFY_ORGANIZATIONS").then(|| organizations.to_owned())
+    });
+    settings.expect("valid")
+}
+
+/// The status of the answer to the full-access key of the other organization, or of our own.
+async fn verify_for(
+    table: &TestTable,
+    settings: &Settings,
+    key: SampleKey,
+    case: &str,
+    query: &str,
+) -> u16 {
+    let mut event = event::json("oauth", case);
+    event["headers"]["authorization"] = format!("Bearer {}", key.token()).into();
+    event["rawQueryString"] = query.into();
+    let latchkey = table.latchkey(KeyPolicy::default());
+    answer_with(settings.clone(), &latchkey, case, event).await.status
+}
+
+#[tokio::test]
+async fn a_full_access_key_of_another_organization_does_not_pass() {
+    let table = TestTable::start().await;
+    for (settings, query) in [
+        (Settings::default(), "organization=sample"),
+        (Settings::default(), "organization=sample&organization=acme"),
+        (Settings::default(), "scope=keys.read&organization=acme+sample"),
+        (only("sample"), ""),
+        (only("acme, sample"), "scope=keys.read"),
+    ] {
+        let status = async |key| verify_for(&table, &settings, key, "verify", query).await;
+        assert_eq!(status(SampleKey::FullAccess).await, 204, "{query}");
+        assert_eq!(status(SampleKey::Other).await, 403, "{query}");
+        // Whoever presents no valid key learns nothing of organizations.
+        assert_eq!(status(SampleKey::Revoked).await, 401, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_narrows_the_deployments_organizations_and_never_widens_them() {
+    let table = TestTable::start().await;
+    let settings = only("sample");
+    for (query, ours) in [("organization=sample+other", 204), ("organization=other", 403)] {
+        let status = async |key| verify_for(&table, &settings, key, "verify", query).await;
+        assert_eq!(status(SampleKey::FullAccess).await, ours, "{query}");
+        assert_eq!(status(SampleKey::Other).await, 403, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn envoys_client_has_no_part_in_which_organizations_pass() {
+    let table = TestTable::start().await;
+    for query in ["", "organization=other", "organization=sample", "organization="] {
+        let status = async |settings: &Settings, key| {
+            verify_for(&table, settings, key, "verify-path", query).await
+        };
+        assert_eq!(status(&only("sample"), SampleKey::FullAccess).await, 200, "{query}");
+        assert_eq!(status(&only("sample"), SampleKey::Other).await, 403, "{query}");
+        assert_eq!(status(&Settings::default(), SampleKey::Other).await, 200, "{query}");
+    }
+}
+
 #[tokio::test]
 async fn metadata_names_the_endpoints_where_the_client_asked() {
     let table = TestTable::start().await;
@@ -363,6 +452,8 @@ async fn metadata_names_the_endpoints_where_the_client_asked() {
         assert_eq!(metadata.status, 200, "{case}: {}", metadata.text);
         let expected = json!({
             "issuer": issuer,
+            "token_endpoint": format!("{issuer}/oauth/token"),
+            "token_endpoint_auth_methods_supported": ["none"],
             "response_types_supported": [],
             "grant_types_supported": [],
             "introspection_endpoint": format!("{issuer}/oauth/introspect"),
@@ -434,6 +525,7 @@ fn every_event_has_its_expectation() {
         "verify",
         "verify-full-access",
         "verify-scope",
+        "verify-organization",
         "verify-path",
         "verify-path-full-access",
         "verify-path-stage-in-path",

@@ -1,0 +1,48 @@
+//! The shipped loop: what Lambda is told of a failed invocation.
+
+use std::path::Path;
+
+use latchkey_local::database::{ACCESS_KEY, REGION, SECRET_KEY};
+use latchkey_local::runtime_api::RuntimeApi;
+use latchkey_local::sample::SampleKey;
+use latchkey_local::{TestTable, event};
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn a_failed_invocation_has_a_word_for_its_type_and_quotes_no_key() {
+    let table = TestTable::start().await;
+    let mut api = RuntimeApi::start().await;
+    let endpoint = table.endpoint();
+    let environment = [
+        // There is none, so that the store refuses what it is asked.
+        ("LATCHKEY_TABLE", "another-table"),
+        ("LATCHKEY_ROUTE_SCOPES", "GET /orders/{id} keys.read"),
+        ("AWS_ENDPOINT_URL_DYNAMODB", &endpoint),
+        ("AWS_REGION", REGION),
+        ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
+    ];
+    let mut function = api.spawn(Path::new(env!("CARGO_BIN_EXE_authorizer")), &environment);
+    let token = SampleKey::Reader.token();
+    for (event, word) in [
+        (event::json("authorizer", "http-api-2"), "StoreFailed"),
+        (event::json("authorizer", "rest-token"), "NoRoute"),
+        (json!({}), "NoApi"),
+        (json!({ "headers": token }), "InvalidEvent"),
+        (json!(token), "InvalidEvent"),
+    ] {
+        let next = api.call().await;
+        assert!(next.is_next(), "{}", next.line);
+        next.reply(&event.to_string());
+        let failed = api.call().await;
+        assert!(failed.line.ends_with("/error"), "{}", failed.line);
+        let body: Value = serde_json::from_slice(&failed.body).expect("JSON");
+        assert_eq!(body["errorType"], word, "{body}");
+        assert!(!body.to_string().contains(&token), "{body}");
+        failed.reply("");
+    }
+    assert!(api.call().await.is_next());
+    function.kill().await.expect("killed");
+    let output = function.wait_with_output().await.expect("an output");
+    assert!(!String::from_utf8_lossy(&output.stdout).contains(&token), "a key is in the log");
+}
