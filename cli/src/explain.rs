@@ -60,6 +60,9 @@ fn advice(error: &OperatorError) -> &'static str {
         OperatorError::Failed(Error::AccountDisabled(_)) => {
             "use `latchkey account enable` to enable it"
         }
+        OperatorError::DescendantsLeft(_) => {
+            "if this repeats, disable the service accounts that hold the new keys first"
+        }
         OperatorError::Expiry(_) | OperatorError::Failed(_) => "",
     }
 }

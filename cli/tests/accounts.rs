@@ -48,10 +48,10 @@ async fn accounts_are_listed_oldest_first() {
 
     assert_eq!(
         printed(&table, &list).await,
-        "SERVICE ACCOUNT   STATUS    CREATED               NAME\n\
-         SAMPLEACCOUNT001  enabled   2026-01-01T00:00:00Z  sample account SAMPLEACCOUNT001\n\
-         SAMPLEACCOUNT002  enabled   2026-01-01T00:00:00Z  sample account SAMPLEACCOUNT002\n\
-         SAMPLEACCOUNT003  disabled  2026-01-01T00:00:00Z  sample account SAMPLEACCOUNT003\n"
+        "SERVICE ACCOUNT   STATUS    CREATED               CREATED BY  NAME\n\
+         SAMPLEACCOUNT001  enabled   2026-01-01T00:00:00Z  ROOT        sample account SAMPLEACCOUNT001\n\
+         SAMPLEACCOUNT002  enabled   2026-01-01T00:00:00Z  ROOT        sample account SAMPLEACCOUNT002\n\
+         SAMPLEACCOUNT003  disabled  2026-01-01T00:00:00Z  ROOT        sample account SAMPLEACCOUNT003\n"
     );
     let nobody = refused(&table, &["account", "list", "--organization", "nobody"]).await;
     assert!(nobody.starts_with("error: organization `nobody` does not exist\n"), "{nobody}");

@@ -119,10 +119,11 @@ impl Report for AccountReport {
 impl Report for AccountsReport {
     fn text(&self) -> String {
         let rows = self.service_accounts.iter().map(|account| {
-            let AccountRecord { id, name, created_at, .. } = account;
-            [id.clone(), account.status(), seconds(*created_at), name.clone()].map(Some)
+            let AccountRecord { id, name, created_at, created_by, .. } = account;
+            let created = seconds(*created_at);
+            [id.clone(), account.status(), created, created_by.clone(), name.clone()].map(Some)
         });
-        table(["SERVICE ACCOUNT", "STATUS", "CREATED", "NAME"], rows)
+        table(["SERVICE ACCOUNT", "STATUS", "CREATED", "CREATED BY", "NAME"], rows)
     }
 }
 

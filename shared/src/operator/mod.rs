@@ -3,12 +3,14 @@
 //! An operator belongs to no organization: each function learns from the account whose it is.
 
 mod accounts;
+mod descendants;
 mod keys;
 mod organizations;
 mod rotate;
 mod status;
 
 pub use accounts::{account, accounts, create_account, delete_account, set_account_disabled};
+pub use descendants::{Origin, Owner, Relative, RevokedTree, owner, revoke_tree, tree};
 pub use keys::{FoundKey, MintSpec, create_root_key, key, keys, mint_key, revoke_key};
 pub use organizations::{Bootstrap, bootstrap, organizations};
 pub use rotate::{Rotated, rotate_key};
@@ -16,7 +18,7 @@ pub use status::{KeyFilter, KeyStatus};
 
 use crate::config::InvalidExpiry;
 use crate::error::Error;
-use crate::id::OrganizationId;
+use crate::id::{KeyId, OrganizationId};
 use crate::store::{CreateError, StoreError};
 
 /// How many entries of a list are read at a time.
@@ -40,6 +42,11 @@ pub enum OperatorError {
     /// A root key was to be rotated.
     #[error("a root key cannot be rotated")]
     RootKey,
+    /// Keys that a revoked key had made kept appearing while they were being revoked.
+    #[error(
+        "key `{0}` is revoked, but keys that it had made kept appearing; run the same command again"
+    )]
+    DescendantsLeft(KeyId),
     /// The service's rules refused it, or the store failed.
     #[error("{0}")]
     Failed(#[from] Error),
