@@ -18,7 +18,8 @@ use latchkey::operator::OperatorError;
 
 use crate::connect::Connection;
 
-/// What the whole command line needs of DynamoDB on the table; `organization list` needs `Scan` as well.
+/// What the whole command line needs of DynamoDB on the table. `organization list` needs `Scan` as well, and
+/// so does the first organization that is created or deleted in a table that does not count them yet.
 const ACTIONS: [&str; 8] = [
     "GetItem",
     "BatchGetItem",
@@ -53,6 +54,10 @@ fn advice(error: &OperatorError) -> &'static str {
             "use `latchkey account create` to add an account to it"
         }
         OperatorError::OrganizationNotFound(_) => "use `latchkey bootstrap` to make it",
+        OperatorError::OrganizationDisabled(_) => "use `latchkey organization enable` to enable it",
+        OperatorError::OrganizationDeleting(_) => {
+            "use `latchkey organization delete` to finish the deletion"
+        }
         OperatorError::RootAccount => "use the commands of `latchkey root-key`",
         OperatorError::RootKey => {
             "make another one with `latchkey root-key create`, then revoke this one"
@@ -104,7 +109,7 @@ fn help(cause: &(dyn StdError + 'static), connection: &Connection) -> String {
         ),
         "AccessDeniedException" => format!(
             "your AWS identity may not do this to `{table}`; the whole command line needs {} of \
-             DynamoDB on that table, and `organization list` needs Scan",
+             DynamoDB on that table, and `bootstrap` and `organization` need Scan",
             ACTIONS.join(", ")
         ),
         "ExpiredTokenException"

@@ -190,6 +190,13 @@ async fn an_interrupted_deletion_is_finished() {
         unknown, "error: service account `SAMPLEACCOUNT001` does not exist\n",
         "its organization is not known any more"
     );
+    // The list of its organization shows it, and what to do.
+    let list = ["account", "list", "--organization", "sample"];
+    let output = latchkey(&table, &list).await;
+    assert!(stdout(&output).contains("\nSAMPLEACCOUNT001  deleting  "), "{}", stdout(&output));
+    assert!(stderr(&output).contains("finish it with `latchkey account delete"));
+    assert_eq!(reported(&table, &list).await["deleting"], serde_json::json!([ACCOUNT]));
     reported(&table, &[&delete[..], &["--organization", "sample"]].concat()).await;
+    assert_eq!(reported(&table, &list).await["deleting"], serde_json::json!([]));
     assert_eq!(partition(&table, &format!("ACCOUNT#{ACCOUNT}")).await, []);
 }

@@ -60,7 +60,11 @@ async fn bootstrap_prints_five_lines_and_one_note() {
     assert_eq!(*expires, "expires          never");
     let token = key.strip_prefix("key              ").expect("a key");
     assert!(token.parse::<Token>().is_ok());
-    let note = "Keep the key now: it is not stored and cannot be shown again.\n";
+    let note = "Keep the key now: it is not stored and cannot be shown again.\n\
+                warning: this deployment now has 3 organizations, and verification accepts keys of \
+                all of them.\n  \
+                Restrict it: set `VerifyOrganizations` and `AuthorizerOrganizations`, or ask \
+                `/verify?organization=<ID>`.\n";
     assert_eq!(stderr(&output), note);
 }
 
@@ -81,8 +85,8 @@ async fn organizations_are_made_and_listed() {
     );
     let text = printed(&table, &["organization", "list"]).await;
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines[0], "ORGANIZATION  CREATED               NAME");
-    assert_eq!(lines[2], "other         2026-01-01T00:00:00Z  Other Organization");
+    assert_eq!(lines[0], "ORGANIZATION  STATUS  CREATED               NAME");
+    assert_eq!(lines[2], "other         live    2026-01-01T00:00:00Z  Other Organization");
     assert_eq!(lines.len(), 4);
 }
 

@@ -3,7 +3,7 @@
 use lambda_http::http::{Method, StatusCode};
 
 use crate::config::InvalidExpiry;
-use crate::id::{InvalidId, KeyId, ServiceAccountId};
+use crate::id::{InvalidId, KeyId, OrganizationId, ServiceAccountId};
 use crate::idempotency::InvalidIdempotencyKey;
 use crate::json::InvalidBody;
 use crate::key::Key;
@@ -120,6 +120,12 @@ pub enum Error {
     /// The account is disabled.
     #[error("service account `{0}` is disabled; enable it before minting keys for it")]
     AccountDisabled(ServiceAccountId),
+    /// The organization is disabled, or on its way out.
+    #[error(
+        "organization `{0}` is disabled or being deleted; nothing is created in it until an operator \
+         enables it"
+    )]
+    OrganizationDisabled(OrganizationId),
     /// The account holds as many live keys as it may.
     #[error(
         "service account `{account}` already holds {limit} keys; revoke one before minting another"
@@ -210,6 +216,9 @@ pub enum Refusal {
     /// The key's account is disabled.
     #[error("account disabled")]
     AccountDisabled,
+    /// The key's organization is disabled.
+    #[error("organization disabled")]
+    OrganizationDisabled,
     /// The key was revoked.
     #[error("revoked")]
     Revoked,
@@ -248,6 +257,7 @@ impl Error {
             | Self::InvalidScope(_)
             | Self::UnknownScope { .. } => StatusCode::BAD_REQUEST,
             Self::AccountDisabled(_)
+            | Self::OrganizationDisabled(_)
             | Self::KeyEnded { .. }
             | Self::OwnAccount(_)
             | Self::KeyLimitReached { .. }
@@ -308,6 +318,7 @@ mod tests {
             Refusal::Unknown,
             Refusal::Digest,
             Refusal::AccountDisabled,
+            Refusal::OrganizationDisabled,
             Refusal::Revoked,
             Refusal::Expired,
         ];

@@ -14,7 +14,7 @@ pub(crate) use account::{AccountCommand, CreateAccount, DeleteAccount};
 pub(crate) use key::{Descendants, KeyCommand, ListKeys, MintKey, RevokeKey, RotateKey, Whose};
 pub(crate) use key_reference::{KeyReference, OneKey};
 pub(crate) use leak::refuse_whole_keys;
-pub(crate) use organization::{Bootstrap, OrganizationCommand};
+pub(crate) use organization::{Bootstrap, DeleteOrganization, OrganizationCommand};
 pub(crate) use root_key::RootKeyCommand;
 pub(crate) use time::Expiry;
 #[cfg(test)]

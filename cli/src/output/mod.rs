@@ -18,7 +18,7 @@ pub(crate) use account::{AccountReport, AccountsReport, DeletedAccountReport};
 pub(crate) use key::{KeyReport, KeysReport, RevokedReport};
 pub(crate) use key_tree::{KeyTreeReport, RevokedTreeReport};
 pub(crate) use minted::{BootstrapReport, MintedReport, RotatedReport};
-pub(crate) use organization::OrganizationsReport;
+pub(crate) use organization::{DeletedOrganizationReport, OrganizationReport, OrganizationsReport};
 pub(crate) use text::{lines, scopes};
 
 use crate::args::Format;

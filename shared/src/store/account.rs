@@ -170,7 +170,7 @@ impl KeyStore {
         Ok(false)
     }
 
-    async fn delete_entry(
+    pub(super) async fn delete_entry(
         &self,
         organization: &OrganizationId,
         id: &ServiceAccountId,

@@ -1,6 +1,8 @@
 //! Organizations, accounts and root keys, made anew.
 
-use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem};
+use aws_sdk_dynamodb::types::{
+    ConditionCheck, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+};
 
 use crate::account::{Organization, ServiceAccount};
 use crate::config::KeyPolicy;
@@ -13,6 +15,9 @@ use crate::time::Timestamp;
 use super::transaction::{Condition, Outcome};
 use super::{KeyStore, StoreError, Written, record};
 
+/// How often something is tried again that needs a count, where others may set or change the count.
+const COUNTS_MAX: u32 = 4;
+
 /// Why a record was not written. Then nothing was.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
@@ -22,6 +27,9 @@ pub enum CreateError {
     /// There is no organization of this id.
     #[error("organization `{0}` does not exist")]
     OrganizationNotFound(OrganizationId),
+    /// The organization is being deleted: nothing is added to it, and its id is not free yet.
+    #[error("organization `{0}` is being deleted")]
+    OrganizationDeleting(OrganizationId),
     /// The store failed, or others stayed in the way.
     #[error("{0}")]
     Failed(#[from] Error),
@@ -35,10 +43,12 @@ impl From<StoreError> for CreateError {
 
 impl KeyStore {
     /// Writes a new organization with its first account and that account's first key: all or nothing.
+    /// Counts it, after a scan for the others where the table has no count yet.
     ///
     /// # Errors
     ///
-    /// [`CreateError::OrganizationExists`], [`CreateError::Failed`].
+    /// [`CreateError::OrganizationExists`], [`CreateError::OrganizationDeleting`],
+    /// [`CreateError::Failed`].
     pub async fn create_organization(
         &self,
         organization: &Organization,
@@ -51,23 +61,38 @@ impl KeyStore {
             self.put_new(record::directory_item(account))?,
             self.put_new(record::account_item(account, 1))?,
             self.put_new(record::key_item(key, policy.retention))?,
+            self.count_organization(&organization.id)?,
         ];
-        match self.transact(&items).await? {
-            Outcome::Written => Ok(()),
-            Outcome::Refused(conditions) => match conditions.first() {
-                Some(Condition::Failed(_)) => {
-                    Err(CreateError::OrganizationExists(organization.id.clone()))
+        for _ in 0..COUNTS_MAX {
+            let conditions = match self.transact(&items).await? {
+                Outcome::Written => return Ok(()),
+                Outcome::Refused(conditions) => conditions,
+            };
+            let id = || organization.id.clone();
+            match (conditions.first(), conditions.last()) {
+                (Some(Condition::Failed(_)), _) => {
+                    return Err(CreateError::OrganizationExists(id()));
                 }
-                _ => Err(CreateError::Failed(Error::Busy)),
-            },
+                (_, Some(Condition::Failed(found))) => {
+                    let found = found.as_ref().map(record::deployment).transpose();
+                    let found = found.map_err(StoreError::from)?.unwrap_or_default();
+                    if found.disables(&organization.id) {
+                        return Err(CreateError::OrganizationDeleting(id()));
+                    }
+                    self.start_counting_organizations().await?;
+                }
+                _ => return Err(CreateError::Failed(Error::Busy)),
+            }
         }
+        Err(CreateError::Failed(Error::Busy))
     }
 
     /// Writes a new account of an organization that exists. `answer` as in [`KeyStore::insert_key`].
     ///
     /// # Errors
     ///
-    /// [`CreateError::OrganizationNotFound`], [`CreateError::Failed`].
+    /// [`CreateError::OrganizationNotFound`], [`CreateError::OrganizationDeleting`],
+    /// [`CreateError::Failed`].
     pub async fn create_account(
         &self,
         account: &ServiceAccount,
@@ -77,7 +102,8 @@ impl KeyStore {
         let check = ConditionCheck::builder()
             .table_name(&self.table)
             .set_key(Some(record::organization_key(&account.organization)))
-            .condition_expression("attribute_exists(pk)")
+            .condition_expression("attribute_exists(pk) AND attribute_not_exists(deleting)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
             .map_err(StoreError::from)?;
         let mut items = vec![
@@ -96,7 +122,10 @@ impl KeyStore {
             return Ok(Written::Before(kept));
         }
         match conditions.first() {
-            Some(Condition::Failed(_)) => {
+            Some(Condition::Failed(Some(_))) => {
+                Err(CreateError::OrganizationDeleting(account.organization.clone()))
+            }
+            Some(Condition::Failed(None)) => {
                 Err(CreateError::OrganizationNotFound(account.organization.clone()))
             }
             _ => Err(CreateError::Failed(Error::Busy)),
