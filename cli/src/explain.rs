@@ -20,16 +20,8 @@ use crate::connect::Connection;
 
 /// What the whole command line needs of DynamoDB on the table. `organization list` needs `Scan` as well, and
 /// so does the first organization that is created or deleted in a table that does not count them yet.
-const ACTIONS: [&str; 8] = [
-    "GetItem",
-    "BatchGetItem",
-    "Query",
-    "PutItem",
-    "UpdateItem",
-    "DeleteItem",
-    "BatchWriteItem",
-    "ConditionCheckItem",
-];
+const ACTIONS: [&str; 7] =
+    ["GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"];
 
 /// A failure in a few lines.
 pub(crate) fn explain(error: &OperatorError, connection: &Connection) -> String {
@@ -67,6 +59,9 @@ fn advice(error: &OperatorError) -> &'static str {
         }
         OperatorError::DescendantsLeft(_) => {
             "if this repeats, disable the service accounts that hold the new keys first"
+        }
+        OperatorError::Failed(Error::AccountLimitReached { .. }) => {
+            "set `LATCHKEY_ACCOUNT_LIMIT` for this command as for the functions; 0 is no limit"
         }
         OperatorError::Expiry(_) | OperatorError::Failed(_) => "",
     }
@@ -306,6 +301,7 @@ mod tests {
         made.expect("an organization");
         let made = operator::create_account(
             &store,
+            &policy,
             now,
             organization(),
             name(),

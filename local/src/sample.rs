@@ -123,14 +123,18 @@ pub async fn write(client: &Client, table: &str) -> Result<(), Box<dyn std::erro
         insert(&store, &key.mint().0, &organization.id, &policy).await?;
     }
 
-    store.create_account(&self::account(FULL_ACCOUNT, &organization.id), now(), None).await?;
+    store
+        .create_account(&self::account(FULL_ACCOUNT, &organization.id), &policy, now(), None)
+        .await?;
     let limit = KeyPolicy::default().key_limit.map_or(0, |limit| u64::from(limit.get()));
     for seed in 0..limit {
         let (key, _) = mint(1000 + seed, FULL_ACCOUNT, &[], None);
         insert(&store, &key, &organization.id, &policy).await?;
     }
 
-    store.create_account(&self::account(DISABLED_ACCOUNT, &organization.id), now(), None).await?;
+    store
+        .create_account(&self::account(DISABLED_ACCOUNT, &organization.id), &policy, now(), None)
+        .await?;
     insert(&store, &SampleKey::Disabled.mint().0, &organization.id, &policy).await?;
 
     let (key, _) = SampleKey::Other.mint();

@@ -136,6 +136,17 @@ pub enum Error {
         /// The most live keys that it may hold.
         limit: u32,
     },
+    /// The organization has as many service accounts as it may.
+    #[error(
+        "organization `{organization}` already has {limit} service accounts (the limit); delete one or \
+         raise AccountLimit"
+    )]
+    AccountLimitReached {
+        /// The organization.
+        organization: OrganizationId,
+        /// The most service accounts that it may have.
+        limit: u32,
+    },
     /// The `Idempotency-Key` header is none.
     #[error("the `Idempotency-Key` header {0}")]
     InvalidIdempotencyKey(#[from] InvalidIdempotencyKey),
@@ -261,6 +272,7 @@ impl Error {
             | Self::KeyEnded { .. }
             | Self::OwnAccount(_)
             | Self::KeyLimitReached { .. }
+            | Self::AccountLimitReached { .. }
             | Self::IdempotencyKeyReused => StatusCode::CONFLICT,
             Self::Busy | Self::Random(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(error) => error.status(),

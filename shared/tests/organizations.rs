@@ -84,7 +84,7 @@ async fn one_write_stops_every_key_and_one_restores_those_that_worked() {
     let minted = operator::mint_key(&store, &policy, now, &account, operator::MintSpec::default());
     assert!(matches!(minted.await, Err(OperatorError::OrganizationDisabled(_))));
     let (name, nothing) = ("ci".parse().expect("a name"), "".parse().expect("a description"));
-    let made = operator::create_account(&store, now, id.clone(), name, nothing).await;
+    let made = operator::create_account(&store, &policy, now, id.clone(), name, nothing).await;
     assert!(matches!(made, Err(OperatorError::OrganizationDisabled(_))), "{made:?}");
     // Once more changes nothing.
     disable(&table, true).await;
@@ -294,4 +294,69 @@ async fn a_start_knows_of_several_organizations_at_no_cost() {
     let read = latchkey::client::prewarm(&table.client, table.name(), 1).await.expect("read");
     latchkey.learn_deployment(read, sample::now());
     assert_eq!(latchkey.several_organizations(), None);
+}
+
+async fn accounts_counted(table: &TestTable) -> Option<String> {
+    let items = table.items().await;
+    let organization = items.iter().find(|item| {
+        item["pk"] == AttributeValue::S("ORG#sample".to_owned())
+            && item["sk"] == AttributeValue::S("ORG".to_owned())
+    });
+    Some(organization?.get("accounts")?.as_n().expect("a number").clone())
+}
+
+async fn create_account(table: &TestTable, limit: u32) -> Result<(), OperatorError> {
+    let limit = std::num::NonZeroU32::new(limit);
+    let policy = KeyPolicy { account_limit: limit, ..KeyPolicy::default() };
+    let (name, nothing) = ("ci".parse().expect("a name"), "".parse().expect("a description"));
+    let (store, id, now) = (table.store(), sample_organization(), sample::now());
+    operator::create_account(&store, &policy, now, id, name, nothing).await.map(drop)
+}
+
+/// In a table that has the count, and in one of version 0.1.0.
+#[tokio::test]
+async fn an_organization_has_no_more_accounts_than_the_limit() {
+    for is_counted in [true, false] {
+        let table = TestTable::start().await;
+        let forget = async || {
+            let text = |text: &str| AttributeValue::S(text.to_owned());
+            let update = table.client.update_item().table_name(table.name());
+            let update = update.key("pk", text("ORG#sample")).key("sk", text("ORG"));
+            update.update_expression("REMOVE accounts").send().await.expect("removed");
+        };
+        if !is_counted {
+            forget().await;
+        }
+        create_account(&table, 4).await.expect("room for a fourth");
+        assert_eq!(accounts_counted(&table).await.as_deref(), Some("4"));
+        let full = create_account(&table, 4).await.expect_err("full");
+        let OperatorError::Failed(error) = full else { panic!("{full:?}") };
+        assert_eq!(
+            error.to_string(),
+            "organization `sample` already has 4 service accounts (the limit); delete one or raise \
+             AccountLimit"
+        );
+        assert_eq!(error.status(), 409);
+        if !is_counted {
+            forget().await;
+        }
+        let account = sample::FULL_ACCOUNT.parse().expect("an id");
+        let (store, id) = (table.store(), sample_organization());
+        operator::delete_account(&store, &id, &account).await.expect("deleted");
+        assert_eq!(accounts_counted(&table).await.as_deref(), Some("3"));
+        create_account(&table, 4).await.expect("room again");
+        create_account(&table, 0).await.expect("no limit");
+        assert_eq!(accounts_counted(&table).await.as_deref(), Some("5"));
+    }
+}
+
+#[tokio::test]
+async fn accounts_that_are_created_at_once_never_exceed_the_limit() {
+    let table = TestTable::start().await;
+    let create = || create_account(&table, 5);
+    let done = tokio::join!(create(), create(), create(), create(), create());
+    let done = [done.0, done.1, done.2, done.3, done.4];
+    assert!(done.iter().filter(|made| made.is_ok()).count() <= 2);
+    let listed = operator::accounts(&table.store(), &sample_organization()).await;
+    assert_eq!(listed.expect("a list").len(), 5);
 }

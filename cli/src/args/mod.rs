@@ -51,7 +51,8 @@ Examples:
 `latchkey <COMMAND> --help` tells more of each.
 
 Keys follow the deployment's rules if you set them here too, as for its functions:
-  LATCHKEY_PREFIX, LATCHKEY_KEY_LIMIT, LATCHKEY_MAX_LIFETIME, LATCHKEY_RETENTION";
+  LATCHKEY_PREFIX, LATCHKEY_KEY_LIMIT, LATCHKEY_ACCOUNT_LIMIT, LATCHKEY_MAX_LIFETIME,
+  LATCHKEY_RETENTION";
 
 /// Which table.
 #[derive(Debug, ClapArgs)]

@@ -3,6 +3,7 @@
 use rand::rngs::SysRng;
 
 use crate::account::{AccountChange, ServiceAccount};
+use crate::config::KeyPolicy;
 use crate::error::Error;
 use crate::id::{OrganizationId, ServiceAccountId};
 use crate::store::KeyStore;
@@ -22,6 +23,7 @@ const DELETES_MAX: usize = 20;
 /// [`OperatorError`], for instance when the organization does not exist.
 pub async fn create_account(
     store: &KeyStore,
+    policy: &KeyPolicy,
     now: Timestamp,
     organization: OrganizationId,
     name: Name,
@@ -29,7 +31,7 @@ pub async fn create_account(
 ) -> Result<ServiceAccount, OperatorError> {
     require_live(store, &organization).await?;
     let account = new_account(now, organization, name, description)?;
-    store.create_account(&account, now, None).await?;
+    store.create_account(&account, policy, now, None).await?;
     Ok(account)
 }
 

@@ -1,8 +1,6 @@
 //! Organizations, accounts and root keys, made anew.
 
-use aws_sdk_dynamodb::types::{
-    ConditionCheck, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-};
+use std::num::NonZeroU32;
 
 use crate::account::{Organization, ServiceAccount};
 use crate::config::KeyPolicy;
@@ -87,49 +85,56 @@ impl KeyStore {
         Err(CreateError::Failed(Error::Busy))
     }
 
-    /// Writes a new account of an organization that exists. `answer` as in [`KeyStore::insert_key`].
+    /// Writes a new account of an organization that exists and is not full, and counts it. `answer` as in
+    /// [`KeyStore::insert_key`].
     ///
     /// # Errors
     ///
     /// [`CreateError::OrganizationNotFound`], [`CreateError::OrganizationDeleting`],
-    /// [`CreateError::Failed`].
+    /// [`CreateError::Failed`] with [`Error::AccountLimitReached`] and others.
     pub async fn create_account(
         &self,
         account: &ServiceAccount,
+        policy: &KeyPolicy,
         now: Timestamp,
         answer: Option<&SealedAnswer>,
     ) -> Result<Written, CreateError> {
-        let check = ConditionCheck::builder()
-            .table_name(&self.table)
-            .set_key(Some(record::organization_key(&account.organization)))
-            .condition_expression("attribute_exists(pk) AND attribute_not_exists(deleting)")
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build()
-            .map_err(StoreError::from)?;
+        let organization = &account.organization;
         let mut items = vec![
-            TransactWriteItem::builder().condition_check(check).build(),
+            self.count_account(organization, policy.account_limit)?,
             self.put_new(record::directory_item(account))?,
             self.put_new(record::account_item(account, 0))?,
         ];
         if let Some(answer) = answer {
             items.push(self.put_answer(answer, now)?);
         }
-        let conditions = match self.transact(&items).await? {
-            Outcome::Written => return Ok(Written::New),
-            Outcome::Refused(conditions) => conditions,
-        };
-        if let Some(kept) = Condition::kept_answer(&conditions, 3)? {
-            return Ok(Written::Before(kept));
-        }
-        match conditions.first() {
-            Some(Condition::Failed(Some(_))) => {
-                Err(CreateError::OrganizationDeleting(account.organization.clone()))
+        for _ in 0..COUNTS_MAX {
+            let conditions = match self.transact(&items).await? {
+                Outcome::Written => return Ok(Written::New),
+                Outcome::Refused(conditions) => conditions,
+            };
+            if let Some(kept) = Condition::kept_answer(&conditions, 3)? {
+                return Ok(Written::Before(kept));
             }
-            Some(Condition::Failed(None)) => {
-                Err(CreateError::OrganizationNotFound(account.organization.clone()))
+            match conditions.first() {
+                Some(Condition::Failed(None)) => {
+                    return Err(CreateError::OrganizationNotFound(organization.clone()));
+                }
+                Some(Condition::Failed(Some(found))) if found.contains_key("deleting") => {
+                    return Err(CreateError::OrganizationDeleting(organization.clone()));
+                }
+                Some(Condition::Failed(Some(found))) if found.contains_key("accounts") => {
+                    let limit = policy.account_limit.map_or(0, NonZeroU32::get);
+                    let organization = organization.clone();
+                    return Err(Error::AccountLimitReached { organization, limit }.into());
+                }
+                Some(Condition::Failed(Some(_))) => {
+                    self.start_counting_accounts(organization).await?;
+                }
+                _ => return Err(CreateError::Failed(Error::Busy)),
             }
-            _ => Err(CreateError::Failed(Error::Busy)),
         }
+        Err(CreateError::Failed(Error::Busy))
     }
 
     /// Writes a new root key. Root keys belong to no account and count against no limit. `answer` as in

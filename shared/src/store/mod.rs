@@ -5,6 +5,7 @@
 
 mod account;
 mod attribute;
+mod count_accounts;
 mod create;
 mod deployment;
 mod insert_key;

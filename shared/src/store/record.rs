@@ -103,8 +103,10 @@ pub(super) fn primary_key(partition: String, sort: String) -> Item {
     ])
 }
 
+/// An organization with its first account.
 pub(super) fn organization_item(organization: &Organization) -> Item {
     let mut item = organization_key(&organization.id);
+    put_number(&mut item, "accounts", 1);
     put_text(&mut item, "organization", &organization.id);
     put_text(&mut item, "name", &organization.name);
     put_number(&mut item, "created_at", organization.created_at.as_millis());
