@@ -18,17 +18,10 @@ use latchkey::operator::OperatorError;
 
 use crate::connect::Connection;
 
-/// What the whole command line needs of DynamoDB on the table; `organization list` needs `Scan` as well.
-const ACTIONS: [&str; 8] = [
-    "GetItem",
-    "BatchGetItem",
-    "Query",
-    "PutItem",
-    "UpdateItem",
-    "DeleteItem",
-    "BatchWriteItem",
-    "ConditionCheckItem",
-];
+/// What the whole command line needs of DynamoDB on the table. `organization list` needs `Scan` as well, and
+/// so does the first organization that is created or deleted in a table that does not count them yet.
+const ACTIONS: [&str; 7] =
+    ["GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"];
 
 /// A failure in a few lines.
 pub(crate) fn explain(error: &OperatorError, connection: &Connection) -> String {
@@ -53,12 +46,22 @@ fn advice(error: &OperatorError) -> &'static str {
             "use `latchkey account create` to add an account to it"
         }
         OperatorError::OrganizationNotFound(_) => "use `latchkey bootstrap` to make it",
+        OperatorError::OrganizationDisabled(_) => "use `latchkey organization enable` to enable it",
+        OperatorError::OrganizationDeleting(_) => {
+            "use `latchkey organization delete` to finish the deletion"
+        }
         OperatorError::RootAccount => "use the commands of `latchkey root-key`",
         OperatorError::RootKey => {
             "make another one with `latchkey root-key create`, then revoke this one"
         }
         OperatorError::Failed(Error::AccountDisabled(_)) => {
             "use `latchkey account enable` to enable it"
+        }
+        OperatorError::DescendantsLeft(_) => {
+            "if this repeats, disable the service accounts that hold the new keys first"
+        }
+        OperatorError::Failed(Error::AccountLimitReached { .. }) => {
+            "set `LATCHKEY_ACCOUNT_LIMIT` for this command as for the functions; 0 is no limit"
         }
         OperatorError::Expiry(_) | OperatorError::Failed(_) => "",
     }
@@ -101,7 +104,7 @@ fn help(cause: &(dyn StdError + 'static), connection: &Connection) -> String {
         ),
         "AccessDeniedException" => format!(
             "your AWS identity may not do this to `{table}`; the whole command line needs {} of \
-             DynamoDB on that table, and `organization list` needs Scan",
+             DynamoDB on that table, and `bootstrap` and `organization` need Scan",
             ACTIONS.join(", ")
         ),
         "ExpiredTokenException"
@@ -298,6 +301,7 @@ mod tests {
         made.expect("an organization");
         let made = operator::create_account(
             &store,
+            &policy,
             now,
             organization(),
             name(),

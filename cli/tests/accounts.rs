@@ -48,10 +48,10 @@ async fn accounts_are_listed_oldest_first() {
 
     assert_eq!(
         printed(&table, &list).await,
-        "SERVICE ACCOUNT   STATUS    CREATED               NAME\n\
-         SAMPLEACCOUNT001  enabled   2026-01-01T00:00:00Z  sample account SAMPLEACCOUNT001\n\
-         SAMPLEACCOUNT002  enabled   2026-01-01T00:00:00Z  sample account SAMPLEACCOUNT002\n\
-         SAMPLEACCOUNT003  disabled  2026-01-01T00:00:00Z  sample account SAMPLEACCOUNT003\n"
+        "SERVICE ACCOUNT   STATUS    CREATED               CREATED BY  NAME\n\
+         SAMPLEACCOUNT001  enabled   2026-01-01T00:00:00Z  ROOT        sample account SAMPLEACCOUNT001\n\
+         SAMPLEACCOUNT002  enabled   2026-01-01T00:00:00Z  ROOT        sample account SAMPLEACCOUNT002\n\
+         SAMPLEACCOUNT003  disabled  2026-01-01T00:00:00Z  ROOT        sample account SAMPLEACCOUNT003\n"
     );
     let nobody = refused(&table, &["account", "list", "--organization", "nobody"]).await;
     assert!(nobody.starts_with("error: organization `nobody` does not exist\n"), "{nobody}");
@@ -190,6 +190,13 @@ async fn an_interrupted_deletion_is_finished() {
         unknown, "error: service account `SAMPLEACCOUNT001` does not exist\n",
         "its organization is not known any more"
     );
+    // The list of its organization shows it, and what to do.
+    let list = ["account", "list", "--organization", "sample"];
+    let output = latchkey(&table, &list).await;
+    assert!(stdout(&output).contains("\nSAMPLEACCOUNT001  deleting  "), "{}", stdout(&output));
+    assert!(stderr(&output).contains("finish it with `latchkey account delete"));
+    assert_eq!(reported(&table, &list).await["deleting"], serde_json::json!([ACCOUNT]));
     reported(&table, &[&delete[..], &["--organization", "sample"]].concat()).await;
+    assert_eq!(reported(&table, &list).await["deleting"], serde_json::json!([]));
     assert_eq!(partition(&table, &format!("ACCOUNT#{ACCOUNT}")).await, []);
 }

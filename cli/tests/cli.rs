@@ -2,6 +2,10 @@
 
 mod common;
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+
 use common::{column, latchkey, latchkey_reading, printed, refused, reported, stderr, stdout};
 use latchkey::config::KeyPolicy;
 use latchkey::principal::Principal;
@@ -56,7 +60,11 @@ async fn bootstrap_prints_five_lines_and_one_note() {
     assert_eq!(*expires, "expires          never");
     let token = key.strip_prefix("key              ").expect("a key");
     assert!(token.parse::<Token>().is_ok());
-    let note = "Keep the key now: it is not stored and cannot be shown again.\n";
+    let note = "Keep the key now: it is not stored and cannot be shown again.\n\
+                warning: this deployment now has 3 organizations, and verification accepts keys of \
+                all of them.\n  \
+                Restrict it: set `VerifyOrganizations` and `AuthorizerOrganizations`, or ask \
+                `/verify?organization=<ID>`.\n";
     assert_eq!(stderr(&output), note);
 }
 
@@ -77,8 +85,8 @@ async fn organizations_are_made_and_listed() {
     );
     let text = printed(&table, &["organization", "list"]).await;
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines[0], "ORGANIZATION  CREATED               NAME");
-    assert_eq!(lines[2], "other         2026-01-01T00:00:00Z  Other Organization");
+    assert_eq!(lines[0], "ORGANIZATION  STATUS  CREATED               NAME");
+    assert_eq!(lines[2], "other         live    2026-01-01T00:00:00Z  Other Organization");
     assert_eq!(lines.len(), 4);
 }
 
@@ -169,4 +177,63 @@ async fn verify_offline_needs_no_table() {
         assert!(!refused.status.success());
         assert!(stderr(&refused).starts_with(expected), "{}", stderr(&refused));
     }
+}
+
+/// A key that was revoked a moment ago must not be called valid.
+#[tokio::test]
+async fn verify_reads_consistently() {
+    let (requests, endpoint) = recorded();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_latchkey"));
+    command.arg("verify").env_clear();
+    for (name, value) in [
+        ("LATCHKEY_TABLE", "keys"),
+        ("AWS_ENDPOINT_URL_DYNAMODB", endpoint.as_str()),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_SECRET_ACCESS_KEY", "local"),
+    ] {
+        command.env(name, value);
+    }
+    let (input, mut key) = std::io::pipe().expect("a pipe");
+    key.write_all(SampleKey::Minter.token().as_bytes()).expect("written");
+    drop(key);
+    let output = command.stdin(input).output().expect("an end");
+    assert!(!output.status.success(), "the table has no key");
+    let requests = requests.lock().expect("no panic elsewhere");
+    assert!(!requests.is_empty(), "{}", stderr(&output));
+    for request in requests.iter() {
+        assert!(request.contains(r#""ConsistentRead":true"#), "{request}");
+    }
+}
+
+/// A store that has nothing, and the bodies of the requests that it was sent.
+fn recorded() -> (Arc<Mutex<Vec<String>>>, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
+    let requests = Arc::new(Mutex::new(Vec::new()));
+    let recorded = Arc::clone(&requests);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.expect("a connection"));
+            let mut length = 0;
+            loop {
+                let mut line = String::new();
+                stream.read_line(&mut line).expect("a header");
+                if line.trim().is_empty() {
+                    break;
+                }
+                let header = line.to_ascii_lowercase();
+                if let Some(value) = header.strip_prefix("content-length:") {
+                    length = value.trim().parse().expect("a length");
+                }
+            }
+            let mut body = vec![0; length];
+            stream.read_exact(&mut body).expect("a body");
+            let body = String::from_utf8(body).expect("UTF-8");
+            recorded.lock().expect("no panic elsewhere").push(body);
+            let answer = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}";
+            stream.get_mut().write_all(answer.as_bytes()).expect("answered");
+        }
+    });
+    (requests, endpoint)
 }

@@ -123,14 +123,18 @@ pub async fn write(client: &Client, table: &str) -> Result<(), Box<dyn std::erro
         insert(&store, &key.mint().0, &organization.id, &policy).await?;
     }
 
-    store.create_account(&self::account(FULL_ACCOUNT, &organization.id), now(), None).await?;
+    store
+        .create_account(&self::account(FULL_ACCOUNT, &organization.id), &policy, now(), None)
+        .await?;
     let limit = KeyPolicy::default().key_limit.map_or(0, |limit| u64::from(limit.get()));
     for seed in 0..limit {
         let (key, _) = mint(1000 + seed, FULL_ACCOUNT, &[], None);
         insert(&store, &key, &organization.id, &policy).await?;
     }
 
-    store.create_account(&self::account(DISABLED_ACCOUNT, &organization.id), now(), None).await?;
+    store
+        .create_account(&self::account(DISABLED_ACCOUNT, &organization.id), &policy, now(), None)
+        .await?;
     insert(&store, &SampleKey::Disabled.mint().0, &organization.id, &policy).await?;
 
     let (key, _) = SampleKey::Other.mint();
@@ -184,6 +188,8 @@ async fn clear(client: &Client, table: &str) -> Result<(), aws_sdk_dynamodb::Err
     let organizations = [ORGANIZATION, OTHER_ORGANIZATION].map(|id| format!("ORG#{id}"));
     let accounts = [ACCOUNT, FULL_ACCOUNT, DISABLED_ACCOUNT, OTHER_ACCOUNT];
     let accounts = accounts.map(|id| format!("ACCOUNT#{id}"));
+    // Organizations are counted anew: these are deleted without being counted out.
+    delete(client, table, "DEPLOYMENT", "DEPLOYMENT").await?;
     let root = SampleKey::Root.mint().0;
     delete(client, table, "ACCOUNT#ROOT", &format!("KEY#{}", root.id)).await?;
     for partition in organizations.iter().chain(&accounts) {

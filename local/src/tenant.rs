@@ -73,7 +73,7 @@ impl Tenant {
     pub async fn add_account(&self, millis: u64) -> String {
         let now = after(millis);
         let account = account(&self.organization, now);
-        self.store.create_account(&account, now, None).await.expect("an account");
+        self.store.create_account(&account, &policy(), now, None).await.expect("an account");
         account.id.to_string()
     }
 
@@ -122,7 +122,7 @@ fn after(millis: u64) -> Timestamp {
 }
 
 fn policy() -> KeyPolicy {
-    KeyPolicy { key_limit: None, ..KeyPolicy::default() }
+    KeyPolicy { key_limit: None, account_limit: None, ..KeyPolicy::default() }
 }
 
 fn account(organization: &OrganizationId, now: Timestamp) -> ServiceAccount {

@@ -36,8 +36,16 @@ impl Month {
         seconds * 0.125 * 0.000_013_333_4
     }
 
+    /// How often the environments read the deployment's item.
+    fn renewals(self) -> f64 {
+        let rate = self.verifications / (self.environments * MONTH_SECONDS);
+        self.environments * MONTH_SECONDS / (CACHE_TTL_SECONDS + 1.0 / rate)
+    }
+
     fn reads(self) -> f64 {
-        self.verifications * (1.0 - self.share_from_cache()) * 0.125 / MILLION
+        let share = self.share_from_cache();
+        let units = self.verifications * (1.0 - share) + self.renewals() * (0.5 + share);
+        units * 0.125 / MILLION
     }
 
     fn last_uses(self) -> f64 {

@@ -97,7 +97,6 @@ fn every_function_may_do_exactly_this_with_this_table_and_its_own_logs() {
     let dialect = [
         "dynamodb:BatchGetItem",
         "dynamodb:BatchWriteItem",
-        "dynamodb:ConditionCheckItem",
         "dynamodb:DeleteItem",
         "dynamodb:GetItem",
         "dynamodb:PutItem",

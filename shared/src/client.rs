@@ -17,7 +17,6 @@ use aws_sdk_dynamodb::config::{
     RuntimeComponents, SharedHttpClient, StalledStreamProtectionConfig,
 };
 use aws_sdk_dynamodb::error::BoxError;
-use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
@@ -26,6 +25,7 @@ use tokio::task::JoinSet;
 
 use crate::config::InvalidConfig;
 use crate::metrics::Metrics;
+use crate::store::{Deployment, KeyStore};
 
 /// One try of one request, connection included. DynamoDB answers in single milliseconds.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1500);
@@ -128,17 +128,17 @@ pub fn http_client(endpoint: Option<&str>) -> SharedHttpClient {
     }
 }
 
-/// Reads an item that does not exist, over `connections` connections at once, so that as many
-/// stand before the first event: as many as one event uses at the same time.
+/// Reads the deployment's item over `connections` connections at once, so that as many are open before
+/// the first event: as many as one event uses at the same time. Returns what one of them read.
 ///
 /// Initialization has a whole core, the first event at 128 MB a fourteenth. Best effort: whatever
 /// goes wrong here goes wrong again where it can be answered.
-pub async fn prewarm(client: &Client, table: &str, connections: usize) {
-    let key = || AttributeValue::S("PREWARM".to_owned());
+pub async fn prewarm(client: &Client, table: &str, connections: usize) -> Option<Deployment> {
     let mut reads = JoinSet::new();
     for _ in 0..connections {
-        let read = client.get_item().table_name(table).key("pk", key()).key("sk", key());
-        reads.spawn(async move { read.send().await.is_ok() });
+        let store = KeyStore::new(client.clone(), table);
+        reads.spawn(async move { store.deployment_soon().await.ok() });
     }
-    let _ = tokio::time::timeout(Duration::from_secs(1), reads.join_all()).await;
+    let read = tokio::time::timeout(Duration::from_secs(1), reads.join_all()).await;
+    read.ok()?.into_iter().flatten().next()
 }

@@ -34,13 +34,16 @@ pub struct CachePolicy {
     pub entries: usize,
 }
 
-/// The deployment's rules for keys.
+/// The deployment's rules for keys and accounts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyPolicy {
     /// `LATCHKEY_PREFIX`: how tokens start. Default `sk`. Tokens with an earlier prefix stay valid.
     pub prefix: Prefix,
     /// `LATCHKEY_KEY_LIMIT`: live keys per service account. Default 10; `None`, written 0, for no limit.
     pub key_limit: Option<NonZeroU32>,
+    /// `LATCHKEY_ACCOUNT_LIMIT`: service accounts per organization. Default 1000; `None`, written 0, for no
+    /// limit.
+    pub account_limit: Option<NonZeroU32>,
     /// `LATCHKEY_MAX_LIFETIME`: how long a key may live, such as `90d`. Default: no maximum.
     pub max_lifetime: Option<Duration>,
     /// `LATCHKEY_RETENTION`: how long the table keeps a key after its end. Default 30 days.
@@ -80,6 +83,7 @@ pub enum InvalidExpiry {
 }
 
 const DEFAULT_KEY_LIMIT: u32 = 10;
+const DEFAULT_ACCOUNT_LIMIT: u32 = 1000;
 const DEFAULT_RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 const DEFAULT_CACHE_TTL: Duration = Duration::from_secs(10);
@@ -143,6 +147,8 @@ impl KeyPolicy {
         let setting = |variable| Setting { variable, value: read(variable) };
         let key_limit = setting("LATCHKEY_KEY_LIMIT")
             .parse("a whole number, 0 for no limit", |text| text.parse::<u32>().ok())?;
+        let account_limit = setting("LATCHKEY_ACCOUNT_LIMIT")
+            .parse("a whole number, 0 for no limit", |text| text.parse::<u32>().ok())?;
         let max_lifetime = setting("LATCHKEY_MAX_LIFETIME")
             .parse("a duration of 1 second to 100 years, such as `90d` or `12h`", |text| {
                 duration(text).filter(|lifetime| *lifetime >= Duration::from_secs(1))
@@ -154,6 +160,7 @@ impl KeyPolicy {
         Ok(Self {
             prefix: prefix.unwrap_or_default(),
             key_limit: NonZeroU32::new(key_limit.unwrap_or(DEFAULT_KEY_LIMIT)),
+            account_limit: NonZeroU32::new(account_limit.unwrap_or(DEFAULT_ACCOUNT_LIMIT)),
             max_lifetime,
             retention: retention.unwrap_or(DEFAULT_RETENTION),
         })
@@ -197,6 +204,7 @@ impl Default for KeyPolicy {
         Self {
             prefix: Prefix::default(),
             key_limit: NonZeroU32::new(DEFAULT_KEY_LIMIT),
+            account_limit: NonZeroU32::new(DEFAULT_ACCOUNT_LIMIT),
             max_lifetime: None,
             retention: DEFAULT_RETENTION,
         }
@@ -257,6 +265,7 @@ mod tests {
         assert_eq!(config.policy, KeyPolicy::default());
         assert_eq!(config.cache.ttl.as_secs(), 10);
         assert_eq!(config.policy.key_limit.map(NonZeroU32::get), Some(10));
+        assert_eq!(config.policy.account_limit.map(NonZeroU32::get), Some(1000));
         assert_eq!(config.policy.retention.as_secs(), 2_592_000);
         assert_eq!(config.last_used_interval.as_secs(), 300);
         assert_eq!(config.metrics_namespace, None);
@@ -267,6 +276,7 @@ mod tests {
         for (variable, value) in [
             ("LATCHKEY_KEY_LIMIT", "-1"),
             ("LATCHKEY_KEY_LIMIT", "ten"),
+            ("LATCHKEY_ACCOUNT_LIMIT", "-1"),
             ("LATCHKEY_MAX_LIFETIME", "90"),
             ("LATCHKEY_MAX_LIFETIME", "0d"),
             ("LATCHKEY_MAX_LIFETIME", "200y"),
@@ -284,9 +294,14 @@ mod tests {
     }
 
     #[test]
-    fn a_key_limit_of_zero_is_no_limit() {
-        let config = config(&[("LATCHKEY_TABLE", "keys"), ("LATCHKEY_KEY_LIMIT", "0")]);
-        assert_eq!(config.expect("valid").policy.key_limit, None);
+    fn a_limit_of_zero_is_no_limit() {
+        let config = config(&[
+            ("LATCHKEY_TABLE", "keys"),
+            ("LATCHKEY_KEY_LIMIT", "0"),
+            ("LATCHKEY_ACCOUNT_LIMIT", "0"),
+        ]);
+        let policy = config.expect("valid").policy;
+        assert_eq!((policy.key_limit, policy.account_limit), (None, None));
     }
 
     #[test]

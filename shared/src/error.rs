@@ -3,7 +3,7 @@
 use lambda_http::http::{Method, StatusCode};
 
 use crate::config::InvalidExpiry;
-use crate::id::{InvalidId, InvalidOrganizationId, KeyId, ServiceAccountId};
+use crate::id::{InvalidId, InvalidOrganizationId, KeyId, OrganizationId, ServiceAccountId};
 use crate::idempotency::InvalidIdempotencyKey;
 use crate::json::InvalidBody;
 use crate::key::Key;
@@ -129,6 +129,12 @@ pub enum Error {
     /// The account is disabled.
     #[error("service account `{0}` is disabled; enable it before minting keys for it")]
     AccountDisabled(ServiceAccountId),
+    /// The organization is disabled, or on its way out.
+    #[error(
+        "organization `{0}` is disabled or being deleted; nothing is created in it until an operator \
+         enables it"
+    )]
+    OrganizationDisabled(OrganizationId),
     /// The account holds as many live keys as it may.
     #[error(
         "service account `{account}` already holds {limit} keys; revoke one before minting another"
@@ -137,6 +143,17 @@ pub enum Error {
         /// The account.
         account: ServiceAccountId,
         /// The most live keys that it may hold.
+        limit: u32,
+    },
+    /// The organization has as many service accounts as it may.
+    #[error(
+        "organization `{organization}` already has {limit} service accounts (the limit); delete one or \
+         raise AccountLimit"
+    )]
+    AccountLimitReached {
+        /// The organization.
+        organization: OrganizationId,
+        /// The most service accounts that it may have.
         limit: u32,
     },
     /// The `Idempotency-Key` header is none.
@@ -219,6 +236,9 @@ pub enum Refusal {
     /// The key's account is disabled.
     #[error("account disabled")]
     AccountDisabled,
+    /// The key's organization is disabled.
+    #[error("organization disabled")]
+    OrganizationDisabled,
     /// The key was revoked.
     #[error("revoked")]
     Revoked,
@@ -258,10 +278,12 @@ impl Error {
             | Self::InvalidOrganization(_)
             | Self::UnknownScope { .. } => StatusCode::BAD_REQUEST,
             Self::AccountDisabled(_)
+            | Self::OrganizationDisabled(_)
             | Self::KeyEnded { .. }
             | Self::RotatedRecently(_)
             | Self::OwnAccount(_)
             | Self::KeyLimitReached { .. }
+            | Self::AccountLimitReached { .. }
             | Self::IdempotencyKeyReused => StatusCode::CONFLICT,
             Self::Busy | Self::Random(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(error) => error.status(),
@@ -324,6 +346,7 @@ mod tests {
             Refusal::Unknown,
             Refusal::Digest,
             Refusal::AccountDisabled,
+            Refusal::OrganizationDisabled,
             Refusal::Revoked,
             Refusal::Expired,
         ];

@@ -6,6 +6,7 @@ pub mod account;
 mod cache;
 pub mod client;
 pub mod config;
+mod deployment;
 mod encoding;
 pub mod error;
 pub mod gateway;

@@ -240,6 +240,7 @@ fn reason(why: Unauthenticated) -> &'static str {
         Unauthenticated::Refused(Refusal::Unknown) => "unknown",
         Unauthenticated::Refused(Refusal::Digest) => "wrong_secret",
         Unauthenticated::Refused(Refusal::AccountDisabled) => "account_disabled",
+        Unauthenticated::Refused(Refusal::OrganizationDisabled) => "organization_disabled",
         Unauthenticated::Refused(Refusal::Revoked) => "revoked",
         Unauthenticated::Refused(Refusal::Expired) => "expired",
     }

@@ -2,6 +2,7 @@
 
 use crate::config::{Config, InvalidConfig};
 use crate::metrics::Metrics;
+use crate::time::Clock;
 use crate::{Latchkey, client, log};
 
 /// Starts the service of `function` from its environment, with `connections` to the store, as many as
@@ -15,6 +16,11 @@ pub async fn start(function: &'static str, connections: usize) -> Result<Latchke
     let config = Config::from_env()?;
     let metrics = Metrics::to_stdout(function, config.metrics_namespace.clone());
     let client = client::from_env(metrics.clone())?;
-    client::prewarm(&client, &config.table, connections).await;
-    Ok(Latchkey::from_config(config, client, metrics))
+    let asked_at = Clock::system().now();
+    let deployment = client::prewarm(&client, &config.table, connections).await;
+    let latchkey = Latchkey::from_config(config, client, metrics);
+    if let Some(deployment) = deployment {
+        latchkey.learn_deployment(deployment, asked_at);
+    }
+    Ok(latchkey)
 }

@@ -1,17 +1,18 @@
 //! Verifying a token: who presents it, if anyone.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::account::ServiceAccount;
 use crate::cache::{Verdict, VerdictCache};
 use crate::config::CachePolicy;
+use crate::deployment::KnownDeployment;
 use crate::error::{Error, Refusal, Unauthenticated};
 use crate::key::Key;
 use crate::last_used::LastUsed;
 use crate::metrics::{Counter, Metrics};
 use crate::principal::{AccountPrincipal, Principal};
-use crate::store::{KeyStore, Lookup, StoreError};
+use crate::store::{Deployment, KeyStore, Lookup, StoreError};
 use crate::time::Timestamp;
 use crate::token::{Token, TokenDigest};
 
@@ -23,6 +24,7 @@ const RECORDING_TIMEOUT: Duration = Duration::from_secs(1);
 pub(crate) struct Verifier {
     store: KeyStore,
     cache: Option<VerdictCache>,
+    deployment: KnownDeployment,
     last_used: LastUsed,
     metrics: Metrics,
 }
@@ -33,6 +35,7 @@ impl Verifier {
         Self {
             store,
             cache: VerdictCache::new(cache),
+            deployment: KnownDeployment::new(cache),
             last_used: LastUsed::new(Duration::ZERO),
             metrics: Metrics::off(),
         }
@@ -52,13 +55,21 @@ impl Verifier {
     ///
     /// A malformed token is refused without a look at table or cache. Any failure of the store is
     /// an error, never an allow, and is not kept.
+    ///
+    /// A verdict from the cache is held against the deployment as it was known a moment ago. Where that
+    /// is too long ago, the verdict is not used, and one read renews both.
     pub(crate) async fn verify(&self, presented: &str, now: Timestamp) -> Result<Principal, Error> {
         let token = self.parse(presented)?;
         let digest = token.digest();
-        let loaded = AtomicBool::new(false);
+        let known = self.deployment.recent(now);
+        if known.is_none() {
+            self.forget(&digest);
+        }
+        let loaded = OnceLock::new();
         let load = async {
-            loaded.store(true, Ordering::Relaxed);
-            let found = self.load(&token).await?;
+            let (found, deployment) = self.load(&token, known.clone(), now).await?;
+            // Nobody else sets it.
+            let _ = loaded.set(deployment);
             self.learn(&found);
             Ok::<_, StoreError>(judge(&digest, &token, found, now))
         };
@@ -67,33 +78,79 @@ impl Verifier {
             None => load.await,
         };
         let verdict = verdict?;
-        if !loaded.into_inner() {
-            self.metrics.count(Counter::CacheHits, 1);
-        }
-        self.conclude(verdict, now)
+        let deployment = match loaded.into_inner() {
+            Some(deployment) => deployment,
+            None => {
+                // Without one, the verdict is from a concurrent read, which has learned it.
+                let Some(deployment) = known.or_else(|| self.deployment.recent(now)) else {
+                    return self.verify_now(presented, now).await;
+                };
+                self.metrics.count(Counter::CacheHits, 1);
+                deployment
+            }
+        };
+        self.conclude(verdict, &deployment, now)
     }
 
-    /// Who presents `presented` as its key, by the table as it is now: a consistent read, at twice the
-    /// price of a [`Verifier::verify`] that finds nothing in the cache.
+    /// Who presents `presented` as its key, by the table as it is now, in all that decides.
     pub(crate) async fn verify_now(
         &self,
         presented: &str,
         now: Timestamp,
     ) -> Result<Principal, Error> {
         let token = self.parse(presented)?;
+        let (account, key) = (token.account(), token.key());
+        let (found, deployment) = self.store.lookup_with_deployment(account, key, true).await?;
+        let deployment = self.deployment.learn(deployment, now);
+        self.conclude_past_cache(&token, found, &deployment, now)
+    }
+
+    /// Who presents `presented` as its key, for a request that changes something: account and key by a
+    /// consistent read, at twice the price of a [`Verifier::verify`] that finds nothing in the cache.
+    /// Which organizations are disabled may have been learned a moment ago: what a key of a disabled
+    /// organization makes is disabled with it.
+    pub(crate) async fn verify_for_change(
+        &self,
+        presented: &str,
+        now: Timestamp,
+    ) -> Result<Principal, Error> {
+        let Some(deployment) = self.deployment.recent(now) else {
+            return self.verify_now(presented, now).await;
+        };
+        let token = self.parse(presented)?;
         let found = self.store.lookup(token.account(), token.key(), true).await?;
+        self.conclude_past_cache(&token, found, &deployment, now)
+    }
+
+    fn conclude_past_cache(
+        &self,
+        token: &Token,
+        found: Lookup,
+        deployment: &Deployment,
+        now: Timestamp,
+    ) -> Result<Principal, Error> {
         self.learn(&found);
         let digest = token.digest();
-        let verdict = judge(&digest, &token, found, now);
+        let verdict = judge(&digest, token, found, now);
         if verdict.is_err() {
             // What is refused once is not accepted again for a verdict that is older.
             self.forget(&digest);
         }
-        self.conclude(verdict, now)
+        self.conclude(verdict, deployment, now)
     }
 
-    fn conclude(&self, verdict: Verdict, now: Timestamp) -> Result<Principal, Error> {
+    fn conclude(
+        &self,
+        verdict: Verdict,
+        deployment: &Deployment,
+        now: Timestamp,
+    ) -> Result<Principal, Error> {
         let principal = verdict.map_err(|refusal| self.refuse(refusal))?;
+        if let Principal::ServiceAccount(caller) = &principal
+            && deployment.disables(&caller.organization)
+        {
+            return Err(self.refuse(Refusal::OrganizationDisabled));
+        }
         self.last_used.note(&principal, now);
         self.metrics.count(Counter::Verified, 1);
         Ok(principal)
@@ -150,18 +207,40 @@ impl Verifier {
         }
     }
 
-    /// Reads what the table knows of `token`.
-    async fn load(&self, token: &Token) -> Result<Lookup, StoreError> {
+    /// The deployment as it is known, however long ago that was read.
+    pub(crate) fn known_deployment(&self) -> Option<Arc<Deployment>> {
+        self.deployment.latest()
+    }
+
+    /// Learns the deployment from a read that began at `asked_at`.
+    pub(crate) fn learn_deployment(&self, deployment: Deployment, asked_at: Timestamp) {
+        self.deployment.learn(deployment, asked_at);
+    }
+
+    /// Reads what the table knows of `token`, and of the deployment unless that is `known`.
+    async fn load(
+        &self,
+        token: &Token,
+        known: Option<Arc<Deployment>>,
+        now: Timestamp,
+    ) -> Result<(Lookup, Arc<Deployment>), StoreError> {
+        let (account, key) = (token.account(), token.key());
         // Eventually consistent, at half the price: it may be behind by a second on a revocation,
         // which is within the bound stated for one.
-        let found = self.store.lookup(token.account(), token.key(), false).await?;
+        let (found, deployment) = match known {
+            Some(known) => (self.store.lookup(account, key, false).await?, known),
+            None => {
+                let read = self.store.lookup_with_deployment(account, key, false).await?;
+                (read.0, self.deployment.learn(read.1, now))
+            }
+        };
         let missing =
             found.key.is_none() || (found.account.is_none() && !token.account().is_root());
         if !missing {
-            return Ok(found);
+            return Ok((found, deployment));
         }
         // Once more, consistently, so that a key works the moment it is minted.
-        self.store.lookup(token.account(), token.key(), true).await
+        Ok((self.store.lookup(account, key, true).await?, deployment))
     }
 }
 

@@ -161,7 +161,8 @@ async fn a_mint_is_two_round_trips_and_a_known_number_of_units() {
     let caller = principal.service_account().expect("an account");
     let verified = table.meter.take();
     assert_eq!(verified.requests, [("BatchGetItem", 1)].into());
-    assert_eq!(verified.units, [("BatchGetItem", 1.0)].into());
+    // The key, its account, and the deployment.
+    assert_eq!(verified.units, [("BatchGetItem", 1.5)].into());
 
     let request = || request(sample::OTHER_ACCOUNT, None);
     latchkey.mint(caller, request(), None, respond).await.expect("room");
@@ -200,7 +201,9 @@ async fn whoever_writes_is_verified_for_two_units_each_time() {
         *request.headers_mut() = headers::bearer(SampleKey::Other);
         request
     };
-    for (method, units) in [("GET", Some(1.0)), ("GET", None), ("POST", Some(2.0))] {
+    for (method, units) in
+        [("GET", Some(1.5)), ("GET", None), ("POST", Some(2.0)), ("POST", Some(2.0))]
+    {
         latchkey.authenticate_manager(&request(method)).await.expect("valid");
         assert_eq!(table.meter.take().units.get("BatchGetItem").copied(), units, "{method}");
     }

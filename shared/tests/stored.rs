@@ -2,7 +2,7 @@
 //!
 //! Each file in `stored/` is a whole table as a version left it: the samples at their time, after a mint
 //! that can be repeated, a rotation with a day's grace, a recorded use, a recount and an interrupted
-//! deletion. A version that stores anything differently adds a file, and the old ones stay.
+//! deletion; from 0.2.0 on with counts, and with an organization whose deletion was interrupted. A version that stores anything differently adds a file, and the old ones stay.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,7 +15,9 @@ use lambda_http::http::Response;
 use lambda_http::{Body, Request};
 use latchkey::config::KeyPolicy;
 use latchkey::error::{Error, Refusal, Unauthenticated};
+use latchkey::id::OrganizationId;
 use latchkey::idempotency::Retry;
+use latchkey::operator;
 use latchkey::principal::{AccountPrincipal, Principal};
 use latchkey::store::Listed;
 use latchkey::{Latchkey, MintRequest, Minted, RotateRequest};
@@ -35,7 +37,11 @@ struct Stored {
 
 async fn stored() -> Vec<Stored> {
     let mut tables = Vec::new();
-    for (version, file) in [("0.1.0", include_str!("stored/0.1.0.json"))] {
+    let files = [
+        ("0.1.0", include_str!("stored/0.1.0.json")),
+        ("0.2.0", include_str!("stored/0.2.0.json")),
+    ];
+    for (version, file) in files {
         let table = TestTable::start().await;
         for item in table.items().await {
             let key = ["pk", "sk"].map(|name| (name.to_owned(), item[name].clone()));
@@ -65,6 +71,12 @@ fn value(json: &Value) -> AttributeValue {
         "N" => AttributeValue::N(text()),
         "B" => AttributeValue::B(Blob::new(STANDARD.decode(text()).expect("Base64"))),
         "BOOL" => AttributeValue::Bool(json.as_bool().expect("a Boolean")),
+        "SS" => {
+            let texts = json.as_array().expect("a set").iter();
+            AttributeValue::Ss(
+                texts.map(|text| text.as_str().expect("a text").to_owned()).collect(),
+            )
+        }
         "L" => AttributeValue::L(json.as_array().expect("a list").iter().map(value).collect()),
         other => panic!("{other}"),
     }
@@ -167,5 +179,43 @@ async fn what_was_begun_goes_on() {
         }
         let full = later.mint(&other, mint(sample::OTHER_ACCOUNT), None, respond).await;
         assert!(matches!(full, Err(Error::KeyLimitReached { .. })), "{version}: {full:?}");
+    }
+}
+
+#[tokio::test]
+async fn organizations_are_counted_disabled_and_deleted() {
+    for Stored { version, table, .. } in stored().await {
+        let (store, policy, now) = (table.store(), KeyPolicy::default(), sample::now());
+        let id = |id: &str| id.parse::<OrganizationId>().expect("an id");
+        let name = || "New".parse().expect("a name");
+        let made = operator::bootstrap(&store, &policy, now, id("new"), name(), name()).await;
+        made.expect("an organization");
+        if version != "0.1.0" {
+            operator::delete_organization(&store, &id("ending")).await.expect("finished");
+        }
+        let count = async || operator::count_organizations(&store).await.expect("a read");
+        assert_eq!(count().await, Some(3), "{version}");
+
+        // Two accounts, and one whose deletion was interrupted.
+        let full = KeyPolicy { account_limit: std::num::NonZeroU32::new(3), ..policy.clone() };
+        let description = || "".parse().expect("a description");
+        let create = async || {
+            let organization = id(sample::ORGANIZATION);
+            operator::create_account(&store, &full, now, organization, name(), description()).await
+        };
+        create().await.expect("room for a third");
+        create().await.expect_err("full");
+
+        let latchkey = table.latchkey(policy);
+        for disabled in [true, false] {
+            let sample = id(sample::ORGANIZATION);
+            operator::set_organization_disabled(&store, &sample, disabled).await.expect("set");
+            let verified = latchkey.verify(&SampleKey::FullAccess.token()).await;
+            assert_eq!(verified.is_err(), disabled, "{version}");
+        }
+        operator::delete_organization(&store, &id(sample::ORGANIZATION)).await.expect("deleted");
+        latchkey.verify(&SampleKey::FullAccess.token()).await.expect_err("deleted");
+        latchkey.verify(&SampleKey::Other.token()).await.expect("untouched");
+        assert_eq!(count().await, Some(2), "{version}");
     }
 }

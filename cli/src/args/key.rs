@@ -10,7 +10,7 @@ use latchkey::text::KeyName;
 use latchkey::time::Timestamp;
 
 use super::time::{Expiry, Moment, grace};
-use super::{Consent, OneKey};
+use super::{Consent, KeyReference, OneKey};
 
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
@@ -21,6 +21,7 @@ Examples:
   latchkey key list --organization acme --unused-since 90d --output json
   latchkey key rotate --key sk_0197CTTDF1YT9FUW_0197CTTLAFLKW3FL_ --grace 7d
   latchkey key revoke --account 0197CTTDF1YT9FUW --key 0197CTTLAFLKW3FL --yes
+  latchkey key revoke --key sk_0197CTTDF1YT9FUW_0197CTTLAFLKW3FL_ --with-descendants --dry-run
 
 A key is named by its id and its account's, or by what lists show of it, which holds both.
 Never pass a whole key: others on this machine can see arguments.")]
@@ -33,9 +34,9 @@ pub(crate) enum KeyCommand {
     Show(OneKey),
     /// Mint a key in place of another one, which ends after a grace.
     Rotate(RotateKey),
-    /// Revoke a key, for good.
+    /// Revoke a key permanently; with `--with-descendants`, also every key that it made.
     ///
-    /// Functions that have just verified it refuse it within their cache's time.
+    /// Functions that have just verified the key refuse it within `CacheTtl` (10 s by default).
     Revoke(RevokeKey),
 }
 
@@ -65,6 +66,7 @@ Examples:
   latchkey key list --account 0197CTTDF1YT9FUW
   latchkey key list --organization acme --expires-before 30d
   latchkey key list --organization acme --unused-since 90d --output json
+  latchkey key list --created-by sk_0197CTTDF1YT9FUW_0197CTTLAFLKW3FL_
 
 STATUS tells how a key stands:
   live     it works
@@ -92,11 +94,15 @@ pub(crate) struct ListKeys {
     /// how long ago, such as 90d.
     #[arg(long, value_name = "TIME|DURATION", allow_hyphen_values = true)]
     unused_since: Option<Moment>,
+    /// Only keys that this key made, directly or through other keys, and their successors by rotation. An
+    /// ID, or what lists show of the key, which also names the organization to search.
+    #[arg(long, value_name = "KEY", value_parser = KeyReference::parser())]
+    pub(crate) created_by: Option<KeyReference>,
 }
 
 /// Whose keys.
 #[derive(Debug, ClapArgs)]
-#[group(required = true, multiple = false)]
+#[group(multiple = false)]
 pub(crate) struct Whose {
     /// The service account's id; `ROOT` for root keys.
     #[arg(long, value_name = "ID")]
@@ -124,11 +130,36 @@ pub(crate) struct RotateKey {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Descendants are the keys that the key made, the keys that those made, and so on, with their
+successors by rotation. Latchkey finds them as long as the table keeps the keys in between
+(LATCHKEY_RETENTION, 30 days after their end by default). Interrupted, run the same command again.
+
+Examples:
+  latchkey key revoke --account 0197CTTDF1YT9FUW --key 0197CTTLAFLKW3FL
+  latchkey key revoke --key sk_0197CTTDF1YT9FUW_0197CTTLAFLKW3FL_ --with-descendants --dry-run
+  latchkey key revoke --key sk_0197CTTDF1YT9FUW_0197CTTLAFLKW3FL_ --with-descendants --yes")]
 pub(crate) struct RevokeKey {
     #[command(flatten)]
     pub(crate) key: OneKey,
     #[command(flatten)]
+    pub(crate) descendants: Descendants,
+    /// Organization of an account that was deleted, to revoke what its key made in other accounts.
+    #[arg(long, value_name = "ID", requires = "with_descendants")]
+    pub(crate) organization: Option<OrganizationId>,
+    #[command(flatten)]
     pub(crate) consent: Consent,
+}
+
+/// What else to revoke.
+#[derive(Clone, Copy, Debug, ClapArgs)]
+pub(crate) struct Descendants {
+    /// Also revoke every key that the key made, over any depth.
+    #[arg(long)]
+    pub(crate) with_descendants: bool,
+    /// Show the key and what it made, and change nothing.
+    #[arg(long, requires = "with_descendants")]
+    pub(crate) dry_run: bool,
 }
 
 impl ListKeys {

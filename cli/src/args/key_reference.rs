@@ -45,6 +45,16 @@ impl OneKey {
 }
 
 impl KeyReference {
+    /// The account, if the reference names it.
+    pub(crate) fn account(&self) -> Option<&ServiceAccountId> {
+        self.account.as_ref()
+    }
+
+    /// The key's id.
+    pub(crate) fn key(&self) -> &KeyId {
+        &self.key
+    }
+
     /// Never repeats what it was given, which may hold a secret; clap's own parsers do.
     pub(crate) fn parser() -> impl TypedValueParser<Value = Self> {
         Silent

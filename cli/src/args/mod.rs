@@ -11,10 +11,10 @@ mod time;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(crate) use account::{AccountCommand, CreateAccount, DeleteAccount};
-pub(crate) use key::{KeyCommand, ListKeys, MintKey, RotateKey, Whose};
+pub(crate) use key::{Descendants, KeyCommand, ListKeys, MintKey, RevokeKey, RotateKey, Whose};
 pub(crate) use key_reference::{KeyReference, OneKey};
 pub(crate) use leak::refuse_whole_keys;
-pub(crate) use organization::{Bootstrap, OrganizationCommand};
+pub(crate) use organization::{Bootstrap, DeleteOrganization, OrganizationCommand};
 pub(crate) use root_key::RootKeyCommand;
 pub(crate) use time::Expiry;
 #[cfg(test)]
@@ -51,7 +51,8 @@ Examples:
 `latchkey <COMMAND> --help` tells more of each.
 
 Keys follow the deployment's rules if you set them here too, as for its functions:
-  LATCHKEY_PREFIX, LATCHKEY_KEY_LIMIT, LATCHKEY_MAX_LIFETIME, LATCHKEY_RETENTION";
+  LATCHKEY_PREFIX, LATCHKEY_KEY_LIMIT, LATCHKEY_ACCOUNT_LIMIT, LATCHKEY_MAX_LIFETIME,
+  LATCHKEY_RETENTION";
 
 /// Which table.
 #[derive(Debug, ClapArgs)]

@@ -4,12 +4,52 @@ use clap::{Args as ClapArgs, Subcommand};
 use latchkey::id::OrganizationId;
 use latchkey::text::Name;
 
+use super::Consent;
+
 #[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  latchkey organization create --organization acme --name \"Acme\"
+  latchkey organization list
+  latchkey organization disable --organization acme
+  latchkey organization enable --organization acme
+  latchkey organization delete --organization acme --yes
+
+STATUS in a list:
+  live      its keys work
+  disabled  all of its keys are refused
+  deleting  its deletion was interrupted; run `latchkey organization delete` again to finish it")]
 pub(crate) enum OrganizationCommand {
-    /// Make an organization, its first service account and a full-access key; the same as `bootstrap`.
+    /// Create an organization, its first service account, and a full-access key; the same as `bootstrap`.
     Create(Bootstrap),
     /// List every organization. This scans the whole table and costs accordingly.
     List,
+    /// Disable an organization: one write stops all of its keys until it is enabled again.
+    ///
+    /// Functions refuse its keys within `CacheTtl` (10 s by default).
+    Disable(OneOrganization),
+    /// Enable an organization: the keys that worked before work again.
+    Enable(OneOrganization),
+    /// Delete an organization with all of its service accounts and keys, permanently.
+    ///
+    /// The first write stops all keys. Interrupted, run the same command again.
+    Delete(DeleteOrganization),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct OneOrganization {
+    /// Organization ID.
+    #[arg(long, value_name = "ID")]
+    pub(crate) organization: OrganizationId,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DeleteOrganization {
+    /// Organization ID.
+    #[arg(long, value_name = "ID")]
+    pub(crate) organization: OrganizationId,
+    #[command(flatten)]
+    pub(crate) consent: Consent,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -2,7 +2,7 @@
 
 use clap::{Args as ClapArgs, Subcommand};
 
-use super::{Consent, Expiry, KeyReference};
+use super::{Consent, Descendants, Expiry, KeyReference};
 
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
@@ -17,9 +17,9 @@ pub(crate) enum RootKeyCommand {
     Create(CreateRootKey),
     /// List the root keys, oldest first, with those that have ended.
     List,
-    /// Revoke a root key, for good.
+    /// Revoke a root key permanently; with `--with-descendants`, also every root key that it made.
     ///
-    /// Functions that have just verified it refuse it within their cache's time.
+    /// Functions that have just verified the key refuse it within `CacheTtl` (10 s by default).
     Revoke(RevokeRootKey),
 }
 
@@ -34,6 +34,8 @@ pub(crate) struct RevokeRootKey {
     /// The key's id, or what lists show of the key: `sk_ROOT_<key>_`.
     #[arg(long, value_parser = KeyReference::parser())]
     pub(crate) key: KeyReference,
+    #[command(flatten)]
+    pub(crate) descendants: Descendants,
     #[command(flatten)]
     pub(crate) consent: Consent,
 }

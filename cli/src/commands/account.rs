@@ -13,8 +13,10 @@ pub(super) async fn run(command: AccountCommand, context: &Context<'_>) -> Resul
     match command {
         AccountCommand::Create(new) => create(new, context).await,
         AccountCommand::List(list) => {
-            let accounts = operator::accounts(context.store, &list.organization).await?;
-            Ok(print(&AccountsReport::new(&accounts), context.format)?)
+            let (store, organization) = (context.store, &list.organization);
+            let accounts = operator::accounts(store, organization).await?;
+            let deleting = operator::accounts_being_deleted(store, organization).await?;
+            Ok(print(&AccountsReport::new(&accounts, &deleting), context.format)?)
         }
         AccountCommand::Show(one) => {
             let account = operator::account(context.store, &one.account).await?;
@@ -27,9 +29,10 @@ pub(super) async fn run(command: AccountCommand, context: &Context<'_>) -> Resul
 }
 
 async fn create(new: CreateAccount, context: &Context<'_>) -> Result<(), Failure> {
-    let Context { store, now, format, .. } = context;
+    let Context { store, policy, now, format } = context;
     let (organization, name) = (new.organization, new.name);
-    let made = operator::create_account(store, *now, organization, name, new.description).await?;
+    let made =
+        operator::create_account(store, policy, *now, organization, name, new.description).await?;
     Ok(print(&AccountReport::new(&made), *format)?)
 }
 

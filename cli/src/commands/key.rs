@@ -1,13 +1,18 @@
 //! Commands about keys of service accounts.
 
-use latchkey::account::ServiceAccount;
-use latchkey::id::{OrganizationId, ServiceAccountId};
-use latchkey::operator::{self, MintSpec, OperatorError};
+use std::collections::HashSet;
 
-use crate::args::{KeyCommand, ListKeys, MintKey, OneKey, RotateKey, Whose};
+use latchkey::account::ServiceAccount;
+use latchkey::id::{KeyId, ServiceAccountId};
+use latchkey::operator::{self, MintSpec, OperatorError, Origin, Owner};
+
+use crate::args::{
+    KeyCommand, KeyReference, ListKeys, MintKey, OneKey, RevokeKey, RotateKey, Whose,
+};
 use crate::confirm::confirm;
 use crate::output::{KeyReport, KeysReport, MintedReport, RevokedReport, RotatedReport, print};
 
+use super::revoke::{self, Leaked};
 use super::{Context, Failure};
 
 pub(super) async fn run(command: KeyCommand, context: &Context<'_>) -> Result<(), Failure> {
@@ -16,14 +21,20 @@ pub(super) async fn run(command: KeyCommand, context: &Context<'_>) -> Result<()
         KeyCommand::List(asked) => list(&asked, context).await,
         KeyCommand::Show(one) => show(&one, context).await,
         KeyCommand::Rotate(one) => rotate(&one, context).await,
-        KeyCommand::Revoke(one) => {
-            let (account, key) = one.key.ids()?;
-            confirm(one.consent, &format!("Revoke key {key} of account {account}?"))?;
-            let Context { store, policy, now, format } = context;
-            let revoked = operator::revoke_key(store, policy, *now, &account, &key).await?;
-            Ok(print(&RevokedReport::new(&revoked, *now), *format)?)
-        }
+        KeyCommand::Revoke(one) => revoke(&one, context).await,
     }
+}
+
+async fn revoke(one: &RevokeKey, context: &Context<'_>) -> Result<(), Failure> {
+    let (account, key) = one.key.ids()?;
+    if one.descendants.with_descendants {
+        let leaked = Leaked { account, key, organization: one.organization.clone() };
+        return revoke::tree(&leaked, one.descendants, one.consent, context).await;
+    }
+    confirm(one.consent, &format!("Revoke key {key} of account {account}?"))?;
+    let Context { store, policy, now, format } = context;
+    let revoked = operator::revoke_key(store, policy, *now, &account, &key).await?;
+    Ok(print(&RevokedReport::new(&revoked, *now), *format)?)
 }
 
 async fn mint(new: MintKey, context: &Context<'_>) -> Result<(), Failure> {
@@ -40,11 +51,19 @@ async fn mint(new: MintKey, context: &Context<'_>) -> Result<(), Failure> {
 async fn list(asked: &ListKeys, context: &Context<'_>) -> Result<(), Failure> {
     let Context { store, now, format, .. } = context;
     let filter = asked.filter(*now);
+    let accounts = accounts(asked, context).await?;
+    let made = match &asked.created_by {
+        Some(maker) => Some(made_by(maker, &accounts, context).await?),
+        None => None,
+    };
     let mut keys = Vec::new();
     let mut disabled = Vec::new();
-    for (id, account) in accounts(&asked.whose, context).await? {
+    for (id, account) in accounts {
         let mut found = operator::keys(store, &id).await?;
         found.retain(|key| filter.matches(key, *now));
+        if let Some(made) = &made {
+            found.retain(|key| made.contains(&key.id));
+        }
         if account.is_some_and(|account| account.disabled) && !found.is_empty() {
             disabled.push(id);
         }
@@ -53,20 +72,47 @@ async fn list(asked: &ListKeys, context: &Context<'_>) -> Result<(), Failure> {
     Ok(print(&KeysReport::new(&keys, &disabled, *now), *format)?)
 }
 
-/// The accounts whose keys are asked for; `None` beside the id that root keys have.
-async fn accounts(
-    whose: &Whose,
-    context: &Context<'_>,
-) -> Result<Vec<(ServiceAccountId, Option<ServiceAccount>)>, OperatorError> {
-    let of_organization = async |id: &OrganizationId| operator::accounts(context.store, id).await;
-    let found = match (&whose.account, &whose.organization) {
+const WHOSE_KEYS: &str = "whose keys? pass `--account`, `--organization`, or `--created-by`";
+
+const WHOSE_KEY: &str = "whose key? pass `--organization` too, or give as `--created-by` what lists show of \
+                     the key: `sk_<account>_<key>_`";
+
+/// Accounts by their ids; `None` for what root keys have as theirs.
+type Accounts = Vec<(ServiceAccountId, Option<ServiceAccount>)>;
+
+/// The accounts whose keys are asked for.
+async fn accounts(asked: &ListKeys, context: &Context<'_>) -> Result<Accounts, Failure> {
+    let Whose { account, organization } = &asked.whose;
+    let found = match (account, organization) {
         (Some(id), _) if id.is_root() => return Ok(vec![(id.clone(), None)]),
         (Some(id), _) => vec![operator::account(context.store, id).await?],
-        (None, Some(id)) => of_organization(id).await?,
-        // The arguments demand one of the two.
-        (None, None) => Vec::new(),
+        (None, Some(id)) => operator::accounts(context.store, id).await?,
+        (None, None) => {
+            let maker = asked.created_by.as_ref().ok_or_else(|| WHOSE_KEYS.to_owned())?;
+            let maker = maker.account().ok_or_else(|| WHOSE_KEY.to_owned())?;
+            match operator::owner(context.store, maker, None).await? {
+                Owner::Root => return Ok(vec![(ServiceAccountId::root(), None)]),
+                Owner::Organization(id) => operator::accounts(context.store, &id).await?,
+            }
+        }
     };
     Ok(found.into_iter().map(|account| (account.id.clone(), Some(account))).collect())
+}
+
+/// The ids of all that `maker` made where `accounts` are.
+async fn made_by(
+    maker: &KeyReference,
+    accounts: &Accounts,
+    context: &Context<'_>,
+) -> Result<HashSet<KeyId>, OperatorError> {
+    let owner = match accounts.first() {
+        Some((_, Some(account))) => Owner::Organization(account.organization.clone()),
+        Some((_, None)) => Owner::Root,
+        None => return Ok(HashSet::new()),
+    };
+    let tree = operator::tree(context.store, &owner, maker.key()).await?;
+    let made = tree.into_iter().filter(|found| found.origin != Origin::Itself);
+    Ok(made.map(|found| found.key.id).collect())
 }
 
 async fn show(one: &OneKey, context: &Context<'_>) -> Result<(), Failure> {

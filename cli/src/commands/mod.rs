@@ -3,6 +3,7 @@
 mod account;
 mod key;
 mod organization;
+mod revoke;
 mod root_key;
 
 use latchkey::config::KeyPolicy;

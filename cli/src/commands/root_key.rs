@@ -7,6 +7,7 @@ use crate::args::RootKeyCommand;
 use crate::confirm::confirm;
 use crate::output::{KeysReport, MintedReport, RevokedReport, print};
 
+use super::revoke::{self, Leaked};
 use super::{Context, Failure};
 
 pub(super) async fn run(command: RootKeyCommand, context: &Context<'_>) -> Result<(), Failure> {
@@ -24,6 +25,10 @@ pub(super) async fn run(command: RootKeyCommand, context: &Context<'_>) -> Resul
         }
         RootKeyCommand::Revoke(one) => {
             let key = one.key.id_within(&root)?;
+            if one.descendants.with_descendants {
+                let leaked = Leaked { account: root, key, organization: None };
+                return revoke::tree(&leaked, one.descendants, one.consent, context).await;
+            }
             confirm(one.consent, &format!("Revoke root key {key}?"))?;
             let revoked = operator::revoke_key(store, policy, *now, &root, &key).await?;
             Ok(print(&RevokedReport::new(&revoked, *now), *format)?)

@@ -32,6 +32,8 @@ pub(crate) struct AccountReport {
 #[derive(Serialize)]
 pub(crate) struct AccountsReport {
     service_accounts: Vec<AccountRecord>,
+    /// The ids of accounts whose deletion was interrupted.
+    deleting: Vec<String>,
 }
 
 /// A service account that is no more.
@@ -84,8 +86,11 @@ impl AccountReport {
 }
 
 impl AccountsReport {
-    pub(crate) fn new(accounts: &[ServiceAccount]) -> Self {
-        Self { service_accounts: accounts.iter().map(Into::into).collect() }
+    pub(crate) fn new(accounts: &[ServiceAccount], deleting: &[ServiceAccountId]) -> Self {
+        Self {
+            service_accounts: accounts.iter().map(Into::into).collect(),
+            deleting: deleting.iter().map(ToString::to_string).collect(),
+        }
     }
 }
 
@@ -119,10 +124,26 @@ impl Report for AccountReport {
 impl Report for AccountsReport {
     fn text(&self) -> String {
         let rows = self.service_accounts.iter().map(|account| {
-            let AccountRecord { id, name, created_at, .. } = account;
-            [id.clone(), account.status(), seconds(*created_at), name.clone()].map(Some)
+            let AccountRecord { id, name, created_at, created_by, .. } = account;
+            let created = seconds(*created_at);
+            [id.clone(), account.status(), created, created_by.clone(), name.clone()].map(Some)
         });
-        table(["SERVICE ACCOUNT", "STATUS", "CREATED", "NAME"], rows)
+        let deleting = self.deleting.iter().map(|id| {
+            let deleting = Some("deleting".to_owned());
+            [Some(id.clone()), deleting, None, None, None]
+        });
+        let rows = rows.chain(deleting);
+        table(["SERVICE ACCOUNT", "STATUS", "CREATED", "CREATED BY", "NAME"], rows)
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let note = |id: &String| {
+            format!(
+                "The deletion of service account {id} was interrupted; finish it with `latchkey account \
+                 delete --organization <ID> --account {id}`."
+            )
+        };
+        self.deleting.iter().map(note).collect()
     }
 }
 

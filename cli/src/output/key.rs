@@ -16,9 +16,9 @@ use super::{REFUSED_SOON, Report};
 #[derive(Serialize)]
 pub(super) struct KeyRecord {
     pub(super) id: String,
-    key_prefix: String,
-    service_account: String,
-    name: Option<KeyName>,
+    pub(super) key_prefix: String,
+    pub(super) service_account: String,
+    pub(super) name: Option<KeyName>,
     full_access: bool,
     #[serde(serialize_with = "as_list")]
     scopes: Scopes,
@@ -27,7 +27,7 @@ pub(super) struct KeyRecord {
     created_at: Timestamp,
     updated_at: Timestamp,
     pub(super) expires_at: Option<Timestamp>,
-    revoked_at: Option<Timestamp>,
+    pub(super) revoked_at: Option<Timestamp>,
     last_used_at: Option<Timestamp>,
     rotated_from: Option<String>,
     rotated_to: Option<String>,

@@ -66,7 +66,7 @@ impl MintedReport {
 impl BootstrapReport {
     pub(crate) fn new(made: &Bootstrap, now: Timestamp) -> Self {
         Self {
-            organization: (&made.organization).into(),
+            organization: OrganizationRecord::live(&made.organization),
             service_account: (&made.account).into(),
             key: MintedRecord::new(&made.minted, now),
         }

@@ -5,6 +5,7 @@
 
 mod account;
 mod key;
+mod key_tree;
 mod minted;
 mod organization;
 mod text;
@@ -15,8 +16,9 @@ use serde::Serialize;
 
 pub(crate) use account::{AccountReport, AccountsReport, DeletedAccountReport};
 pub(crate) use key::{KeyReport, KeysReport, RevokedReport};
+pub(crate) use key_tree::{KeyTreeReport, RevokedTreeReport};
 pub(crate) use minted::{BootstrapReport, MintedReport, RotatedReport};
-pub(crate) use organization::OrganizationsReport;
+pub(crate) use organization::{DeletedOrganizationReport, OrganizationReport, OrganizationsReport};
 pub(crate) use text::{lines, scopes};
 
 use crate::args::Format;

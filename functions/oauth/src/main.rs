@@ -7,5 +7,8 @@ use oauth::{App, Settings, handle};
 async fn main() -> Result<(), lambda_http::Error> {
     let latchkey = latchkey::start("oauth", 1).await?;
     let app = App { latchkey, settings: Settings::from_env()? };
+    if !app.settings.organizations.is_restricted() {
+        app.latchkey.warn_if_several_organizations();
+    }
     gateway::run(&app.latchkey, |request| handle(&app, request)).await
 }

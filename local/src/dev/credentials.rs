@@ -157,6 +157,7 @@ impl Maker {
         let name: Name = parsed(ACCOUNT_NAME);
         let made = operator::create_account(
             &self.store,
+            &self.policy,
             now,
             organization.clone(),
             name,

@@ -21,8 +21,8 @@ impl Latchkey {
     ///
     /// # Errors
     ///
-    /// [`Error::Denied`], [`Error::IdempotencyKeyReused`], [`Error::Busy`], [`Error::Store`]. Then
-    /// there is no account.
+    /// [`Error::Denied`], [`Error::AccountLimitReached`], [`Error::OrganizationDisabled`],
+    /// [`Error::IdempotencyKeyReused`], [`Error::Busy`], [`Error::Store`]. Then there is no account.
     pub async fn create_account(
         &self,
         caller: &AccountPrincipal,
@@ -42,10 +42,13 @@ impl Latchkey {
                     .map_err(Error::Random)?;
             let response = respond(&account);
             let kept = once::seal(retry, now, &response)?;
-            let written = self.store.create_account(&account, now, kept.as_ref()).await;
+            let written =
+                self.store.create_account(&account, &self.policy, now, kept.as_ref()).await;
             let written = written.map_err(|error| match error {
                 CreateError::Failed(error) => error,
-                // Every account's organization exists: nothing deletes one.
+                // Since the caller was verified.
+                CreateError::OrganizationDeleting(id) => Error::OrganizationDisabled(id),
+                // Every account's organization exists: it is deleted after them.
                 _ => StoreError::corrupt("organization").into(),
             })?;
             if let Written::New = written {

@@ -1,6 +1,7 @@
 //! The service: what every dialect asks for, decided once.
 
 mod accounts;
+mod deployment;
 mod keys;
 mod mint;
 mod once;
@@ -165,7 +166,7 @@ impl Latchkey {
         if request.method().is_safe() {
             self.verify(presented).await
         } else {
-            self.verify_now(presented).await
+            self.verifier.verify_for_change(presented, self.clock.now()).await
         }
     }
 
@@ -232,7 +233,7 @@ impl Latchkey {
     /// [`Error::Store`].
     pub async fn organization(&self, caller: &AccountPrincipal) -> Result<Organization, Error> {
         let organization = self.store.organization(&caller.organization).await?;
-        // Every account's organization exists: nothing deletes one.
+        // Every account's organization exists: it is deleted after them.
         organization.ok_or_else(|| StoreError::corrupt("organization").into())
     }
 

@@ -3,12 +3,14 @@
 use rand::rngs::SysRng;
 
 use crate::account::{AccountChange, ServiceAccount};
+use crate::config::KeyPolicy;
 use crate::error::Error;
 use crate::id::{OrganizationId, ServiceAccountId};
 use crate::store::KeyStore;
 use crate::text::{Description, Name};
 use crate::time::Timestamp;
 
+use super::organizations::require_live;
 use super::{OperatorError, PAGE};
 
 /// How often deleting an account goes on where it had to stop: the store stops after a thousand keys.
@@ -21,13 +23,15 @@ const DELETES_MAX: usize = 20;
 /// [`OperatorError`], for instance when the organization does not exist.
 pub async fn create_account(
     store: &KeyStore,
+    policy: &KeyPolicy,
     now: Timestamp,
     organization: OrganizationId,
     name: Name,
     description: Description,
 ) -> Result<ServiceAccount, OperatorError> {
+    require_live(store, &organization).await?;
     let account = new_account(now, organization, name, description)?;
-    store.create_account(&account, now, None).await?;
+    store.create_account(&account, policy, now, None).await?;
     Ok(account)
 }
 
@@ -51,6 +55,29 @@ pub async fn accounts(
         after = page.next;
         if after.is_none() {
             return Ok(accounts);
+        }
+    }
+}
+
+/// The accounts of an organization whose deletion was interrupted: they are gone, and their keys are
+/// refused, but some are still stored. [`delete_account`] finishes it.
+///
+/// # Errors
+///
+/// [`OperatorError::Failed`].
+pub async fn accounts_being_deleted(
+    store: &KeyStore,
+    organization: &OrganizationId,
+) -> Result<Vec<ServiceAccountId>, OperatorError> {
+    let mut found = Vec::new();
+    let mut after = None;
+    loop {
+        let page = store.directory(organization, PAGE, after.as_deref()).await?;
+        let deleting = page.items.into_iter().filter(|entry| entry.deleting);
+        found.extend(deleting.map(|entry| entry.account));
+        after = page.next;
+        if after.is_none() {
+            return Ok(found);
         }
     }
 }

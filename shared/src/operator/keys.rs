@@ -13,6 +13,7 @@ use crate::store::{KeyStore, Listed};
 use crate::text::KeyName;
 use crate::time::Timestamp;
 
+use super::organizations::require_live;
 use super::{OperatorError, PAGE, account};
 
 /// What an operator decides about a key. The default is a key with full access and without an end.
@@ -49,6 +50,7 @@ pub async fn mint_key(
 ) -> Result<Minted, OperatorError> {
     let minted = draw(policy, now, id.clone(), spec)?;
     let organization = account(store, id).await?.organization;
+    require_live(store, &organization).await?;
     store.insert_key(&minted.key, &organization, policy, now, None).await?;
     Ok(minted)
 }

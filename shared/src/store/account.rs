@@ -10,12 +10,15 @@ use crate::id::{OrganizationId, ServiceAccountId};
 use crate::time::Timestamp;
 
 use super::record;
-use super::transaction::{Outcome, Updated};
+use super::transaction::{Condition, Outcome, Updated};
 use super::{KeyStore, StoreError};
 
 /// What `BatchWriteItem` takes at most.
 /// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html>
 const BATCH_MAX: i32 = 25;
+
+/// How often a deletion is tried again whose count of accounts is not there yet.
+const COUNTS_MAX: u32 = 4;
 
 /// How many pages of keys one request deletes: a thousand keys, within the function's time.
 const PAGES_MAX: usize = 40;
@@ -81,16 +84,40 @@ impl KeyStore {
         organization: &OrganizationId,
         id: &ServiceAccountId,
     ) -> Result<(), Error> {
-        let items = [self.delete_of(organization, id)?, self.mark_deleting(organization, id)?];
-        match self.transact(&items).await? {
-            Outcome::Written => tracing::info!(account.id = %id, "service account deleted"),
-            // Not there; unless an earlier call was interrupted.
-            Outcome::Refused(_) if self.is_being_deleted(organization, id).await? => {}
-            Outcome::Refused(_) => return Err(Error::AccountNotFound(id.clone())),
-        }
+        self.begin_deleting(organization, id).await?;
         for _ in 0..PAGES_MAX {
             if self.delete_keys(id).await? {
                 return self.delete_entry(organization, id).await;
+            }
+        }
+        Err(Error::Busy)
+    }
+
+    async fn begin_deleting(
+        &self,
+        organization: &OrganizationId,
+        id: &ServiceAccountId,
+    ) -> Result<(), Error> {
+        let items = [
+            self.delete_of(organization, id)?,
+            self.mark_deleting(organization, id)?,
+            self.discount_account(organization)?,
+        ];
+        for _ in 0..COUNTS_MAX {
+            let conditions = match self.transact(&items).await? {
+                Outcome::Written => {
+                    tracing::info!(account.id = %id, "service account deleted");
+                    return Ok(());
+                }
+                Outcome::Refused(conditions) => conditions,
+            };
+            match conditions.as_slice() {
+                [Condition::Met, Condition::Met, ..] => {
+                    self.start_counting_accounts(organization).await?;
+                }
+                // Not there; unless an earlier call was interrupted.
+                _ if self.is_being_deleted(organization, id).await? => return Ok(()),
+                _ => return Err(Error::AccountNotFound(id.clone())),
             }
         }
         Err(Error::Busy)
@@ -170,7 +197,7 @@ impl KeyStore {
         Ok(false)
     }
 
-    async fn delete_entry(
+    pub(super) async fn delete_entry(
         &self,
         organization: &OrganizationId,
         id: &ServiceAccountId,

@@ -1,12 +1,12 @@
 //! Attributes of items: how values of ours are written as DynamoDB's, and read again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::id::KeyId;
+use crate::id::{KeyId, OrganizationId};
 use crate::scope::{Scope, Scopes};
 use crate::time::Timestamp;
 
@@ -62,10 +62,6 @@ impl<'a> Reader<'a> {
         number.and_then(|number| number.parse().ok()).ok_or(CorruptItem { attribute })
     }
 
-    pub(super) fn count(self, attribute: &'static str) -> Result<u32, CorruptItem> {
-        self.number(attribute)?.try_into().map_err(|_| CorruptItem { attribute })
-    }
-
     pub(super) fn bytes(self, attribute: &'static str) -> Result<&'a [u8], CorruptItem> {
         let blob = self.0.get(attribute).and_then(|value| value.as_b().ok());
         blob.map(AsRef::as_ref).ok_or(CorruptItem { attribute })
@@ -92,6 +88,19 @@ impl<'a> Reader<'a> {
         let id = |value: &AttributeValue| value.as_s().ok()?.parse().ok();
         let values = self.0.get(attribute).and_then(|value| value.as_l().ok());
         let ids = values.and_then(|values| values.iter().map(id).collect());
+        ids.ok_or(CorruptItem { attribute })
+    }
+
+    pub(super) fn count<T: TryFrom<i64>>(self, attribute: &'static str) -> Result<T, CorruptItem> {
+        T::try_from(self.number(attribute)?).map_err(|_| CorruptItem { attribute })
+    }
+
+    pub(super) fn organization_ids(
+        self,
+        attribute: &'static str,
+    ) -> Result<HashSet<OrganizationId>, CorruptItem> {
+        let texts = self.0.get(attribute).and_then(|value| value.as_ss().ok());
+        let ids = texts.and_then(|texts| texts.iter().map(|text| text.parse().ok()).collect());
         ids.ok_or(CorruptItem { attribute })
     }
 

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 
-use crate::account::{Organization, ServiceAccount};
+use crate::account::ServiceAccount;
 use crate::id::{OrganizationId, ServiceAccountId};
 use crate::key::Key;
 
 use super::attribute::Item;
 use super::record;
-use super::{KeyStore, StoreError};
+use super::{KeyStore, StoreError, StoredOrganization};
 
 /// How often a page is asked for that a filter keeps from filling up.
 const QUERIES_MAX: usize = 8;
@@ -101,12 +101,27 @@ impl KeyStore {
         Ok(Page { items, next: page.next })
     }
 
+    /// A page of an organization's directory, with the entries of accounts that are being deleted.
+    pub(super) async fn directory_page(
+        &self,
+        organization: &OrganizationId,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Page<Item>, StoreError> {
+        let query = Query {
+            partition: record::organization_partition(organization),
+            prefix: record::DIRECTORY_PREFIX,
+            filter: None,
+        };
+        self.page(&query, limit, after).await
+    }
+
     /// Every organization, by a scan of the whole table: for an operator only.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
-    pub async fn organizations(&self) -> Result<Vec<Organization>, StoreError> {
+    pub async fn organizations(&self) -> Result<Vec<StoredOrganization>, StoreError> {
         let scan = self
             .client
             .scan()
@@ -120,9 +135,10 @@ impl KeyStore {
         let mut pages = scan.into_paginator().items().send();
         let mut organizations = Vec::new();
         while let Some(item) = pages.next().await {
-            organizations.push(record::organization(&item?)?);
+            organizations.push(record::stored_organization(&item?)?);
         }
-        organizations.sort_by(|left, right| left.id.as_ref().cmp(right.id.as_ref()));
+        let id = |stored: &StoredOrganization| stored.organization.id.to_string();
+        organizations.sort_by_key(id);
         Ok(organizations)
     }
 

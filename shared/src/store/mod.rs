@@ -5,9 +5,12 @@
 
 mod account;
 mod attribute;
+mod count_accounts;
 mod create;
+mod deployment;
 mod insert_key;
 mod list;
+mod organization;
 mod read;
 mod record;
 mod record_use;
@@ -24,7 +27,9 @@ use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
 use lambda_http::http::StatusCode;
 
 pub use create::CreateError;
+pub use deployment::Deployment;
 pub use list::{Listed, Page};
+pub use organization::{DirectoryEntry, StoredOrganization};
 pub use read::Lookup;
 pub use revoke_key::Revoked;
 

@@ -38,12 +38,8 @@ impl KeyStore {
         key: &KeyId,
         consistent: bool,
     ) -> Result<Lookup, StoreError> {
-        let mut keys = KeysAndAttributes::builder()
-            .consistent_read(consistent)
-            .keys(record::key_key(account, key));
-        if !account.is_root() {
-            keys = keys.keys(record::account_key(account));
-        }
+        let keys = lookup_keys(account, key).collect();
+        let keys = KeysAndAttributes::builder().consistent_read(consistent).set_keys(Some(keys));
         let keys = keys.build()?;
         sort(self.batch(keys).await?)
     }
@@ -145,8 +141,17 @@ impl KeyStore {
     }
 }
 
+/// The primary keys of a key and of its account; root keys have none.
+pub(super) fn lookup_keys(
+    account: &ServiceAccountId,
+    key: &KeyId,
+) -> impl Iterator<Item = Item> + use<> {
+    let account_key = (!account.is_root()).then(|| record::account_key(account));
+    [record::key_key(account, key)].into_iter().chain(account_key)
+}
+
 /// Tells the account's item from the key's by the sort key: a batch answers in any order.
-fn sort(items: Vec<Item>) -> Result<Lookup, StoreError> {
+pub(super) fn sort(items: Vec<Item>) -> Result<Lookup, StoreError> {
     let mut lookup = Lookup { account: None, key: None };
     for item in items {
         let sort_key = item.get("sk").and_then(|value| value.as_s().ok());

@@ -13,8 +13,8 @@ use crate::text::{KeyName, Name};
 use crate::time::Timestamp;
 use crate::token::TokenDigest;
 
-use super::CorruptItem;
 use super::attribute::{Item, Reader, put_bytes, put_number, put_text, text};
+use super::{CorruptItem, Deployment, StoredOrganization};
 
 /// The sort key of an account's own item.
 pub(super) const ACCOUNT: &str = "ACCOUNT";
@@ -27,6 +27,28 @@ pub(super) const ORGANIZATION: &str = "ORG";
 
 /// What the sort keys of an organization's directory entries start with.
 pub(super) const DIRECTORY_PREFIX: &str = "ACCOUNT#";
+
+/// The partition and the sort key of the deployment's own item.
+pub(super) const DEPLOYMENT: &str = "DEPLOYMENT";
+
+/// The primary key of the deployment's own item.
+pub(crate) fn deployment_key() -> Item {
+    primary_key(DEPLOYMENT.to_owned(), DEPLOYMENT.to_owned())
+}
+
+/// Whether an item is the deployment's own.
+pub(super) fn is_deployment(item: &Item) -> bool {
+    item.get("pk").is_some_and(|pk| pk.as_s().is_ok_and(|pk| pk == DEPLOYMENT))
+}
+
+pub(crate) fn deployment(item: &Item) -> Result<Deployment, CorruptItem> {
+    let item = Reader(item);
+    let disabled = item.optional("disabled_organizations", Reader::organization_ids)?;
+    Ok(Deployment {
+        disabled: disabled.unwrap_or_default(),
+        organizations: item.optional("organizations", Reader::count)?,
+    })
+}
 
 /// The primary key of an organization.
 pub(super) fn organization_key(id: &OrganizationId) -> Item {
@@ -82,8 +104,10 @@ pub(super) fn primary_key(partition: String, sort: String) -> Item {
     ])
 }
 
+/// An organization with its first account.
 pub(super) fn organization_item(organization: &Organization) -> Item {
     let mut item = organization_key(&organization.id);
+    put_number(&mut item, "accounts", 1);
     put_text(&mut item, "organization", &organization.id);
     put_text(&mut item, "name", &organization.name);
     put_number(&mut item, "created_at", organization.created_at.as_millis());
@@ -97,6 +121,12 @@ pub(super) fn organization(item: &Item) -> Result<Organization, CorruptItem> {
         name: item.text("name", Name::stored)?,
         created_at: item.timestamp("created_at")?,
     })
+}
+
+/// An organization, and whether its deletion has begun.
+pub(super) fn stored_organization(item: &Item) -> Result<StoredOrganization, CorruptItem> {
+    let deleting = item.contains_key("deleting");
+    Ok(StoredOrganization { organization: organization(item)?, deleting })
 }
 
 /// An organization's entry for one of its accounts: what listing accounts reads.

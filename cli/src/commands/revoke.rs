@@ -1,0 +1,63 @@
+//! Revoking a leaked key with everything that it made.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use latchkey::REQUEST_TIMEOUT;
+use latchkey::id::{KeyId, OrganizationId, ServiceAccountId};
+use latchkey::operator::{self, KeyStatus, Origin};
+use latchkey::time::Clock;
+
+use crate::args::{Consent, Descendants};
+use crate::confirm::confirm;
+use crate::output::{KeyTreeReport, RevokedTreeReport, print};
+
+use super::{Context, Failure};
+
+/// How long a key may still be made by a request that was authorized before its key was revoked: as long
+/// as a request may take, and a reserve for the difference of two clocks.
+const SETTLING: Duration = REQUEST_TIMEOUT.saturating_add(Duration::from_secs(2));
+
+/// A key that is to be revoked with its descendants.
+pub(super) struct Leaked {
+    pub(super) account: ServiceAccountId,
+    pub(super) key: KeyId,
+    /// For an account that is gone.
+    pub(super) organization: Option<OrganizationId>,
+}
+
+/// Shows the tree of a leaked key, or revokes all of it.
+pub(super) async fn tree(
+    leaked: &Leaked,
+    asked: Descendants,
+    consent: Consent,
+    context: &Context<'_>,
+) -> Result<(), Failure> {
+    let Context { store, policy, now, format } = context;
+    let Leaked { account, key, organization } = leaked;
+    let owner = operator::owner(store, account, organization.as_ref()).await?;
+    if asked.dry_run || !consent.yes {
+        let tree = operator::tree(store, &owner, key).await?;
+        let is_due = |found: &&operator::Relative| {
+            let status = KeyStatus::of(&found.key, *now);
+            status.works() || (found.origin == Origin::Itself && status != KeyStatus::Revoked)
+        };
+        let due: Vec<_> = tree.iter().filter(is_due).collect();
+        let accounts: BTreeSet<_> = due.iter().map(|found| &found.key.spec.account).collect();
+        let extent = format!("{} in {}", count(due.len(), "key"), count(accounts.len(), "account"));
+        if asked.dry_run {
+            return Ok(print(&KeyTreeReport::new(&tree, &extent, *now), *format)?);
+        }
+        confirm(
+            consent,
+            &format!("Revoke key {key} of account {account} and all it made: {extent}?"),
+        )?;
+    }
+    let clock = Clock::system();
+    let done = operator::revoke_tree(store, policy, &clock, &owner, key, SETTLING).await?;
+    Ok(print(&RevokedTreeReport::new(&done, clock.now()), *format)?)
+}
+
+fn count(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
