@@ -158,7 +158,7 @@ impl Description {
 /// characters escaped.
 ///
 /// The text may be a key in the wrong place, or a part of one. So it ends after 8 characters of whatever
-/// may be a part of a secret: letters and digits in a row that are not all small letters, as in a word.
+/// may be a part of a secret: letters and digits in a row that are no word, as names of fields are.
 pub fn excerpt(text: &str) -> String {
     const LENGTH_MAX: usize = 40;
     const SECRET_SHOWN: usize = 8;
@@ -166,8 +166,7 @@ pub fn excerpt(text: &str) -> String {
     let runs = text.split(|character: char| !character.is_ascii_alphanumeric());
     let at = |run: &str| run.as_ptr() as usize - text.as_ptr() as usize;
     for run in runs {
-        let is_word = run.bytes().all(|byte| byte.is_ascii_lowercase());
-        if run.len() > SECRET_SHOWN && !is_word {
+        if run.len() > SECRET_SHOWN && !is_word(run) {
             end = at(run) + SECRET_SHOWN;
             break;
         }
@@ -178,6 +177,15 @@ pub fn excerpt(text: &str) -> String {
         shown.push('…');
     }
     shown
+}
+
+/// Whether letters and digits are a word: small letters, or some of them as in `expiresAt`.
+fn is_word(run: &str) -> bool {
+    let small = |byte: &u8| byte.is_ascii_lowercase();
+    let capitals = run.bytes().filter(u8::is_ascii_uppercase).count();
+    run.bytes().all(|byte| byte.is_ascii_alphabetic())
+        && run.bytes().take(3).all(|byte| small(&byte))
+        && capitals <= 2
 }
 
 #[cfg(test)]
@@ -229,7 +237,7 @@ mod tests {
     fn an_excerpt_is_short_and_printable() {
         assert_eq!(excerpt("a\nb"), "a\\nb");
         assert_eq!(excerpt(&"x".repeat(41)), format!("{}…", "x".repeat(40)));
-        for whole in ["sessions.admin", "description", "expires_at", "Scopes", "é è", ""] {
+        for whole in ["sessions.admin", "description", "expires_at", "expiresAt", "é è", ""] {
             assert_eq!(excerpt(whole), whole);
         }
         assert_eq!(excerpt("sk_live_a1b2c3d4e5f6"), "sk_live_a1b2c3d4…");

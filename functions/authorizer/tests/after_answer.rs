@@ -48,8 +48,12 @@ async fn a_use_is_recorded_after_the_answer_and_before_the_next_event() {
     let output = String::from_utf8(output.stdout).expect("text");
     let lines: Vec<Value> =
         output.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    // The samples are of two organizations, and no setting says which of them may pass.
     // Of the first minute the first event is told, and the start: the read that opens the connection.
-    let [line] = lines.as_slice() else { panic!("{output}") };
+    let [warning, line] = lines.as_slice() else { panic!("{output}") };
+    assert_eq!((&warning["level"], &warning["organizations"]), (&json!("WARN"), &json!(2)));
+    let message = warning["message"].as_str().expect("a text");
+    assert!(message.contains("`AuthorizerOrganizations`"), "{message}");
     assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Namespace"], "Latchkey/test");
     assert_eq!((&line["Function"], &line["Verified"]), (&json!("authorizer"), &json!(1)));
     // That read, the verification, and the write of the use.
