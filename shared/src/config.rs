@@ -41,7 +41,7 @@ pub struct KeyPolicy {
     pub prefix: Prefix,
     /// `LATCHKEY_KEY_LIMIT`: live keys per service account. Default 10; `None`, written 0, for no limit.
     pub key_limit: Option<NonZeroU32>,
-    /// `LATCHKEY_ACCOUNT_LIMIT`: service accounts per organization. Default 1000; `None`, written 0, for no
+    /// `LATCHKEY_ACCOUNT_LIMIT`: service accounts per organization. Default 10,000; `None`, written 0, for no
     /// limit.
     pub account_limit: Option<NonZeroU32>,
     /// `LATCHKEY_MAX_LIFETIME`: how long a key may live, such as `90d`. Default: no maximum.
@@ -83,7 +83,7 @@ pub enum InvalidExpiry {
 }
 
 const DEFAULT_KEY_LIMIT: u32 = 10;
-const DEFAULT_ACCOUNT_LIMIT: u32 = 1000;
+const DEFAULT_ACCOUNT_LIMIT: u32 = 10_000;
 const DEFAULT_RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 const DEFAULT_CACHE_TTL: Duration = Duration::from_secs(10);
@@ -265,7 +265,7 @@ mod tests {
         assert_eq!(config.policy, KeyPolicy::default());
         assert_eq!(config.cache.ttl.as_secs(), 10);
         assert_eq!(config.policy.key_limit.map(NonZeroU32::get), Some(10));
-        assert_eq!(config.policy.account_limit.map(NonZeroU32::get), Some(1000));
+        assert_eq!(config.policy.account_limit.map(NonZeroU32::get), Some(10_000));
         assert_eq!(config.policy.retention.as_secs(), 2_592_000);
         assert_eq!(config.last_used_interval.as_secs(), 300);
         assert_eq!(config.metrics_namespace, None);
