@@ -181,21 +181,12 @@ async fn what_was_revoked_meanwhile_is_not_subtracted_with_its_removal() {
 async fn a_full_account_is_refused_at_a_bounded_price() {
     let table = TestTable::start().await;
     let tenant = Tenant::create(&table, "tenant").await;
-    // Ten live keys in front of many.
+    // Six hundred live keys.
     tenant.copy_key(&table, 1..600, |_| ()).await;
     let (store, account, now) = (table.store(), &tenant.account, sample::after_hours(5));
     set(&table, account, "live_keys", 600).await;
-    let mint = async |now: Timestamp, limit_of| {
-        let spec = KeySpec {
-            account: account.clone(),
-            name: None,
-            scopes: Scopes::full_access(),
-            expires_at: None,
-            created_by: None,
-        };
-        let key = Key::mint(&mut SysRng, now, &Prefix::default(), spec).expect("random").0;
-        store.insert_key(&key, &tenant.organization, &limit(limit_of), now, None).await.map(drop)
-    };
+    let mint =
+        async |now: Timestamp, limit_of| insert(&store, &tenant, &limit(limit_of), now, None).await;
     read(&table);
     let mut costs = Vec::new();
     for _ in 0..3 {
@@ -224,15 +215,7 @@ async fn more_live_keys_than_are_remembered_are_not_read_for_each_mint() {
     let copies = tenant.copy_key(&table, 1..300, |_| ()).await;
     let (store, account) = (table.store(), &tenant.account);
     let mint = async |now: Timestamp, lifetime: Option<Duration>| {
-        let spec = KeySpec {
-            account: account.clone(),
-            name: None,
-            scopes: Scopes::full_access(),
-            expires_at: lifetime.map(|lifetime| now.saturating_add(lifetime)),
-            created_by: None,
-        };
-        let key = Key::mint(&mut SysRng, now, &Prefix::default(), spec).expect("random").0;
-        store.insert_key(&key, &tenant.organization, &limit(302), now, None).await.map(drop)
+        insert(&store, &tenant, &limit(302), now, lifetime).await
     };
     set(&table, account, "live_keys", 302).await;
     read(&table);
@@ -275,17 +258,7 @@ async fn a_recount_that_is_cut_off_goes_on_where_it_was() {
     set(&table, &tenant.account, "live_keys", i64::try_from(count).expect("a count")).await;
 
     let now = sample::after_hours(5);
-    let mint = async |store: KeyStore| {
-        let spec = KeySpec {
-            account: tenant.account.clone(),
-            name: None,
-            scopes: Scopes::full_access(),
-            expires_at: None,
-            created_by: None,
-        };
-        let key = Key::mint(&mut SysRng, now, &Prefix::default(), spec).expect("random").0;
-        store.insert_key(&key, &tenant.organization, &limit(3), now, None).await.map(drop)
-    };
+    let mint = async |store: KeyStore| insert(&store, &tenant, &limit(3), now, None).await;
     // As the shipped function: each request is given up on after its time. Here the first one is cut
     // off when it has saved once.
     let interruption = Interruption::after(17, false);
@@ -313,6 +286,25 @@ async fn a_recount_that_is_cut_off_goes_on_where_it_was() {
     }
     mint(table.store()).await.expect("room for the third");
     mint(table.store()).await.expect_err("full");
+}
+
+/// Mints a key of a tenant's account.
+async fn insert(
+    store: &KeyStore,
+    tenant: &Tenant,
+    policy: &KeyPolicy,
+    now: Timestamp,
+    lifetime: Option<Duration>,
+) -> Result<(), Error> {
+    let spec = KeySpec {
+        account: tenant.account.clone(),
+        name: None,
+        scopes: Scopes::full_access(),
+        expires_at: lifetime.map(|lifetime| now.saturating_add(lifetime)),
+        created_by: None,
+    };
+    let key = Key::mint(&mut SysRng, now, &Prefix::default(), spec).expect("random numbers").0;
+    store.insert_key(&key, &tenant.organization, policy, now, None).await.map(drop)
 }
 
 async fn set(table: &TestTable, account: &ServiceAccountId, attribute: &str, value: i64) {

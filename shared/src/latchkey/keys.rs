@@ -93,7 +93,8 @@ impl Latchkey {
     ///
     /// # Errors
     ///
-    /// [`Error::Denied`], also for a key that holds more than the caller does, and what [`crate::store::KeyStore::revoke_key`] refuses.
+    /// [`Error::Denied`], also for a key that holds more than the caller does, and what
+    /// [`crate::store::KeyStore::revoke_key`] refuses.
     pub async fn revoke_key(
         &self,
         caller: &AccountPrincipal,

@@ -39,7 +39,8 @@ pub struct RotateRequest {
 
 impl Latchkey {
     /// Mints a key in place of another one, with its name, scopes and prefix and a fresh lifetime of the
-    /// same length, which a caller with scopes bounds by its own end, and answers with what `respond` makes of it. `retry` as in [`Latchkey::mint`].
+    /// same length, which a caller with scopes bounds by its own end, and answers with what `respond`
+    /// makes of it. `retry` as in [`Latchkey::mint`].
     ///
     /// # Errors
     ///
