@@ -5,6 +5,7 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::Client;
 use latchkey::store::KeyStore;
+use latchkey::store::environment::Environment;
 
 use crate::args::Target;
 
@@ -26,7 +27,7 @@ pub(crate) async fn connect(target: Target) -> Result<Connection, String> {
         "no table: pass `--table` or set `LATCHKEY_TABLE`; the stack's output `TableName` tells it",
     )?;
     // The functions' TLS and not the SDK's own, so that one stack is to be trusted.
-    let http_client = latchkey::client::http_client(None);
+    let http_client = latchkey::store::client::http_client(None);
     let mut loader =
         aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http_client.clone());
     if let Some(profile) = &target.profile {
@@ -49,7 +50,7 @@ pub(crate) async fn connect(target: Target) -> Result<Connection, String> {
         let provider = ProfileFileCredentialsProvider::builder().configure(&provider_config);
         config = config.credentials_provider(provider.profile_name(profile).build());
     }
-    let variable = std::env::var("AWS_ENDPOINT_URL_DYNAMODB").ok();
+    let variable = Environment::of_process().text("AWS_ENDPOINT_URL_DYNAMODB");
     let endpoint = target.endpoint_url.or(variable).filter(|endpoint| !endpoint.is_empty());
     if let Some(endpoint) = &endpoint {
         if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {

@@ -12,9 +12,8 @@ use aws_sdk_dynamodb::operation::query::QueryError;
 use aws_sdk_dynamodb::operation::scan::ScanError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use latchkey::error::Error;
-use latchkey::log::causes;
-use latchkey::operator::OperatorError;
+use latchkey::error::{Error, causes};
+use latchkey::service::operator::OperatorError;
 
 use crate::connect::Connection;
 
@@ -63,7 +62,7 @@ fn advice(error: &OperatorError) -> &'static str {
         OperatorError::Failed(Error::AccountLimitReached { .. }) => {
             "set `LATCHKEY_ACCOUNT_LIMIT` for this command as for the functions; 0 is no limit"
         }
-        OperatorError::Expiry(_) | OperatorError::Failed(_) => "",
+        OperatorError::Failed(_) => "",
     }
 }
 
@@ -175,14 +174,15 @@ mod tests {
     use std::time::Duration;
 
     use latchkey::account::AccountChange;
-    use latchkey::config::KeyPolicy;
+    use latchkey::policy::KeyPolicy;
     use latchkey::id::{OrganizationId, ServiceAccountId};
-    use latchkey::operator::{self, MintSpec};
+    use latchkey::service::RotateRequest;
+    use latchkey::service::operator::{self, MintSpec};
     use latchkey::store::KeyStore;
-    use latchkey_local::actions::Actions;
-    use latchkey_local::faulty::{self, Reply};
-    use latchkey_local::sample::{self, ACCOUNT, FULL_ACCOUNT, ORGANIZATION, SampleKey};
-    use latchkey_local::{TestTable, project};
+    use latchkey_testkit::actions::Actions;
+    use latchkey_testkit::faulty::{self, Reply};
+    use latchkey_testkit::sample::{self, ACCOUNT, FULL_ACCOUNT, ORGANIZATION, SampleKey};
+    use latchkey_testkit::{TestTable, project};
 
     use super::*;
 
@@ -321,8 +321,9 @@ mod tests {
         refused.await.expect_err("a full account, whose keys are counted");
         operator::keys(&store, &id).await.expect("keys");
         operator::key(&store, &id, &minted.key.id).await.expect("a key");
-        let grace = Duration::ZERO;
-        let rotated = operator::rotate_key(&store, &policy, now, &id, &minted.key.id, grace).await;
+        let (account, key) = (id.clone(), minted.key.id.clone());
+        let request = RotateRequest { account, key, grace: Duration::ZERO };
+        let rotated = operator::rotate_key(&store, &policy, now, &request).await;
         let new = rotated.expect("a key").minted.key.id;
         operator::revoke_key(&store, &policy, now, &id, &new).await.expect("a key");
         operator::delete_account(&store, &organization(), &id).await.expect("deleted");

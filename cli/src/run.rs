@@ -1,7 +1,8 @@
 //! The way of a command: to the table, and back to the operator.
 
-use latchkey::config::KeyPolicy;
-use latchkey::time::Clock;
+use latchkey::policy::KeyPolicy;
+use latchkey::service::Clock;
+use latchkey::store::environment::Environment;
 
 use crate::args::{Args, Command};
 use crate::commands::{self, Context, Failure};
@@ -15,7 +16,7 @@ use crate::verify::verify;
 ///
 /// What went wrong and what to do, for the operator.
 pub(crate) async fn run(args: Args) -> Result<(), String> {
-    let policy = KeyPolicy::from_env().map_err(|error| error.to_string())?;
+    let policy = KeyPolicy::from_environment(&Environment::of_process()).map_err(|error| error.to_string())?;
     let operation = match args.command {
         Command::Verify(arguments) => {
             return verify(&arguments, args.target, policy, args.output).await;

@@ -2,14 +2,14 @@
 
 use std::io::Read;
 
-use latchkey::Latchkey;
-use latchkey::config::{CachePolicy, KeyPolicy};
-use latchkey::error::{Error, Unauthenticated};
-use latchkey::operator::OperatorError;
+use latchkey::policy::{CachePolicy, KeyPolicy};
+use latchkey::service::operator::OperatorError;
+use latchkey::service::{Clock, Freshness};
 use latchkey::scope::Scope;
 use latchkey::store::Lookup;
-use latchkey::time::{Clock, Timestamp};
+use latchkey::time::Timestamp;
 use latchkey::token::Token;
+use latchkey::{Error, Latchkey};
 use serde::Serialize;
 
 use crate::args::{Format, Target, Verify};
@@ -67,11 +67,11 @@ pub(crate) async fn verify(
         let failed = |error: OperatorError| explain(&error, &connection);
         let found = connection.store.lookup(token.account(), token.key(), true).await;
         report.describe(&found.map_err(|error| failed(error.into()))?);
-        let cache = CachePolicy { ttl: std::time::Duration::ZERO, entries: 0 };
+        let cache = CachePolicy::off();
         let latchkey = Latchkey::new(connection.store.clone(), policy, &cache, Clock::system());
-        match latchkey.verify_now(token.expose()).await {
+        match latchkey.verify(token.expose(), Freshness::Now).await {
             Ok(_) => report.status = "valid",
-            Err(Error::Unauthenticated(Unauthenticated::Refused(refusal))) => {
+            Err(Error::Unauthenticated(refusal)) => {
                 report.status = "refused";
                 report.reason = Some(refusal.to_string());
             }

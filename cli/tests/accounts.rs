@@ -4,16 +4,17 @@ mod common;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use common::{column, latchkey, partition, printed, put, refused, reported, stderr, stdout};
-use latchkey::config::KeyPolicy;
-use latchkey_local::sample::{ACCOUNT, DISABLED_ACCOUNT, FULL_ACCOUNT, OTHER_ACCOUNT, SampleKey};
-use latchkey_local::{TestTable, headers};
+use latchkey::policy::KeyPolicy;
+use latchkey::service::Freshness;
+use latchkey_testkit::sample::{ACCOUNT, DISABLED_ACCOUNT, FULL_ACCOUNT, OTHER_ACCOUNT, SampleKey};
+use latchkey_testkit::{TestTable};
 
 const SOON: &str = "Functions that have just verified such a key refuse it within their cache's time \
                     (LATCHKEY_CACHE_TTL, 10 seconds by default).\n";
 
 async fn works(table: &TestTable, key: SampleKey) -> bool {
     let latchkey = table.latchkey(KeyPolicy::default());
-    latchkey.authenticate(&headers::bearer(key)).await.is_ok()
+    latchkey.verify(&key.token(), Freshness::Cached).await.is_ok()
 }
 
 #[tokio::test]

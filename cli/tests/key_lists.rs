@@ -5,9 +5,9 @@ mod common;
 use aws_sdk_dynamodb::types::AttributeValue;
 use common::{column, id, key_prefix, latchkey, partition, put, refused, reported, set_time};
 use common::{printed, stderr, stdout};
-use latchkey_local::TestTable;
-use latchkey_local::sample::{ACCOUNT, DISABLED_ACCOUNT, OTHER_ACCOUNT, SampleKey};
-use latchkey_local::secrets::Secrets;
+use latchkey_testkit::TestTable;
+use latchkey_testkit::sample::{ACCOUNT, DISABLED_ACCOUNT, OTHER_ACCOUNT, SampleKey};
+use latchkey_testkit::secrets::Secrets;
 
 /// The ids of the keys of the sample account that `conditions` leave.
 async fn left(table: &TestTable, conditions: &[&str]) -> Vec<String> {

@@ -3,20 +3,21 @@
 mod common;
 
 use common::{id, key_prefix, latchkey, partition, printed, refused, reported, stderr, stdout};
-use latchkey::config::KeyPolicy;
+use latchkey::policy::KeyPolicy;
 use latchkey::principal::Principal;
 use latchkey::token::Token;
-use latchkey_local::sample::{ACCOUNT, FULL_ACCOUNT, SampleKey};
-use latchkey_local::secrets::Secrets;
-use latchkey_local::{TestTable, headers};
+use latchkey::service::Freshness;
+use latchkey_testkit::sample::{ACCOUNT, FULL_ACCOUNT, SampleKey};
+use latchkey_testkit::secrets::Secrets;
+use latchkey_testkit::{TestTable};
 use serde_json::{Value, json};
 
 const KEEP: &str = "Keep the key now: it is not stored and cannot be shown again.\n";
 
 /// Who presents `token`, by the time of the samples.
 async fn principal(table: &TestTable, token: &Value) -> Option<Principal> {
-    let bearer = headers::authorization(&format!("Bearer {}", token.as_str().expect("a key")));
-    table.latchkey(KeyPolicy::default()).authenticate(&bearer).await.ok()
+    let token = token.as_str().expect("a key");
+    table.latchkey(KeyPolicy::default()).verify(token, Freshness::Cached).await.ok()
 }
 
 async fn shown(table: &TestTable, key: &str) -> Value {

@@ -8,10 +8,11 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use common::{
     column, id, key_prefix, latchkey, partition, printed, put, refused, reported, stderr,
 };
-use latchkey::config::KeyPolicy;
-use latchkey_local::sample::{ACCOUNT, DISABLED_ACCOUNT, OTHER_ACCOUNT, SampleKey};
-use latchkey_local::secrets::Secrets;
-use latchkey_local::{TestTable, headers};
+use latchkey::policy::KeyPolicy;
+use latchkey::service::Freshness;
+use latchkey_testkit::sample::{ACCOUNT, DISABLED_ACCOUNT, OTHER_ACCOUNT, SampleKey};
+use latchkey_testkit::secrets::Secrets;
+use latchkey_testkit::{TestTable};
 
 /// Says of a sample key which key it came from.
 async fn link(table: &TestTable, key: SampleKey, attribute: &str, parent: SampleKey) {
@@ -38,7 +39,7 @@ async fn leaked() -> TestTable {
 
 async fn works(table: &TestTable, key: SampleKey) -> bool {
     let latchkey = table.latchkey(KeyPolicy::default());
-    latchkey.authenticate(&headers::bearer(key)).await.is_ok()
+    latchkey.verify(&key.token(), Freshness::Cached).await.is_ok()
 }
 
 #[tokio::test]

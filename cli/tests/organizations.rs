@@ -3,13 +3,14 @@
 mod common;
 
 use common::{column, latchkey, printed, refused, reported, stderr, stdout};
-use latchkey::config::KeyPolicy;
-use latchkey_local::sample::{ACCOUNT, SampleKey};
-use latchkey_local::{TestTable, headers};
+use latchkey::policy::KeyPolicy;
+use latchkey::service::Freshness;
+use latchkey_testkit::sample::{ACCOUNT, SampleKey};
+use latchkey_testkit::{TestTable};
 
 async fn works(table: &TestTable, key: SampleKey) -> bool {
     let latchkey = table.latchkey(KeyPolicy::default());
-    latchkey.authenticate(&headers::bearer(key)).await.is_ok()
+    latchkey.verify(&key.token(), Freshness::Cached).await.is_ok()
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, Subcommand};
 use latchkey::id::{OrganizationId, ServiceAccountId};
-use latchkey::operator::{KeyFilter, KeyStatus};
+use latchkey::service::operator::{KeyFilter, KeyStatus};
 use latchkey::scope::Scope;
 use latchkey::text::KeyName;
 use latchkey::time::Timestamp;

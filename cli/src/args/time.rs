@@ -4,10 +4,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
+use latchkey::service::settings::{self, DURATION_MAX};
 use latchkey::time::Timestamp;
-
-/// Longer ones are typing errors, and sums stay within [`Timestamp`].
-const DURATION_MAX: Duration = Duration::from_secs(36_525 * 86_400);
 
 /// As long as any dialect lets a rotated key live on.
 const GRACE_MAX: Duration = Duration::from_secs(30 * 86_400);
@@ -87,7 +85,7 @@ pub(super) fn grace(text: &str) -> Result<Duration, &'static str> {
 }
 
 fn duration(text: &str, allowed: std::ops::RangeInclusive<Duration>) -> Option<Duration> {
-    humantime::parse_duration(text).ok().filter(|duration| allowed.contains(duration))
+    settings::duration(text).filter(|duration| allowed.contains(duration))
 }
 
 #[cfg(test)]

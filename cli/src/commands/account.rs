@@ -1,7 +1,7 @@
 //! Commands about service accounts.
 
 use latchkey::id::ServiceAccountId;
-use latchkey::operator;
+use latchkey::service::operator;
 
 use crate::args::{AccountCommand, CreateAccount, DeleteAccount};
 use crate::confirm::confirm;

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use latchkey::account::ServiceAccount;
 use latchkey::id::{KeyId, ServiceAccountId};
-use latchkey::operator::{self, MintSpec, OperatorError, Origin, Owner};
+use latchkey::service::RotateRequest;
+use latchkey::service::operator::{self, MintSpec, OperatorError, Origin, Owner};
 
 use crate::args::{
     KeyCommand, KeyReference, ListKeys, MintKey, OneKey, RevokeKey, RotateKey, Whose,
@@ -124,6 +125,7 @@ async fn show(one: &OneKey, context: &Context<'_>) -> Result<(), Failure> {
 async fn rotate(one: &RotateKey, context: &Context<'_>) -> Result<(), Failure> {
     let Context { store, policy, now, format } = context;
     let (account, key) = one.key.ids()?;
-    let rotated = operator::rotate_key(store, policy, *now, &account, &key, one.grace).await?;
+    let request = RotateRequest { account, key, grace: one.grace };
+    let rotated = operator::rotate_key(store, policy, *now, &request).await?;
     Ok(print(&RotatedReport::new(&rotated, *now), *format)?)
 }

@@ -6,8 +6,8 @@ mod organization;
 mod revoke;
 mod root_key;
 
-use latchkey::config::KeyPolicy;
-use latchkey::operator::OperatorError;
+use latchkey::policy::KeyPolicy;
+use latchkey::service::operator::OperatorError;
 use latchkey::store::KeyStore;
 use latchkey::time::Timestamp;
 

@@ -1,7 +1,7 @@
 //! Commands about organizations.
 
 use latchkey::id::OrganizationId;
-use latchkey::operator;
+use latchkey::service::operator;
 
 use crate::args::{Bootstrap, DeleteOrganization, OrganizationCommand};
 use crate::confirm::confirm;

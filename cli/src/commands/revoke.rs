@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use latchkey::REQUEST_TIMEOUT;
 use latchkey::id::{KeyId, OrganizationId, ServiceAccountId};
-use latchkey::operator::{self, KeyStatus, Origin};
-use latchkey::time::Clock;
+use latchkey::service::operator::{self, KeyStatus, Origin};
+use latchkey::service::{Clock, REQUEST_TIMEOUT};
 
 use crate::args::{Consent, Descendants};
 use crate::confirm::confirm;

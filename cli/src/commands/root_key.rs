@@ -1,7 +1,7 @@
 //! Commands about root keys.
 
 use latchkey::id::ServiceAccountId;
-use latchkey::operator;
+use latchkey::service::operator;
 
 use crate::args::RootKeyCommand;
 use crate::confirm::confirm;

@@ -2,7 +2,7 @@
 
 use latchkey::id::ServiceAccountId;
 use latchkey::key::Key;
-use latchkey::operator::{FoundKey, KeyStatus};
+use latchkey::service::operator::{FoundKey, KeyStatus};
 use latchkey::scope::Scopes;
 use latchkey::text::KeyName;
 use latchkey::time::Timestamp;

@@ -1,6 +1,6 @@
 //! A key and what it made, as a tree; and the keys of such a tree that were revoked.
 
-use latchkey::operator::{Origin, Relative, RevokedTree};
+use latchkey::service::operator::{Origin, Relative, RevokedTree};
 use latchkey::time::Timestamp;
 use serde::Serialize;
 

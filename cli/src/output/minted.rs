@@ -1,7 +1,7 @@
 //! What is told of a key just minted: the only place that shows a secret.
 
-use latchkey::Minted;
-use latchkey::operator::{Bootstrap, Rotated};
+use latchkey::key::Minted;
+use latchkey::service::operator::{Bootstrap, Rotated};
 use latchkey::time::Timestamp;
 use serde::Serialize;
 

@@ -2,7 +2,7 @@
 
 use latchkey::account::Organization;
 use latchkey::id::OrganizationId;
-use latchkey::operator::{FoundOrganization, OrganizationStatus};
+use latchkey::service::operator::{FoundOrganization, OrganizationStatus};
 use latchkey::time::Timestamp;
 use serde::Serialize;
 

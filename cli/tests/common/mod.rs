@@ -6,8 +6,8 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use latchkey_local::TestTable;
-use latchkey_local::sample::SampleKey;
+use latchkey_testkit::TestTable;
+use latchkey_testkit::sample::SampleKey;
 use serde_json::Value;
 
 /// An item as the SDK has it.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use latchkey_http::bearer;
 use serde::Deserialize;
 
 /// An authorizer event. Every part is optional, so that no event of API Gateway or AppSync fails to parse.
@@ -124,13 +125,8 @@ impl Event {
         };
         let bare = app_sync || !name.eq_ignore_ascii_case("Authorization");
         let value = value.trim();
-        match value.split_once(' ') {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer") => {
-                Some(token.trim_start())
-            }
-            None if bare && !value.is_empty() => Some(value),
-            _ => None,
-        }
+        let alone = bare && !value.is_empty() && !value.contains(' ');
+        bearer::token(value).or_else(|| alone.then_some(value))
     }
 
     fn header(&self, name: &str) -> Option<&str> {

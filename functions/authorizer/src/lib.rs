@@ -11,12 +11,15 @@ mod response;
 mod routes;
 mod settings;
 
-use lambda_http::http::StatusCode;
 use lambda_runtime::Diagnostic;
 use latchkey::Latchkey;
-use latchkey::error::{Error, Unauthenticated};
+use latchkey::error::Refusal;
 use latchkey::principal::{AccountPrincipal, Denial};
 use latchkey::scope::Scope;
+use latchkey::service::Freshness;
+use latchkey_http::authenticate::refuse;
+use latchkey_http::serve::with_deadline;
+use latchkey_http::{Error, StatusCode};
 
 pub use event::Event;
 pub use response::Response;
@@ -82,7 +85,7 @@ async fn judge(app: &App, event: &Event) -> Result<Response, NoVerdict> {
         tracing::info!(route, "RouteScopes does not list this route: denied");
         return Ok(form.deny());
     };
-    match app.latchkey.attend(authorize(app, event, required)).await {
+    match with_deadline(&app.latchkey, authorize(app, event, required)).await {
         Ok(caller) => Ok(form.allow(&caller)),
         Err(error) if error.status().is_client_error() => Ok(form.deny()),
         Err(error) => Err(error.into()),
@@ -95,8 +98,8 @@ async fn authorize(
     required: &[Scope],
 ) -> Result<AccountPrincipal, Error> {
     let token = event.credential(&app.settings.header);
-    let token = token.ok_or_else(|| app.latchkey.refuse(Unauthenticated::Missing))?;
-    let principal = app.latchkey.verify(token).await?;
+    let token = token.ok_or_else(|| refuse(&app.latchkey, Refusal::Missing))?;
+    let principal = app.latchkey.verify(token, Freshness::Cached).await?;
     // Root keys administer Latchkey; to other APIs they are nobody.
     let caller = principal.service_account()?;
     app.settings.organizations.check(caller)?;
@@ -118,10 +121,12 @@ mod tests {
     fn a_failed_invocation_has_a_word_for_its_type() {
         for (reason, word) in [
             (
-                NoVerdict::Store(StoreError::Unavailable("time-out".into()).into()),
+                NoVerdict::Store(
+                    latchkey::Error::from(StoreError::unavailable("time-out")).into(),
+                ),
                 "StoreUnavailable",
             ),
-            (NoVerdict::Store(Error::Busy), "StoreUnavailable"),
+            (NoVerdict::Store(latchkey::Error::Busy.into()), "StoreUnavailable"),
             (NoVerdict::NoApi, "NoApi"),
             (NoVerdict::NoRoute, "NoRoute"),
         ] {

@@ -1,6 +1,6 @@
 //! Which scopes a route of the protected API needs.
 
-use latchkey::config::InvalidConfig;
+use latchkey::store::environment::InvalidSetting;
 use latchkey::scope::Scope;
 
 use crate::event::{APP_SYNC, CONNECT, DEFAULT};
@@ -24,7 +24,7 @@ impl RouteScopes {
     /// # Errors
     ///
     /// Names the variable and the entry that is none.
-    pub fn parse(list: &str) -> Result<Self, InvalidConfig> {
+    pub fn parse(list: &str) -> Result<Self, InvalidSetting> {
         let entries = list.split(';').map(str::trim).filter(|entry| !entry.is_empty());
         entries.map(entry).collect::<Result<_, _>>().map(Self)
     }
@@ -48,8 +48,8 @@ impl RouteScopes {
 }
 
 /// `GET /orders/{id} orders.read`, or `$default orders.read`.
-fn entry(text: &str) -> Result<(String, Vec<Scope>), InvalidConfig> {
-    let problem = |problem: String| InvalidConfig { variable: VARIABLE, problem };
+fn entry(text: &str) -> Result<(String, Vec<Scope>), InvalidSetting> {
+    let problem = |problem: String| InvalidSetting { variable: VARIABLE, problem };
     let mut words = text.split_whitespace();
     let first = words.next().unwrap_or_default();
     let route = if [DEFAULT, CONNECT, APP_SYNC].contains(&first) {

@@ -1,7 +1,8 @@
 //! The deployment's choices: read from the environment once, at the start.
 
-use latchkey::config::InvalidConfig;
 use latchkey::organizations::AllowedOrganizations;
+use latchkey::store::environment::{Environment, InvalidSetting};
+use latchkey_http::http::HeaderName;
 
 use crate::RouteScopes;
 
@@ -29,43 +30,34 @@ pub enum ResponseForm {
 }
 
 impl Settings {
-    /// Reads the settings from the process's environment.
+    /// The choices that `environment` gives.
     ///
     /// # Errors
     ///
     /// Names the first variable that has a bad value.
-    pub fn from_env() -> Result<Self, InvalidConfig> {
-        Self::from_lookup(|variable| std::env::var(variable).ok())
-    }
-
-    /// Reads the settings from `lookup`; an empty value counts as absent.
-    ///
-    /// # Errors
-    ///
-    /// Names the first variable that has a bad value.
-    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidConfig> {
-        let read = |variable: &str| lookup(variable).unwrap_or_default();
-        let invalid = |variable, problem: String| Err(InvalidConfig { variable, problem });
-        let header = match read("LATCHKEY_AUTHORIZER_HEADER") {
-            unset if unset.is_empty() => "Authorization".to_owned(),
-            name if lambda_http::http::HeaderName::from_bytes(name.as_bytes()).is_ok() => name,
-            name => {
-                let problem = format!("must be the name of a header, not {name:?}");
-                return invalid("LATCHKEY_AUTHORIZER_HEADER", problem);
-            }
-        };
-        let response = match read("LATCHKEY_AUTHORIZER_RESPONSE").as_str() {
-            "" | "simple" => ResponseForm::Simple,
-            "policy" => ResponseForm::Policy,
-            other => {
-                let problem = format!("must be `simple` or `policy`, not {other:?}");
-                return invalid("LATCHKEY_AUTHORIZER_RESPONSE", problem);
-            }
-        };
-        let routes = RouteScopes::parse(&read("LATCHKEY_ROUTE_SCOPES"))?;
-        let variable = "LATCHKEY_AUTHORIZER_ORGANIZATIONS";
-        let organizations = AllowedOrganizations::parse(variable, &read(variable))?;
-        Ok(Self { header, response, routes, organizations })
+    pub fn from_environment(environment: &Environment) -> Result<Self, InvalidSetting> {
+        let header = environment.parse(
+            "LATCHKEY_AUTHORIZER_HEADER",
+            "the name of a header",
+            |name| HeaderName::from_bytes(name.as_bytes()).is_ok().then(|| name.to_owned()),
+        )?;
+        let response = environment.parse(
+            "LATCHKEY_AUTHORIZER_RESPONSE",
+            "`simple` or `policy`",
+            |form| match form {
+                "simple" => Some(ResponseForm::Simple),
+                "policy" => Some(ResponseForm::Policy),
+                _ => None,
+            },
+        )?;
+        let routes = environment.text("LATCHKEY_ROUTE_SCOPES").unwrap_or_default();
+        let organizations = environment.read("LATCHKEY_AUTHORIZER_ORGANIZATIONS", str::parse)?;
+        Ok(Self {
+            header: header.unwrap_or_else(|| "Authorization".to_owned()),
+            response: response.unwrap_or(ResponseForm::Simple),
+            routes: RouteScopes::parse(&routes)?,
+            organizations: organizations.unwrap_or_default(),
+        })
     }
 }
 
@@ -73,8 +65,12 @@ impl Settings {
 mod tests {
     use super::*;
 
-    fn settings(variable: &str, value: &str) -> Result<Settings, InvalidConfig> {
-        Settings::from_lookup(|asked| (asked == variable).then(|| value.to_owned()))
+    fn settings(
+        variable: &'static str,
+        value: &'static str,
+    ) -> Result<Settings, InvalidSetting> {
+        let given = move |asked: &str| (asked == variable).then(|| value.to_owned());
+        Settings::from_environment(&Environment::new(given))
     }
 
     #[test]

@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
-use latchkey_local::database::{ACCESS_KEY, REGION, SECRET_KEY};
-use latchkey_local::runtime_api::RuntimeApi;
-use latchkey_local::secrets::Secrets;
-use latchkey_local::{TestTable, event};
+use latchkey_testkit::database::{ACCESS_KEY, REGION, SECRET_KEY};
+use latchkey_testkit::runtime_api::RuntimeApi;
+use latchkey_testkit::secrets::Secrets;
+use latchkey_testkit::{TestTable, event};
 use serde_json::{Value, json};
 
 async fn last_used(table: &TestTable) -> usize {

@@ -2,11 +2,11 @@
 
 use authorizer::{App, NoVerdict, Settings, handle};
 use latchkey::Latchkey;
-use latchkey::config::KeyPolicy;
+use latchkey::policy::KeyPolicy;
 use latchkey::store::KeyStore;
-use latchkey::time::Clock;
-use latchkey_local::sample::{self, SampleKey};
-use latchkey_local::{NO_CACHE, TestTable, event, faulty};
+use latchkey::service::Clock;
+use latchkey_testkit::sample::{self, SampleKey};
+use latchkey_testkit::{NO_CACHE, TestTable, event, faulty};
 use serde_json::{Value, json};
 
 /// A deployment with these variables.

@@ -1,10 +1,10 @@
 //! No secret in a verdict or in a log line.
 
 use authorizer::{App, Settings, handle};
-use latchkey::config::KeyPolicy;
-use latchkey_local::logs::Logs;
-use latchkey_local::secrets::Secrets;
-use latchkey_local::{TestTable, event};
+use latchkey::policy::KeyPolicy;
+use latchkey_testkit::logs::Logs;
+use latchkey_testkit::secrets::Secrets;
+use latchkey_testkit::{TestTable, event};
 
 #[tokio::test]
 async fn no_verdict_and_no_log_line_holds_a_secret() {

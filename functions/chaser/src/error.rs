@@ -1,9 +1,6 @@
 //! Errors as Chaser's clients read them: `{"code", "message", "error": {"code", "message"}}`.
 
-use lambda_http::Body;
-use lambda_http::http::{Response, StatusCode};
-use latchkey::error::Error;
-use latchkey::http::reply_error;
+use latchkey_http::{Error, Response, StatusCode};
 use serde::Serialize;
 
 /// What the vendor's SDK reads, at the top, and as `error` what the vendor's newer API documents. The
@@ -22,10 +19,10 @@ struct ProblemDetail<'a> {
 }
 
 /// Says `error` the way this dialect's clients expect to read it.
-pub(crate) fn render(error: &Error) -> Response<Body> {
+pub(crate) fn render(error: &Error) -> Response {
     let message = error.to_string();
     let detail = ProblemDetail { code: code(error.status()), message: &message };
-    reply_error(error, &Problem { top: detail, error: detail })
+    error.response(&Problem { top: detail, error: detail })
 }
 
 /// Ours: the codes of the vendor's newer API where it has one for the status.

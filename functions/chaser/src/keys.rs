@@ -2,17 +2,14 @@
 
 use std::time::Duration;
 
-use lambda_http::http::{Response, StatusCode};
-use lambda_http::{Body, Request};
 use latchkey::account::ServiceAccount;
-use latchkey::error::Error;
-use latchkey::http::{json_fields, no_content, no_store, reply};
 use latchkey::id::{KeyId, ServiceAccountId};
-use latchkey::idempotency::Retry;
-use latchkey::key::KeyChange;
+use latchkey::key::{KeyChange, Minted};
 use latchkey::principal::AccountPrincipal;
+use latchkey::service::{MintRequest, RotateRequest};
 use latchkey::store::Listed;
-use latchkey::{MintRequest, Minted, RotateRequest};
+use latchkey_http::authenticate::AuthenticatedRequest;
+use latchkey_http::{Error, Response, StatusCode};
 
 use crate::App;
 use crate::list;
@@ -29,28 +26,27 @@ pub(crate) async fn create(
     app: &App,
     caller: &AccountPrincipal,
     [account]: [&str; 1],
-    request: &Request,
-) -> Result<Response<Body>, Error> {
-    let operation = "create-current-service-account-key";
-    let retry = Retry::of(request, &caller.key, operation, &[account])?;
-    let request = mint_request(app, wire::account_id(account)?, request)?;
-    app.latchkey.mint_and_describe(caller, request, retry, created).await
+    request: &AuthenticatedRequest<'_>,
+) -> Result<Response, Error> {
+    let repeatable = request.idempotency("create-current-service-account-key", &[account])?;
+    let mint = mint_request(app, wire::account_id(account)?, request)?;
+    Ok(app.latchkey.mint_and_describe(caller, mint, repeatable, created).await?)
 }
 
 /// The key that a request asks for.
 pub(crate) fn mint_request(
     app: &App,
     account: ServiceAccountId,
-    request: &Request,
+    request: &AuthenticatedRequest<'_>,
 ) -> Result<MintRequest, Error> {
-    let mut fields = json_fields(request, &[NAME, SCOPES])?;
+    let (name, scopes) =
+        request.json(|fields| (fields.nullable_text(NAME), fields.nullable_strings(SCOPES)))?;
     Ok(MintRequest {
         account,
-        name: wire::key_name(&mut fields)?,
-        scopes: Some(app.scopes.select(&fields.take_nullable_strings(SCOPES)?)?),
+        name: name?.flatten(),
+        scopes: Some(app.scopes.select(&scopes?.unwrap_or_default())?),
         // This dialect has no expiry; the deployment's maximum lifetime still applies.
         expires_at: None,
-        expires_at_field: "",
     })
 }
 
@@ -59,8 +55,8 @@ pub(crate) async fn list(
     app: &App,
     caller: &AccountPrincipal,
     [account]: [&str; 1],
-    request: &Request,
-) -> Result<Response<Body>, Error> {
+    request: &AuthenticatedRequest<'_>,
+) -> Result<Response, Error> {
     list_of(app, caller, &wire::account_id(account)?, request).await
 }
 
@@ -69,8 +65,8 @@ pub(crate) async fn list_of(
     app: &App,
     caller: &AccountPrincipal,
     account: &ServiceAccountId,
-    request: &Request,
-) -> Result<Response<Body>, Error> {
+    request: &AuthenticatedRequest<'_>,
+) -> Result<Response, Error> {
     let read = async |limit, after: Option<&str>| {
         app.latchkey.keys(caller, account, Listed::All, limit, after).await
     };
@@ -82,10 +78,10 @@ pub(crate) async fn get(
     app: &App,
     caller: &AccountPrincipal,
     [account, key]: [&str; 2],
-) -> Result<Response<Body>, Error> {
+) -> Result<Response, Error> {
     let (account, key) = (wire::account_id(account)?, wire::key_id(key)?);
     let key = app.latchkey.key(caller, &account, &key).await?;
-    Ok(reply(StatusCode::OK, &KeyInfo::new(&key, app.latchkey.now())))
+    Ok(Response::json(StatusCode::OK, &KeyInfo::new(&key, app.latchkey.now())))
 }
 
 /// Changes a key's name or scopes; what is absent stays.
@@ -93,19 +89,16 @@ pub(crate) async fn update(
     app: &App,
     caller: &AccountPrincipal,
     [account, key]: [&str; 2],
-    request: &Request,
-) -> Result<Response<Body>, Error> {
+    request: &AuthenticatedRequest<'_>,
+) -> Result<Response, Error> {
     let (account, key) = (wire::account_id(account)?, wire::key_id(key)?);
-    let mut fields = json_fields(request, &[NAME, SCOPES])?;
-    let mut change = KeyChange::default();
-    if fields.holds(NAME) {
-        change.name = Some(wire::key_name(&mut fields)?);
-    }
-    if fields.holds(SCOPES) {
-        change.scopes = Some(app.scopes.select(&fields.take_nullable_strings(SCOPES)?)?);
-    }
+    let (name, scopes) =
+        request.json(|fields| (fields.nullable_text(NAME), fields.nullable_strings(SCOPES)))?;
+    let name = name?;
+    let scopes = scopes?.map(|scopes| app.scopes.select(&scopes)).transpose()?;
+    let change = KeyChange { name, scopes };
     let key = app.latchkey.update_key(caller, &account, &key, &change).await?;
-    Ok(reply(StatusCode::OK, &KeyInfo::new(&key, app.latchkey.now())))
+    Ok(Response::json(StatusCode::OK, &KeyInfo::new(&key, app.latchkey.now())))
 }
 
 /// Revokes a key. Ours: a key that was revoked before is revoked, so that a retry succeeds.
@@ -113,10 +106,10 @@ pub(crate) async fn revoke(
     app: &App,
     caller: &AccountPrincipal,
     [account, key]: [&str; 2],
-) -> Result<Response<Body>, Error> {
+) -> Result<Response, Error> {
     let (account, key) = (wire::account_id(account)?, wire::key_id(key)?);
     app.latchkey.revoke_key(caller, &account, &key).await?;
-    Ok(no_content())
+    Ok(Response::no_content())
 }
 
 /// Mints a key in place of another one, which stays valid for some days.
@@ -124,26 +117,26 @@ pub(crate) async fn rotate(
     app: &App,
     caller: &AccountPrincipal,
     [account, key]: [&str; 2],
-    request: &Request,
-) -> Result<Response<Body>, Error> {
+    request: &AuthenticatedRequest<'_>,
+) -> Result<Response, Error> {
     let operation = "rotate-current-service-account-key";
-    let retry = Retry::of(request, &caller.key, operation, &[account, key])?;
-    let request = rotate_request(wire::account_id(account)?, wire::key_id(key)?, request)?;
-    app.latchkey.rotate(caller, &request, retry, created).await
+    let repeatable = request.idempotency(operation, &[account, key])?;
+    let rotate = rotate_request(wire::account_id(account)?, wire::key_id(key)?, request)?;
+    Ok(app.latchkey.rotate(caller, &rotate, repeatable, created).await?)
 }
 
 /// The rotation that a request asks for.
 pub(crate) fn rotate_request(
     account: ServiceAccountId,
     key: KeyId,
-    request: &Request,
+    request: &AuthenticatedRequest<'_>,
 ) -> Result<RotateRequest, Error> {
-    let mut fields = json_fields(request, &[GRACE_DAYS])?;
-    let days = fields.take_integer(GRACE_DAYS, 0, GRACE_DAYS_MAX)?.unwrap_or(GRACE_DAYS_DEFAULT);
+    let days = request.json(|fields| fields.integer(GRACE_DAYS, 0, GRACE_DAYS_MAX))??;
+    let days = days.unwrap_or(GRACE_DAYS_DEFAULT);
     let grace = Duration::from_secs(days * 24 * 60 * 60);
     Ok(RotateRequest { account, key, grace })
 }
 
-fn created(minted: &Minted, account: &ServiceAccount) -> Response<Body> {
-    no_store(reply(StatusCode::OK, &CreatedKey::new(minted, Some(account))))
+fn created(minted: &Minted, account: &ServiceAccount) -> Response {
+    Response::json(StatusCode::OK, &CreatedKey::new(minted, Some(account))).no_store()
 }

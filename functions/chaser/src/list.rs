@@ -5,15 +5,13 @@
 
 use std::time::Duration;
 
-use lambda_http::http::{Response, StatusCode};
-use lambda_http::{Body, Request};
 use latchkey::account::ServiceAccount;
-use latchkey::error::Error;
-use latchkey::http::{json_response, json_text};
 use latchkey::key::Key;
-use latchkey::page::PageRequest;
 use latchkey::store::Page;
 use latchkey::time::Timestamp;
+use latchkey_http::authenticate::AuthenticatedRequest;
+use latchkey_http::response::json_text;
+use latchkey_http::{Error, Response, StatusCode};
 
 use crate::App;
 use crate::wire::{AccountInfo, KeyInfo};
@@ -72,17 +70,17 @@ impl Entry for ServiceAccount {
 /// Only then is there a `next_cursor`.
 pub(crate) async fn list<T: Entry>(
     app: &App,
-    request: &Request,
+    request: &AuthenticatedRequest<'_>,
     name: &[&str],
-    read: impl AsyncFn(usize, Option<&str>) -> Result<Page<T>, Error>,
-) -> Result<Response<Body>, Error> {
+    read: impl AsyncFn(usize, Option<&str>) -> Result<Page<T>, latchkey::Error>,
+) -> Result<Response, Error> {
     let began = app.latchkey.now();
-    let request = PageRequest::of(request, "cursor", name, began)?;
+    let asked = request.page("cursor", name, began)?;
     let mut text = format!("{{\"{}\":[", T::LIST);
     let mut weight = weight(&text);
-    let mut next = request.after.clone();
+    let mut next = asked.after.clone();
     'pages: loop {
-        let page = read(request.limit.unwrap_or(BATCH), next.as_deref()).await?;
+        let page = read(asked.limit.unwrap_or(BATCH), next.as_deref()).await?;
         for entry in &page.items {
             let json = entry.to_json(began);
             weight += self::weight(&json) + 1;
@@ -97,13 +95,13 @@ pub(crate) async fn list<T: Entry>(
         }
         next = page.next;
         let late = app.latchkey.now() > began.saturating_add(READING_MAX);
-        if next.is_none() || request.limit.is_some() || late {
+        if next.is_none() || asked.limit.is_some() || late {
             break;
         }
     }
-    let cursor = app.latchkey.marker(&request, next.as_deref())?;
+    let cursor = asked.next(&app.latchkey, next.as_deref())?;
     text.push_str(&format!("],\"next_cursor\":{}}}", json_text(&cursor)));
-    Ok(json_response(StatusCode::OK, text))
+    Ok(Response::json_text(StatusCode::OK, text))
 }
 
 /// The bytes that a part of a body takes in the response's JSON, where it is a string: two for each

@@ -1,12 +1,14 @@
 //! The Lambda function of the Chaser dialect.
 
 use chaser::{AllowedScopes, App, handle};
-use latchkey::gateway;
+use latchkey::store::environment::Environment;
+use latchkey_http::{serve, start};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_http::Error> {
+async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let environment = Environment::of_process();
     // Two: a mint describes the account while its transaction runs.
-    let latchkey = latchkey::start("chaser", 2).await?;
-    let app = App { latchkey, scopes: AllowedScopes::from_env()? };
-    gateway::run(&app.latchkey, |request| handle(&app, request)).await
+    let latchkey = start("chaser", &environment, 2).await?;
+    let app = App { latchkey, scopes: AllowedScopes::from_environment(&environment)? };
+    serve::run(&app.latchkey, |request| handle(&app, request)).await
 }

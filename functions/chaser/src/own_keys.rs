@@ -2,13 +2,10 @@
 //!
 //! The vendor's SDK has these for the keys of a user, of whom there are none here.
 
-use lambda_http::http::{Response, StatusCode};
-use lambda_http::{Body, Request};
-use latchkey::Minted;
-use latchkey::error::Error;
-use latchkey::http::{no_store, reply};
-use latchkey::idempotency::Retry;
+use latchkey::key::Minted;
 use latchkey::principal::AccountPrincipal;
+use latchkey_http::authenticate::AuthenticatedRequest;
+use latchkey_http::{Error, Response, StatusCode};
 
 use crate::wire::{self, CreatedKey};
 use crate::{App, keys};
@@ -17,19 +14,19 @@ use crate::{App, keys};
 pub(crate) async fn create(
     app: &App,
     caller: &AccountPrincipal,
-    request: &Request,
-) -> Result<Response<Body>, Error> {
-    let retry = Retry::of(request, &caller.key, "create-api-key", &[])?;
-    let request = keys::mint_request(app, caller.account.clone(), request)?;
-    app.latchkey.mint(caller, request, retry, created).await
+    request: &AuthenticatedRequest<'_>,
+) -> Result<Response, Error> {
+    let repeatable = request.idempotency("create-api-key", &[])?;
+    let mint = keys::mint_request(app, caller.account.clone(), request)?;
+    Ok(app.latchkey.mint(caller, mint, repeatable, created).await?)
 }
 
 /// Lists keys, those that have ended as well.
 pub(crate) async fn list(
     app: &App,
     caller: &AccountPrincipal,
-    request: &Request,
-) -> Result<Response<Body>, Error> {
+    request: &AuthenticatedRequest<'_>,
+) -> Result<Response, Error> {
     keys::list_of(app, caller, &caller.account, request).await
 }
 
@@ -38,7 +35,7 @@ pub(crate) async fn revoke(
     app: &App,
     caller: &AccountPrincipal,
     [key]: [&str; 1],
-) -> Result<Response<Body>, Error> {
+) -> Result<Response, Error> {
     keys::revoke(app, caller, [caller.account.as_ref(), key]).await
 }
 
@@ -47,13 +44,13 @@ pub(crate) async fn rotate(
     app: &App,
     caller: &AccountPrincipal,
     [key]: [&str; 1],
-    request: &Request,
-) -> Result<Response<Body>, Error> {
-    let retry = Retry::of(request, &caller.key, "rotate-api-key", &[key])?;
-    let request = keys::rotate_request(caller.account.clone(), wire::key_id(key)?, request)?;
-    app.latchkey.rotate(caller, &request, retry, |minted, _| created(minted)).await
+    request: &AuthenticatedRequest<'_>,
+) -> Result<Response, Error> {
+    let repeatable = request.idempotency("rotate-api-key", &[key])?;
+    let rotate = keys::rotate_request(caller.account.clone(), wire::key_id(key)?, request)?;
+    Ok(app.latchkey.rotate(caller, &rotate, repeatable, |minted, _| created(minted)).await?)
 }
 
-fn created(minted: &Minted) -> Response<Body> {
-    no_store(reply(StatusCode::OK, &CreatedKey::new(minted, None)))
+fn created(minted: &Minted) -> Response {
+    Response::json(StatusCode::OK, &CreatedKey::new(minted, None)).no_store()
 }

@@ -1,9 +1,9 @@
 //! The scopes that keys of this deployment may hold.
 
-use latchkey::config::InvalidConfig;
-use latchkey::error::Error;
 use latchkey::scope::{Scope, Scopes};
+use latchkey::store::environment::{Environment, InvalidSetting};
 use latchkey::text::excerpt;
+use latchkey_http::Error;
 
 const VARIABLE: &str = "LATCHKEY_SCOPES";
 
@@ -17,13 +17,13 @@ const DEFAULT: &str = "sessions.read sessions.write workspaces.read workspaces.w
 pub struct AllowedScopes(Scopes);
 
 impl AllowedScopes {
-    /// Reads the list, separated by spaces, from the process's environment; the vendor's by default.
+    /// Reads the list, separated by spaces; the vendor's by default.
     ///
     /// # Errors
     ///
     /// Names the variable if it holds something that is no scope.
-    pub fn from_env() -> Result<Self, InvalidConfig> {
-        Self::parse(&std::env::var(VARIABLE).unwrap_or_default())
+    pub fn from_environment(environment: &Environment) -> Result<Self, InvalidSetting> {
+        Self::parse(&environment.text(VARIABLE).unwrap_or_default())
     }
 
     /// Reads the list, separated by spaces; an empty one is the vendor's.
@@ -31,10 +31,10 @@ impl AllowedScopes {
     /// # Errors
     ///
     /// Names `LATCHKEY_SCOPES` if the list holds something that is no scope.
-    pub fn parse(list: &str) -> Result<Self, InvalidConfig> {
+    pub fn parse(list: &str) -> Result<Self, InvalidSetting> {
         let list = if list.trim().is_empty() { DEFAULT } else { list };
         let scopes = list.split_whitespace().map(|text| {
-            text.parse::<Scope>().map_err(|problem| InvalidConfig {
+            text.parse::<Scope>().map_err(|problem| InvalidSetting {
                 variable: VARIABLE,
                 problem: format!("holds {text:?}, but {problem}"),
             })

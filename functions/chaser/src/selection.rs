@@ -2,9 +2,8 @@
 
 use std::borrow::Cow;
 
-use lambda_http::Request;
-use latchkey::error::Error;
 use latchkey::principal::{AccountPrincipal, Denial};
+use latchkey_http::{Error, Request};
 
 use crate::App;
 
@@ -24,7 +23,7 @@ pub(crate) async fn check(
     caller: &AccountPrincipal,
     request: &Request,
 ) -> Result<(), Error> {
-    let mut values = request.headers().get_all(HEADER).iter();
+    let mut values = request.headers.get_all(HEADER).iter();
     let Some(first) = values.next() else { return Ok(()) };
     if values.next().is_some() {
         return Err(Denial::OtherOrganization.into());
@@ -32,7 +31,7 @@ pub(crate) async fn check(
     let selected = decode(first.as_bytes());
     match selected.trim() {
         PERSONAL => Ok(()),
-        selected => app.latchkey.check_organization(caller, selected).await,
+        selected => Ok(app.latchkey.check_organization(caller, selected).await?),
     }
 }
 

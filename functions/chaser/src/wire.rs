@@ -1,15 +1,13 @@
 //! What goes over the wire in this dialect: snake case, and `null` for what is not there.
 
-use latchkey::Minted;
 use latchkey::account::{Organization, ServiceAccount};
-use latchkey::error::Error;
 use latchkey::id::{KeyId, ServiceAccountId};
-use latchkey::json::Fields;
-use latchkey::key::Key;
+use latchkey::key::{Key, Minted};
 use latchkey::principal::AccountPrincipal;
 use latchkey::scope::Scope;
-use latchkey::text::{KeyName, Name};
+use latchkey::text::KeyName;
 use latchkey::time::Timestamp;
+use latchkey_http::Error;
 use serde::Serialize;
 
 pub(crate) const NAME: &str = "name";
@@ -23,18 +21,6 @@ pub(crate) fn account_id(text: &str) -> Result<ServiceAccountId, Error> {
 /// A path's key id, likewise.
 pub(crate) fn key_id(text: &str) -> Result<KeyId, Error> {
     text.parse().map_err(|_| Error::UnknownKey)
-}
-
-/// The name of a key; `null` is none.
-pub(crate) fn key_name(fields: &mut Fields) -> Result<Option<KeyName>, Error> {
-    let text = fields.take_nullable_string(NAME)?;
-    let name = text.map(|text| text.parse()).transpose();
-    name.map_err(|problem| Error::InvalidText { field: NAME, problem })
-}
-
-/// The name of an account.
-pub(crate) fn account_name(text: &str) -> Result<Name, Error> {
-    text.parse().map_err(|problem| Error::InvalidText { field: NAME, problem })
 }
 
 /// A key with its secret, as creating and rotating answer: `CreateServiceAccountKeyResponse`, or

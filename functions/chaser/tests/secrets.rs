@@ -5,7 +5,7 @@
 mod common;
 
 use common::Chaser;
-use latchkey_local::scenario_tests;
+use latchkey_testkit::scenario_tests;
 
 scenario_tests!(Chaser, secrets(&["create-key", "rotate-key", "rotate-key-no-grace", "create-own-key"]):
     no_item_log_line_or_error_holds_a_secret,

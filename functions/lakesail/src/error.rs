@@ -1,13 +1,13 @@
 //! Errors as LakeSail's clients read them: `{"message": string}`.
 
-use lambda_http::Body;
-use lambda_http::http::Response;
-use lambda_http::http::header::WWW_AUTHENTICATE;
-use latchkey::error::Error;
-use latchkey::http::reply_error;
+use latchkey::Error as Refused;
 use latchkey::principal::Denial;
 use latchkey::scope::KEYS_READ;
+use latchkey_http::http::header::WWW_AUTHENTICATE;
+use latchkey_http::{Error, Response};
 use serde::Serialize;
+
+use crate::wire::EXPIRES_AT;
 
 #[derive(Serialize)]
 struct Problem {
@@ -15,27 +15,32 @@ struct Problem {
 }
 
 /// Says `error` the way this dialect's clients expect to read it.
-pub(crate) fn render(error: &Error) -> Response<Body> {
+pub(crate) fn render(error: &Error) -> Response {
     let message = match error {
-        // This dialect has no word for scopes.
-        Error::Denied(Denial::MissingScope(scope)) if scope == KEYS_READ => {
-            "this key may not read about service accounts and their keys".to_owned()
-        }
-        Error::Denied(Denial::MissingScope(_)) => {
-            "this key may not manage service account keys".to_owned()
-        }
-        Error::Denied(Denial::FullAccessNeeded) => {
-            "this key may not manage service accounts".to_owned()
-        }
-        Error::Denied(Denial::TargetHoldsScope(_) | Denial::TargetHasFullAccess) => {
-            "this key may not delete a key that may do more than it may".to_owned()
-        }
+        Error::Service(Refused::Denied(denial)) => denied(denial),
+        Error::Service(Refused::InvalidExpiry(problem)) => format!("`{EXPIRES_AT}` {problem}"),
         other => other.to_string(),
     };
-    let mut response = reply_error(error, &Problem { message });
-    if matches!(error, Error::Denied(_)) {
+    let mut response = error.response(&Problem { message });
+    if matches!(error, Error::Service(Refused::Denied(_))) {
         // Its challenge speaks of scopes.
-        response.headers_mut().remove(WWW_AUTHENTICATE);
+        response.headers.remove(WWW_AUTHENTICATE);
     }
     response
+}
+
+/// This dialect has no word for scopes.
+fn denied(denial: &Denial) -> String {
+    let message = match denial {
+        Denial::MissingScope(scope) if scope == KEYS_READ => {
+            "this key may not read about service accounts and their keys"
+        }
+        Denial::MissingScope(_) => "this key may not manage service account keys",
+        Denial::FullAccessNeeded => "this key may not manage service accounts",
+        Denial::TargetHoldsScope(_) | Denial::TargetHasFullAccess => {
+            "this key may not delete a key that may do more than it may"
+        }
+        other => return other.to_string(),
+    };
+    message.to_owned()
 }

@@ -7,12 +7,11 @@ mod me;
 mod root_keys;
 mod wire;
 
-use lambda_http::http::Response;
-use lambda_http::{Body, Request, RequestExt};
 use latchkey::Latchkey;
-use latchkey::error::Error;
-use latchkey::gateway;
-use latchkey::route::{self, Route, route};
+use latchkey_http::authenticate::authenticate_for_management;
+use latchkey_http::route::{self, Route, route};
+use latchkey_http::serve::with_deadline;
+use latchkey_http::{Error, Request, Response};
 
 /// What the function serves with, built once per cold start.
 #[derive(Clone, Debug)]
@@ -73,18 +72,18 @@ pub const ROUTES: &[Route<Operation>] = &[
 ];
 
 /// Answers a request; every refusal is a response that the client can read.
-pub async fn handle(app: &App, request: Request) -> Response<Body> {
-    match app.latchkey.attend(serve(app, &request)).await {
+pub async fn handle(app: &App, request: Request) -> Response {
+    match with_deadline(&app.latchkey, serve(app, &request)).await {
         Ok(response) => response,
         Err(error) => error::render(&error),
     }
 }
 
-async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
-    let path = request.raw_http_path();
-    let matched = route::find(ROUTES, request.method(), path, gateway::stage(request))?;
-    let principal = &app.latchkey.authenticate_manager(request).await?;
-    let caller = || principal.service_account();
+async fn serve(app: &App, request: &Request) -> Result<Response, Error> {
+    let matched = route::find(ROUTES, request)?;
+    let request = &authenticate_for_management(&app.latchkey, request).await?;
+    let principal = request.principal();
+    let caller = || request.service_account();
     match matched.operation {
         Operation::CreateKey => keys::create(app, caller()?, matched.parameters(), request).await,
         Operation::ListKeys => keys::list(app, caller()?, matched.parameters(), request).await,
@@ -99,8 +98,8 @@ async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Error> {
             accounts::update(app, caller()?, matched.parameters(), request).await
         }
         Operation::DeleteAccount => accounts::delete(app, caller()?, matched.parameters()).await,
-        Operation::CreateRootKey => root_keys::create(app, principal, request).await,
-        Operation::ListRootKeys => root_keys::list(app, principal, request).await,
+        Operation::CreateRootKey => root_keys::create(app, request).await,
+        Operation::ListRootKeys => root_keys::list(app, request).await,
         Operation::DescribeRootKey => {
             root_keys::describe(app, principal, matched.parameters()).await
         }

@@ -1,10 +1,11 @@
 //! The Lambda function of the LakeSail dialect.
 
 use lakesail::{App, handle};
-use latchkey::gateway;
+use latchkey::store::environment::Environment;
+use latchkey_http::{serve, start};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_http::Error> {
-    let app = App { latchkey: latchkey::start("lakesail", 1).await? };
-    gateway::run(&app.latchkey, |request| handle(&app, request)).await
+async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let app = App { latchkey: start("lakesail", &Environment::of_process(), 1).await? };
+    serve::run(&app.latchkey, |request| handle(&app, request)).await
 }

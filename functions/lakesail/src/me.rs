@@ -1,10 +1,9 @@
 //! `DescribeCurrentIdentity`: GET `/api/org/v1/me`.
 
-use lambda_http::Body;
-use lambda_http::http::{Response, StatusCode};
-use latchkey::error::{Error, Refusal, Unauthenticated};
-use latchkey::http::reply;
+use latchkey::Error as Refused;
+use latchkey::error::Refusal;
 use latchkey::principal::Principal;
+use latchkey_http::{Error, Response, StatusCode};
 use serde::Serialize;
 
 use crate::App;
@@ -18,19 +17,17 @@ enum Identity<'a> {
     ServiceAccount(Account<'a>),
 }
 
-pub(crate) async fn describe(app: &App, principal: &Principal) -> Result<Response<Body>, Error> {
+pub(crate) async fn describe(app: &App, principal: &Principal) -> Result<Response, Error> {
     match principal {
-        Principal::Root { .. } => Ok(reply(StatusCode::OK, &Identity::Root {})),
+        Principal::Root { .. } => Ok(Response::json(StatusCode::OK, &Identity::Root {})),
         Principal::ServiceAccount(caller) => {
             let account = app.latchkey.account(caller, &caller.account).await;
             let account = account.map_err(|error| match error {
                 // Deleted elsewhere, while the verdict on its key is still kept here.
-                Error::AccountNotFound(_) => {
-                    Error::Unauthenticated(Unauthenticated::Refused(Refusal::Unknown))
-                }
+                Refused::AccountNotFound(_) => Refused::Unauthenticated(Refusal::Unknown),
                 other => other,
             })?;
-            Ok(reply(StatusCode::OK, &Identity::ServiceAccount(Account::from(&account))))
+            Ok(Response::json(StatusCode::OK, &Identity::ServiceAccount(Account::from(&account))))
         }
     }
 }

@@ -1,43 +1,37 @@
 //! Root keys, which administer the deployment: `/api/admin/v1/keys`.
 
-use lambda_http::http::{Response, StatusCode};
-use lambda_http::{Body, Request};
-use latchkey::Minted;
-use latchkey::error::Error;
-use latchkey::http::{no_store, reply};
-use latchkey::idempotency::Retry;
-use latchkey::page::PageRequest;
 use latchkey::principal::Principal;
 use latchkey::store::Listed;
+use latchkey_http::authenticate::AuthenticatedRequest;
+use latchkey_http::{Error, Response, StatusCode};
 
-use crate::wire::{self, CreatedKey, EXPIRES_AT, Items, KeySummary, MARKER};
+use crate::wire::{self, Items, KeySummary, MARKER};
 use crate::{App, keys};
 
 /// `CreateRootKey`
 pub(crate) async fn create(
     app: &App,
-    caller: &Principal,
-    request: &Request,
-) -> Result<Response<Body>, Error> {
+    request: &AuthenticatedRequest<'_>,
+) -> Result<Response, Error> {
+    let caller = request.principal();
     caller.root()?;
-    let retry = Retry::of(request, caller.key(), "CreateRootKey", &[])?;
+    let repeatable = request.idempotency("CreateRootKey", &[])?;
     let expires_at = wire::expires_at(request)?;
-    let respond = |minted: &Minted| no_store(reply(StatusCode::CREATED, &CreatedKey::from(minted)));
-    app.latchkey.create_root_key(caller, expires_at, EXPIRES_AT, retry, respond).await
+    let created = app.latchkey.create_root_key(caller, expires_at, repeatable, keys::created);
+    Ok(created.await?)
 }
 
 /// `ListRootKeys`
 pub(crate) async fn list(
     app: &App,
-    caller: &Principal,
-    request: &Request,
-) -> Result<Response<Body>, Error> {
-    let request = PageRequest::of(request, MARKER, &["root keys"], app.latchkey.now())?;
-    let (size, after) = (request.size(), request.after.as_deref());
-    let page = app.latchkey.root_keys(caller, Listed::NotRevoked, size, after).await?;
+    request: &AuthenticatedRequest<'_>,
+) -> Result<Response, Error> {
+    let asked = request.page(MARKER, &["root keys"], app.latchkey.now())?;
+    let (size, after, listed) = (asked.size(), asked.after.as_deref(), Listed::NotRevoked);
+    let page = app.latchkey.root_keys(request.principal(), listed, size, after).await?;
     let items = page.items.iter().map(KeySummary::from).collect();
-    let marker = app.latchkey.marker(&request, page.next.as_deref())?;
-    Ok(reply(StatusCode::OK, &Items { items, marker }))
+    let marker = asked.next(&app.latchkey, page.next.as_deref())?;
+    Ok(Response::json(StatusCode::OK, &Items { items, marker }))
 }
 
 /// `DescribeRootKey`
@@ -45,7 +39,7 @@ pub(crate) async fn describe(
     app: &App,
     caller: &Principal,
     [key]: [&str; 1],
-) -> Result<Response<Body>, Error> {
+) -> Result<Response, Error> {
     keys::summary(&app.latchkey.root_key(caller, &wire::key_id(key)?).await?)
 }
 
@@ -54,7 +48,7 @@ pub(crate) async fn delete(
     app: &App,
     caller: &Principal,
     [key]: [&str; 1],
-) -> Result<Response<Body>, Error> {
+) -> Result<Response, Error> {
     let key = wire::key_id(key)?;
     keys::deleted(&key, app.latchkey.revoke_root_key(caller, &key).await?)
 }

@@ -1,13 +1,12 @@
 //! What goes over the wire in this dialect: camel case, absent fields left out, path ids in a grammar.
 
-use lambda_http::Request;
-use latchkey::Minted;
 use latchkey::account::ServiceAccount;
-use latchkey::error::Error;
-use latchkey::http::json_fields;
 use latchkey::id::{KeyId, ServiceAccountId};
-use latchkey::key::Key;
+use latchkey::key::{Key, Minted};
 use latchkey::time::Timestamp;
+use latchkey_http::Error;
+use latchkey_http::authenticate::AuthenticatedRequest;
+use latchkey_http::json::InvalidBody;
 use serde::Serialize;
 
 pub(crate) const EXPIRES_AT: &str = "expiresAt";
@@ -17,7 +16,7 @@ pub(crate) const MARKER: &str = "marker";
 
 /// A path's service account id; one outside the grammar is a malformed request.
 pub(crate) fn account_id(text: &str) -> Result<ServiceAccountId, Error> {
-    Ok(text.parse()?)
+    text.parse().map_err(Error::InvalidAccountId)
 }
 
 /// A path's key id; one outside the grammar is a malformed request.
@@ -26,10 +25,10 @@ pub(crate) fn key_id(text: &str) -> Result<KeyId, Error> {
 }
 
 /// The `expiresAt` of a `ServiceAccountKeySpec` or a `RootKeySpec`.
-pub(crate) fn expires_at(request: &Request) -> Result<Option<Timestamp>, Error> {
-    let text = json_fields(request, &[EXPIRES_AT])?.take_string(EXPIRES_AT)?;
-    let parsed = text.map(|text| text.parse::<Timestamp>()).transpose();
-    parsed.map_err(|problem| Error::InvalidTimestamp { field: EXPIRES_AT, problem })
+pub(crate) fn expires_at(
+    request: &AuthenticatedRequest<'_>,
+) -> Result<Option<Timestamp>, InvalidBody> {
+    request.json(|fields| fields.text(EXPIRES_AT))?
 }
 
 /// A key with its secret, as a create answers: `ServiceAccountKey` and `RootKey`.

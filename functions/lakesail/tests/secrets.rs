@@ -5,7 +5,7 @@
 mod common;
 
 use common::LakeSail;
-use latchkey_local::scenario_tests;
+use latchkey_testkit::scenario_tests;
 
 scenario_tests!(LakeSail, secrets(&["create-key", "create-root-key"]):
     no_item_log_line_or_error_holds_a_secret,

@@ -1,11 +1,9 @@
 //! Errors as OAuth says them: `{"error", "error_description"}` (RFC 6749, section 5.2).
 
-use lambda_http::Body;
-use lambda_http::http::header::WWW_AUTHENTICATE;
-use lambda_http::http::{HeaderValue, Response, StatusCode};
-use latchkey::error::{Error, Unauthenticated};
-use latchkey::http::reply_error;
 use latchkey::principal::Denial;
+use latchkey_http::http::HeaderValue;
+use latchkey_http::http::header::WWW_AUTHENTICATE;
+use latchkey_http::{Error, Response, StatusCode};
 use serde::Serialize;
 
 /// Why a request is refused, and how its caller says who it is.
@@ -38,6 +36,12 @@ impl AsRef<Error> for Refused {
     }
 }
 
+impl From<latchkey::Error> for Refused {
+    fn from(error: latchkey::Error) -> Self {
+        Error::from(error).into()
+    }
+}
+
 impl From<Denial> for Refused {
     fn from(denial: Denial) -> Self {
         Error::from(denial).into()
@@ -51,17 +55,14 @@ pub(crate) struct Problem {
 }
 
 /// Says why a request is refused the way OAuth's clients expect to read it.
-pub(crate) fn render(Refused { error, scheme }: &Refused) -> Response<Body> {
-    let (challenge, description) = match error {
-        Error::Unauthenticated(why) => credentials(*why, *scheme),
-        _ => (None, None),
-    };
+pub(crate) fn render(Refused { error, scheme }: &Refused) -> Response {
+    let (challenge, description) = credentials(error, *scheme);
     let error_description = description.map_or_else(|| error.to_string(), str::to_owned);
     let problem = Problem { error: code(error, *scheme), error_description };
-    let mut response = reply_error(error, &problem);
+    let mut response = error.response(&problem);
     if let Some(challenge) = challenge {
         let challenge = HeaderValue::from_static(challenge);
-        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        response.headers.insert(WWW_AUTHENTICATE, challenge);
     }
     response
 }
@@ -69,46 +70,49 @@ pub(crate) fn render(Refused { error, scheme }: &Refused) -> Response<Body> {
 /// The challenge and the words for a caller who did not say who it is, where those for a bearer would
 /// be wrong. They never say which half of a client's credentials was wrong.
 fn credentials(
-    why: Unauthenticated,
+    error: &Error,
     scheme: Scheme,
 ) -> (Option<&'static str>, Option<&'static str>) {
     let basic = Some(r#"Basic realm="latchkey""#);
     let both = Some(r#"Bearer realm="latchkey", Basic realm="latchkey""#);
-    match (scheme, why) {
-        (Scheme::Bearer, _) | (Scheme::Neither, Unauthenticated::Refused(_)) => (None, None),
-        (Scheme::Basic, Unauthenticated::Refused(_)) => (
+    match (scheme, error) {
+        (Scheme::Basic, Error::Service(latchkey::Error::Unauthenticated(_))) => (
             basic,
             Some(
                 "the client id and the password are not a service account's id and a valid key of it",
             ),
         ),
-        (Scheme::Basic, Unauthenticated::Missing | Unauthenticated::Scheme) => (
+        (Scheme::Basic, Error::NoCredentials | Error::OtherScheme) => (
             basic,
             Some(
                 "the `Authorization` header is not `Basic` and `<service account id>:<key>` in Base64",
             ),
         ),
-        (Scheme::Neither, Unauthenticated::Missing) => (
+        (Scheme::Neither, Error::NoCredentials) => (
             both,
             Some(
                 "the request carries no credentials; send `Authorization: Bearer <key>`, \
                  or a service account's id and a key of it as `Basic`",
             ),
         ),
-        (Scheme::Neither, Unauthenticated::Scheme) => {
+        (Scheme::Neither, Error::OtherScheme) => {
             (both, Some("the `Authorization` header is neither `Bearer <key>` nor `Basic`"))
         }
+        _ => (None, None),
     }
 }
 
 fn code(error: &Error, scheme: Scheme) -> &'static str {
-    match (error, error.status()) {
+    match (error.status(), scheme) {
         // RFC 6749, section 5.2, for clients; RFC 6750, section 3.1, for bearers.
-        (Error::Unauthenticated(_), _) if scheme != Scheme::Bearer => "invalid_client",
-        (Error::Unauthenticated(Unauthenticated::Refused(_)), _) => "invalid_token",
-        (Error::Denied(_), _) => "insufficient_scope",
-        (_, StatusCode::SERVICE_UNAVAILABLE) => "temporarily_unavailable",
-        (_, status) if status.is_client_error() => "invalid_request",
+        (StatusCode::UNAUTHORIZED, Scheme::Basic | Scheme::Neither) => "invalid_client",
+        (StatusCode::UNAUTHORIZED, Scheme::Bearer) => match error {
+            Error::NoCredentials | Error::OtherScheme => "invalid_request",
+            _ => "invalid_token",
+        },
+        (StatusCode::FORBIDDEN, _) => "insufficient_scope",
+        (StatusCode::SERVICE_UNAVAILABLE, _) => "temporarily_unavailable",
+        (status, _) if status.is_client_error() => "invalid_request",
         _ => "server_error",
     }
 }

@@ -2,13 +2,15 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use lambda_http::http::header::{AUTHORIZATION, CACHE_CONTROL};
-use lambda_http::http::{HeaderMap, HeaderValue, Response, StatusCode};
-use lambda_http::{Body, Request};
-use latchkey::error::{Error, Refusal, Unauthenticated};
-use latchkey::http::{form_parameter, reply};
+use latchkey::error::Refusal;
 use latchkey::principal::{AccountPrincipal, Principal};
 use latchkey::scope::KEYS_READ;
+use latchkey::service::Freshness;
+use latchkey_http::authenticate::{self, refuse};
+use latchkey_http::form::form_parameter;
+use latchkey_http::http::header::{AUTHORIZATION, CACHE_CONTROL};
+use latchkey_http::http::{HeaderMap, HeaderValue};
+use latchkey_http::{Error, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
@@ -38,45 +40,41 @@ struct Introspection {
     full_access: Option<bool>,
 }
 
-pub(crate) async fn introspect(app: &App, request: &Request) -> Result<Response<Body>, Refused> {
-    let principal = authenticate(app, request.headers()).await?;
+pub(crate) async fn introspect(app: &App, request: &Request) -> Result<Response, Refused> {
+    let principal = authenticate(app, request).await?;
     let caller = principal.service_account()?;
     caller.require(KEYS_READ)?;
     let token = form_parameter(request, "token")?;
-    let verified = if wants_no_cache(request.headers()) {
-        app.latchkey.verify_now(&token).await
-    } else {
-        app.latchkey.verify(&token).await
-    };
-    let introspection = match verified {
+    let freshness =
+        if wants_no_cache(&request.headers) { Freshness::Now } else { Freshness::Cached };
+    let introspection = match app.latchkey.verify(&token, freshness).await {
         // Another organization's key does not exist, nor does a root key.
         Ok(Principal::ServiceAccount(holder)) if holder.organization == caller.organization => {
             Introspection::from(&holder)
         }
-        Ok(_) | Err(Error::Unauthenticated(_)) => Introspection::default(),
+        Ok(_) | Err(latchkey::Error::Unauthenticated(_)) => Introspection::default(),
         Err(error) => return Err(error.into()),
     };
-    Ok(reply(StatusCode::OK, &introspection))
+    Ok(Response::json(StatusCode::OK, &introspection))
 }
 
 /// Who asks: a key as a bearer, or as the password of a service account (RFC 6749, section 2.3.1).
-async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Principal, Refused> {
-    let Some(credentials) = basic(headers) else {
-        return app.latchkey.authenticate(headers).await.map_err(|error| match error {
-            Error::Unauthenticated(Unauthenticated::Missing | Unauthenticated::Scheme) => {
-                Refused { error, scheme: Scheme::Neither }
-            }
+async fn authenticate(app: &App, request: &Request) -> Result<Principal, Refused> {
+    let Some(credentials) = basic(&request.headers) else {
+        let principal = authenticate::authenticate(&app.latchkey, request).await;
+        return principal.map_err(|error| match error {
+            Error::NoCredentials | Error::OtherScheme => Refused { error, scheme: Scheme::Neither },
             error => error.into(),
         });
     };
     let refused = |error| Refused { error, scheme: Scheme::Basic };
     let Some((client_id, key)) = client(credentials) else {
-        // As a bearer it is none either, and counted as what it is.
-        return app.latchkey.authenticate(headers).await.map_err(refused);
+        return Err(refused(refuse(&app.latchkey, Refusal::Scheme)));
     };
-    match app.latchkey.verify(&key).await.map_err(refused)? {
+    let verified = app.latchkey.verify(&key, Freshness::Cached).await;
+    match verified.map_err(|error| refused(error.into()))? {
         Principal::ServiceAccount(caller) if caller.account.as_ref() != client_id => {
-            Err(refused(Error::Unauthenticated(Unauthenticated::Refused(Refusal::Unknown))))
+            Err(refused(latchkey::Error::Unauthenticated(Refusal::Unknown).into()))
         }
         principal => Ok(principal),
     }

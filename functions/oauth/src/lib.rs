@@ -9,12 +9,10 @@ mod settings;
 mod token;
 mod verify;
 
-use lambda_http::http::Response;
-use lambda_http::{Body, Request, RequestExt};
 use latchkey::Latchkey;
-use latchkey::gateway;
-use latchkey::http::no_store;
-use latchkey::route::{self, Route};
+use latchkey_http::route::{self, Route};
+use latchkey_http::serve::with_deadline;
+use latchkey_http::{Request, Response};
 
 use error::Refused;
 
@@ -61,18 +59,17 @@ pub const ROUTES: &[Route<Operation>] = &[
 ];
 
 /// Answers a request; every refusal is a response that the client can read.
-pub async fn handle(app: &App, request: Request) -> Response<Body> {
-    let response = match app.latchkey.attend(serve(app, &request)).await {
+pub async fn handle(app: &App, request: Request) -> Response {
+    let response = match with_deadline(&app.latchkey, serve(app, &request)).await {
         Ok(response) => response,
         Err(refused) => error::render(&refused),
     };
     // Verdicts are for the moment, and cached by nobody but us.
-    no_store(response)
+    response.no_store()
 }
 
-async fn serve(app: &App, request: &Request) -> Result<Response<Body>, Refused> {
-    let path = request.raw_http_path();
-    let matched = route::find(ROUTES, request.method(), path, gateway::stage(request))?;
+async fn serve(app: &App, request: &Request) -> Result<Response, Refused> {
+    let matched = route::find(ROUTES, request)?;
     match matched.operation {
         Operation::Introspect => introspect::introspect(app, request).await,
         Operation::Revoke => Ok(revoke::revoke(app, request).await?),

@@ -1,14 +1,16 @@
 //! The Lambda function for token introspection, revocation and forward authentication.
 
-use latchkey::gateway;
+use latchkey::store::environment::Environment;
+use latchkey_http::{serve, start};
 use oauth::{App, Settings, handle};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_http::Error> {
-    let latchkey = latchkey::start("oauth", 1).await?;
-    let app = App { latchkey, settings: Settings::from_env()? };
+async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let environment = Environment::of_process();
+    let latchkey = start("oauth", &environment, 1).await?;
+    let app = App { latchkey, settings: Settings::from_environment(&environment)? };
     if !app.settings.organizations.is_restricted() {
         app.latchkey.warn_if_several_organizations();
     }
-    gateway::run(&app.latchkey, |request| handle(&app, request)).await
+    serve::run(&app.latchkey, |request| handle(&app, request)).await
 }

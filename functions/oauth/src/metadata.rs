@@ -1,10 +1,7 @@
 //! Metadata (RFC 8414): GET `/.well-known/oauth-authorization-server`.
 
-use lambda_http::http::header::HOST;
-use lambda_http::http::{Response, StatusCode};
-use lambda_http::{Body, Request, RequestExt};
-use latchkey::gateway;
-use latchkey::http::reply;
+use latchkey_http::http::header::HOST;
+use latchkey_http::{Request, Response, StatusCode};
 use serde::Serialize;
 
 use crate::App;
@@ -30,7 +27,7 @@ struct Metadata {
     revocation_endpoint_auth_methods_supported: [&'static str; 1],
 }
 
-pub(crate) fn metadata(app: &App, request: &Request) -> Response<Body> {
+pub(crate) fn metadata(app: &App, request: &Request) -> Response {
     let issuer = match &app.settings.issuer {
         Some(issuer) => issuer.to_string(),
         None => issuer(request),
@@ -47,17 +44,17 @@ pub(crate) fn metadata(app: &App, request: &Request) -> Response<Body> {
         revocation_endpoint_auth_methods_supported: ["none"],
         issuer,
     };
-    reply(StatusCode::OK, &metadata)
+    Response::json(StatusCode::OK, &metadata)
 }
 
 /// Where the client asked: API Gateway lets no other `Host` through than its own and custom domains. A
 /// stage other than `$default` is part of the URL, and HTTP APIs send it along.
 fn issuer(request: &Request) -> String {
-    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let host = request.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     let scheme = if is_loopback(name) { "http" } else { "https" };
-    let path = request.raw_http_path().strip_prefix('/');
-    let staged = gateway::stage(request).filter(|stage| {
+    let path = request.path.strip_prefix('/');
+    let staged = request.stage.as_deref().filter(|stage| {
         let rest = path.and_then(|path| path.strip_prefix(stage));
         *stage != "$default" && rest.is_some_and(|rest| rest.starts_with('/'))
     });

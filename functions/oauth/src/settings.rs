@@ -3,9 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use lambda_http::http::Uri;
-use latchkey::config::InvalidConfig;
 use latchkey::organizations::AllowedOrganizations;
+use latchkey::store::environment::{Environment, InvalidSetting};
+use latchkey_http::http::Uri;
 
 /// The choices of a deployment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,31 +71,17 @@ pub(crate) fn is_loopback(host: &str) -> bool {
 }
 
 impl Settings {
-    /// Reads the settings from the process's environment.
+    /// The choices that `environment` gives.
     ///
     /// # Errors
     ///
     /// Names the first variable that has a bad value.
-    pub fn from_env() -> Result<Self, InvalidConfig> {
-        Self::from_lookup(|variable| std::env::var(variable).ok())
-    }
-
-    /// Reads the settings from `lookup`; an empty value counts as absent.
-    ///
-    /// # Errors
-    ///
-    /// Names the first variable that has a bad value.
-    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidConfig> {
-        let variable = "LATCHKEY_ISSUER";
-        let given = lookup(variable).filter(|value| !value.is_empty());
-        let issuer = given.map(|value| {
-            let problem = |error| format!("{error}, not {value:?}");
-            value.parse().map_err(|error| InvalidConfig { variable, problem: problem(error) })
-        });
-        let variable = "LATCHKEY_VERIFY_ORGANIZATIONS";
-        let list = lookup(variable).unwrap_or_default();
-        let organizations = AllowedOrganizations::parse(variable, &list)?;
-        Ok(Self { issuer: issuer.transpose()?, organizations })
+    pub fn from_environment(environment: &Environment) -> Result<Self, InvalidSetting> {
+        let issuer = environment.read("LATCHKEY_ISSUER", |value| {
+            value.parse().map_err(|error: InvalidIssuer| format!("{error}, not {value:?}"))
+        })?;
+        let organizations = environment.read("LATCHKEY_VERIFY_ORGANIZATIONS", str::parse)?;
+        Ok(Self { issuer, organizations: organizations.unwrap_or_default() })
     }
 }
 
@@ -103,8 +89,13 @@ impl Settings {
 mod tests {
     use super::*;
 
-    fn settings(value: &str) -> Result<Settings, InvalidConfig> {
-        Settings::from_lookup(|asked| (asked == "LATCHKEY_ISSUER").then(|| value.to_owned()))
+    fn of(variable: &'static str, value: &'static str) -> Result<Settings, InvalidSetting> {
+        let given = move |asked: &str| (asked == variable).then(|| value.to_owned());
+        Settings::from_environment(&Environment::new(given))
+    }
+
+    fn settings(issuer: &'static str) -> Result<Settings, InvalidSetting> {
+        of("LATCHKEY_ISSUER", issuer)
     }
 
     #[test]
@@ -125,10 +116,7 @@ mod tests {
 
     #[test]
     fn organizations_are_read_and_a_bad_one_is_named() {
-        let settings = |value: &str| {
-            let variable = "LATCHKEY_VERIFY_ORGANIZATIONS";
-            Settings::from_lookup(|asked| (asked == variable).then(|| value.to_owned()))
-        };
+        let settings = |value: &'static str| of("LATCHKEY_VERIFY_ORGANIZATIONS", value);
         assert!(!settings("").expect("valid").organizations.is_restricted());
         let organizations = settings("acme, example").expect("valid").organizations;
         assert!(organizations.allows(&"example".parse().expect("an ID")));

@@ -1,16 +1,14 @@
 //! The token endpoint (RFC 6749, section 3.2): POST `/oauth/token`.
 
-use lambda_http::http::{Response, StatusCode};
-use lambda_http::{Body, Request};
-use latchkey::error::Error;
-use latchkey::http::{form_parameter, reply};
+use latchkey_http::form::form_parameter;
+use latchkey_http::{Error, Request, Response, StatusCode};
 
 use crate::error::Problem;
 
 /// Refuses every grant. RFC 8414, section 2, requires a token endpoint of every server but one for the
 /// implicit grant alone, and strict clients reject metadata without one. Keys are minted in a dialect,
 /// so there is nothing to grant here.
-pub(crate) fn token(request: &Request) -> Result<Response<Body>, Error> {
+pub(crate) fn token(request: &Request) -> Result<Response, Error> {
     form_parameter(request, "grant_type")?;
     let problem = Problem {
         error: "unsupported_grant_type",
@@ -18,5 +16,5 @@ pub(crate) fn token(request: &Request) -> Result<Response<Body>, Error> {
             use a service account's key as the bearer token"
             .to_owned(),
     };
-    Ok(reply(StatusCode::BAD_REQUEST, &problem))
+    Ok(Response::json(StatusCode::BAD_REQUEST, &problem))
 }

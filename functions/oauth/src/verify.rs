@@ -1,22 +1,20 @@
 //! Forward authentication: any method, `/verify`, and for Envoy `/verify/` and whatever its client asked for.
 
-use lambda_http::http::{HeaderValue, Response, StatusCode};
-use lambda_http::{Body, Request};
-use latchkey::error::Error;
-use latchkey::gateway;
-use latchkey::http::query_parameters;
 use latchkey::id::InvalidOrganizationId;
 use latchkey::organizations::AllowedOrganizations;
 use latchkey::principal::{AccountPrincipal, Denial};
 use latchkey::scope::{InvalidScope, Scope};
+use latchkey_http::authenticate::authenticate;
+use latchkey_http::http::{HeaderName, HeaderValue};
+use latchkey_http::{Error, Request, Response, StatusCode};
 
 use crate::App;
 
 /// Answers 204 with whose key it is, for a proxy to pass on, or 401 or 403. `?organization=` names the
 /// organizations with keys that pass, and `?scope=` scopes that the key must have, each separated by
 /// spaces. The deployment's own organizations hold as well, so a request can only narrow them.
-pub(crate) async fn verify(app: &App, request: &Request) -> Result<Response<Body>, Error> {
-    let principal = app.latchkey.authenticate(request.headers()).await?;
+pub(crate) async fn verify(app: &App, request: &Request) -> Result<Response, Error> {
+    let principal = authenticate(&app.latchkey, request).await?;
     let caller = principal.service_account()?;
     let (organizations, scopes) = (organizations(request)?, scopes(request)?);
     app.settings.organizations.check(caller)?;
@@ -32,18 +30,17 @@ pub(crate) async fn verify(app: &App, request: &Request) -> Result<Response<Body
 /// The same for Envoy, which takes 200 and nothing else for a yes, and appends its client's path and
 /// query to what it is told to ask. Both are the client's, so neither says anything about the verdict:
 /// only the deployment's own organizations restrict it.
-pub(crate) async fn verify_path(app: &App, request: &Request) -> Result<Response<Body>, Error> {
-    let principal = app.latchkey.authenticate(request.headers()).await?;
+pub(crate) async fn verify_path(app: &App, request: &Request) -> Result<Response, Error> {
+    let principal = authenticate(&app.latchkey, request).await?;
     let caller = principal.service_account()?;
     app.settings.organizations.check(caller)?;
     Ok(passed(caller, StatusCode::OK))
 }
 
 /// That the request may pass, and whose it is.
-fn passed(caller: &AccountPrincipal, status: StatusCode) -> Response<Body> {
+fn passed(caller: &AccountPrincipal, status: StatusCode) -> Response {
     let scopes = caller.scopes.join(" ");
-    let mut response = Response::new(Body::Empty);
-    *response.status_mut() = status;
+    let mut response = Response::empty(status);
     for (name, value) in [
         ("x-latchkey-organization", caller.organization.as_ref()),
         ("x-latchkey-account", caller.account.as_ref()),
@@ -56,7 +53,7 @@ fn passed(caller: &AccountPrincipal, status: StatusCode) -> Response<Body> {
     ] {
         // Ids and scopes are visible ASCII.
         if let Ok(value) = HeaderValue::from_str(value) {
-            response.headers_mut().insert(name, value);
+            response.headers.insert(HeaderName::from_static(name), value);
         }
     }
     response
@@ -64,13 +61,13 @@ fn passed(caller: &AccountPrincipal, status: StatusCode) -> Response<Body> {
 
 /// The organizations that the proxy's query names.
 fn organizations(request: &Request) -> Result<AllowedOrganizations, InvalidOrganizationId> {
-    AllowedOrganizations::named(query_parameters(gateway::query(request), "organization"))
+    AllowedOrganizations::named(request.query_parameters("organization"))
 }
 
 /// The scopes that the proxy's query names. What is none is the proxy's mistake and nobody's to hold,
 /// and would end the challenge's quotes.
 fn scopes(request: &Request) -> Result<Vec<Scope>, InvalidScope> {
-    let parameters: Vec<_> = query_parameters(gateway::query(request), "scope").collect();
+    let parameters: Vec<_> = request.query_parameters("scope").collect();
     let scopes = parameters.iter().flat_map(|parameter| parameter.split(' '));
     scopes.filter(|scope| !scope.is_empty()).map(str::parse).collect()
 }

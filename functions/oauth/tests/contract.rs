@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use latchkey_local::contract::{Contract, Place, template_places, watch_paths};
+use latchkey_testkit::contract::{Contract, Place, template_places, watch_paths};
 use oauth::ROUTES;
 
 #[test]

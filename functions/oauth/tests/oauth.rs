@@ -5,17 +5,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use latchkey::Latchkey;
-use latchkey::config::{CachePolicy, KeyPolicy};
-use latchkey::gateway;
+use latchkey::policy::{CachePolicy, KeyPolicy};
 use latchkey::key::{Key, KeySpec};
 use latchkey::metrics::Metrics;
 use latchkey::scope::Scopes;
 use latchkey::store::KeyStore;
-use latchkey::time::Clock;
+use latchkey::service::Clock;
 use latchkey::token::{Prefix, Token};
-use latchkey_local::contract::Contract;
-use latchkey_local::sample::{self, SampleKey};
-use latchkey_local::{Answer, NO_CACHE, TestTable, event, faulty};
+use latchkey_testkit::contract::Contract;
+use latchkey_testkit::sample::{self, SampleKey};
+use latchkey_testkit::{Answer, NO_CACHE, TestTable, event, faulty};
 use oauth::{App, Settings, handle};
 use rand::rngs::SysRng;
 use serde_json::{Value, json};
@@ -192,7 +191,7 @@ async fn answer_with(settings: Settings, latchkey: &Latchkey, case: &str, event:
     let app = App { latchkey: latchkey.clone(), settings };
     // Boxed: the compiler gives up on the layout of so many futures within each other.
     let work = Box::pin(handle(&app, event::parse(event)));
-    let answer = Answer::from(gateway::answer(case, work).await);
+    let answer = Answer::from(serve::answer(case, work).await);
     assert_eq!(answer.header("x-request-id"), case);
     let place = PLACES.iter().find(|(prefix, _)| case.starts_with(prefix)).expect("a place").1;
     Contract::load("oauth").check(place, &answer);
@@ -287,7 +286,7 @@ async fn refused_clients_are_counted_as_refused_bearers_are() {
         let metrics = Metrics::new("oauth", "Latchkey".to_owned(), move |line| {
             *written.lock().expect("no panic elsewhere") += line;
         });
-        let latchkey = table.latchkey(KeyPolicy::default()).measured_by(metrics);
+        let latchkey = table.latchkey(KeyPolicy::default()).with_metrics(metrics);
         answer(&latchkey, case, event::json("oauth", case)).await;
         latchkey.after_answer().await;
         let lines = lines.lock().expect("no panic elsewhere").clone();

@@ -1,9 +1,9 @@
 //! No secret in an answer, a log line or an item.
 
-use latchkey::config::KeyPolicy;
-use latchkey_local::logs::Logs;
-use latchkey_local::secrets::Secrets;
-use latchkey_local::{Answer, TestTable, event};
+use latchkey::policy::KeyPolicy;
+use latchkey_testkit::logs::Logs;
+use latchkey_testkit::secrets::Secrets;
+use latchkey_testkit::{Answer, TestTable, event};
 use oauth::{App, Settings, handle};
 
 #[tokio::test]

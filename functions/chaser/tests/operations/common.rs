@@ -1,11 +1,10 @@
 //! Chaser, as the suite of all dialects asks for it.
 
 use chaser::{AllowedScopes, App, Operation, ROUTES, handle};
-use lambda_http::http::Response;
-use lambda_http::{Body, Request};
 use latchkey::Latchkey;
-use latchkey::route::Route;
-use latchkey_local::suite::{self, Dialect, Marker};
+use latchkey_http::route::Route;
+use latchkey_http::{Request, Response};
+use latchkey_testkit::suite::{self, Dialect, Marker};
 use serde_json::{Value, json};
 
 /// Every field that this dialect has in an answer, all of them in snake case.
@@ -51,7 +50,7 @@ impl Dialect for Chaser {
     const NAME: &'static str = "chaser";
     const ROUTES: &'static [Route<Operation>] = ROUTES;
     const FIELDS: &'static [&'static str] = FIELDS;
-    const TELLS_NULL: bool = true;
+    const SERIALIZES_NULL: bool = true;
     const CREATED: u16 = 200;
     const LISTS_REVOKED: bool = true;
     const WHOLE_LISTS: bool = true;
@@ -69,7 +68,7 @@ impl Dialect for Chaser {
         &self.0.latchkey
     }
 
-    async fn handle(&self, request: Request) -> Response<Body> {
+    async fn handle(&self, request: Request) -> Response {
         handle(&self.0, request).await
     }
 

@@ -1,12 +1,12 @@
 //! `create-current-service-account-key`: event in, response out, the embedded DynamoDB between.
 
-use latchkey::config::KeyPolicy;
+use latchkey::policy::KeyPolicy;
 use latchkey::token::Token;
-use latchkey_local::contract::validate;
-use latchkey_local::sample;
-use latchkey_local::suite::expectations::{self, Refusal};
-use latchkey_local::suite::refusals;
-use latchkey_local::{TestTable, event, project};
+use latchkey_testkit::contract::validate;
+use latchkey_testkit::sample;
+use latchkey_testkit::suite::expectations::{self, Refusal};
+use latchkey_testkit::suite::refusals;
+use latchkey_testkit::{TestTable, event, project};
 use serde_json::json;
 
 use crate::common::{Chaser, Function};

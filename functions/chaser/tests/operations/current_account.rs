@@ -1,13 +1,13 @@
 //! The current account, and `X-Chaser-Account`, which selects it.
 
 use lambda_http::http::HeaderValue;
-use latchkey::config::KeyPolicy;
-use latchkey::operator::bootstrap;
-use latchkey_local::sample::{ACCOUNT, FULL_ACCOUNT, SampleKey, full_access, now};
-use latchkey_local::suite::Dialect;
-use latchkey_local::suite::expectations::{Refusal, Success};
-use latchkey_local::suite::refusals::{NO_CREDENTIALS, NOT_VALID, ROOT_KEY};
-use latchkey_local::{TestTable, event, event_tests};
+use latchkey::policy::KeyPolicy;
+use latchkey::service::operator::bootstrap;
+use latchkey_testkit::sample::{ACCOUNT, FULL_ACCOUNT, SampleKey, full_access, now};
+use latchkey_testkit::suite::Dialect;
+use latchkey_testkit::suite::expectations::{Refusal, Success};
+use latchkey_testkit::suite::refusals::{NO_CREDENTIALS, NOT_VALID, ROOT_KEY};
+use latchkey_testkit::{TestTable, event, event_tests};
 
 use crate::common::{Chaser, Function};
 

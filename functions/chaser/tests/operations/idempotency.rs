@@ -1,9 +1,9 @@
 //! `Idempotency-Key` on every create and rotate.
 
-use latchkey_local::sample::{ACCOUNT, SampleKey, full_access};
-use latchkey_local::suite::Dialect;
-use latchkey_local::suite::idempotency::{Create, check_same};
-use latchkey_local::{TestTable, event, idempotency_tests};
+use latchkey_testkit::sample::{ACCOUNT, SampleKey, full_access};
+use latchkey_testkit::suite::Dialect;
+use latchkey_testkit::suite::idempotency::{Create, check_same};
+use latchkey_testkit::{TestTable, event, idempotency_tests};
 
 use crate::common::{Chaser, Function};
 

@@ -1,10 +1,10 @@
 //! Listing, describing, updating and revoking the keys of a service account.
 
-use latchkey_local::sample::{ACCOUNT, FULL_ACCOUNT, SampleKey, after_hours, full_access};
-use latchkey_local::suite::Dialect;
-use latchkey_local::suite::expectations::{Refusal, Success};
-use latchkey_local::suite::refusals::{self, OF_ROOT, OTHER_ORGANIZATION, ROOT_KEY};
-use latchkey_local::{Answer, TestTable, event_tests};
+use latchkey_testkit::sample::{ACCOUNT, FULL_ACCOUNT, SampleKey, after_hours, full_access};
+use latchkey_testkit::suite::Dialect;
+use latchkey_testkit::suite::expectations::{Refusal, Success};
+use latchkey_testkit::suite::refusals::{self, OF_ROOT, OTHER_ORGANIZATION, ROOT_KEY};
+use latchkey_testkit::{Answer, TestTable, event_tests};
 use serde_json::{Value, json};
 
 use crate::common::{Chaser, Function};

@@ -16,7 +16,7 @@ mod whole_lists;
 
 use std::collections::BTreeSet;
 
-use latchkey_local::event;
+use latchkey_testkit::event;
 
 #[test]
 fn every_event_has_its_expectation() {

@@ -1,10 +1,10 @@
 //! `/v1/keys`: the keys of the caller's own service account.
 
-use latchkey_local::sample::{ACCOUNT, FULL_ACCOUNT, SampleKey, full_access};
-use latchkey_local::suite::Dialect;
-use latchkey_local::suite::expectations::{Refusal, Success};
-use latchkey_local::suite::refusals::{NO_CREDENTIALS, NOT_VALID, ROOT_KEY};
-use latchkey_local::{TestTable, event, event_tests};
+use latchkey_testkit::sample::{ACCOUNT, FULL_ACCOUNT, SampleKey, full_access};
+use latchkey_testkit::suite::Dialect;
+use latchkey_testkit::suite::expectations::{Refusal, Success};
+use latchkey_testkit::suite::refusals::{NO_CREDENTIALS, NOT_VALID, ROOT_KEY};
+use latchkey_testkit::{TestTable, event, event_tests};
 
 use crate::common::{Chaser, Function};
 

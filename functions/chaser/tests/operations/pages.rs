@@ -1,6 +1,6 @@
 //! Lists in pages.
 
-use latchkey_local::page_tests;
+use latchkey_testkit::page_tests;
 
 use crate::common::Chaser;
 

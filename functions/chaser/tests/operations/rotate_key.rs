@@ -1,14 +1,14 @@
 //! Rotating a key: another one takes its place, and it ends after the grace.
 
-use latchkey::config::KeyPolicy;
+use latchkey::policy::KeyPolicy;
 use latchkey::time::Timestamp;
-use latchkey_local::sample::{
+use latchkey_testkit::sample::{
     self, ACCOUNT, DISABLED_ACCOUNT, FULL_ACCOUNT, SampleKey, after_hours, full_access,
 };
-use latchkey_local::suite::Dialect;
-use latchkey_local::suite::expectations::{Refusal, Success};
-use latchkey_local::suite::refusals::{self, OF_ROOT, OTHER_ORGANIZATION, ROOT_KEY};
-use latchkey_local::{Answer, TestTable, event_tests};
+use latchkey_testkit::suite::Dialect;
+use latchkey_testkit::suite::expectations::{Refusal, Success};
+use latchkey_testkit::suite::refusals::{self, OF_ROOT, OTHER_ORGANIZATION, ROOT_KEY};
+use latchkey_testkit::{Answer, TestTable, event_tests};
 use serde_json::Value;
 
 use crate::common::{Chaser, Function};

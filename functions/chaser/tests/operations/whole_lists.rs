@@ -8,11 +8,11 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use lambda_http::Body;
 use lambda_http::http::Response;
 use latchkey::Latchkey;
-use latchkey::config::KeyPolicy;
+use latchkey::policy::KeyPolicy;
 use latchkey::gateway::{EventResponse, Payload};
-use latchkey::time::Clock;
-use latchkey_local::suite::Dialect;
-use latchkey_local::{Answer, NO_CACHE, Tenant, TestTable, sample};
+use latchkey::service::Clock;
+use latchkey_testkit::suite::Dialect;
+use latchkey_testkit::{Answer, NO_CACHE, Tenant, TestTable, sample};
 
 use crate::common::{Chaser, Function};
 

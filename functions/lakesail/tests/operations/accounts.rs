@@ -1,15 +1,15 @@
 //! Making, listing, describing, updating and deleting service accounts.
 
-use latchkey_local::sample::{
+use latchkey_testkit::sample::{
     ACCOUNT, DISABLED_ACCOUNT, FULL_ACCOUNT, SampleKey, after_hours, full_access,
 };
-use latchkey_local::suite::Dialect;
-use latchkey_local::suite::accounts::{check_new, items_of};
-use latchkey_local::suite::expectations::{Refusal, Success};
-use latchkey_local::suite::refusals::{
+use latchkey_testkit::suite::Dialect;
+use latchkey_testkit::suite::accounts::{check_new, items_of};
+use latchkey_testkit::suite::expectations::{Refusal, Success};
+use latchkey_testkit::suite::refusals::{
     self, OF_ROOT, OTHER_ORGANIZATION, ROOT_KEY, UNKNOWN_ACCOUNT,
 };
-use latchkey_local::{Answer, TestTable, event_tests, scenario_tests};
+use latchkey_testkit::{Answer, TestTable, event_tests, scenario_tests};
 
 use crate::common::{Function, LakeSail};
 

@@ -1,11 +1,10 @@
 //! LakeSail, as the suite of all dialects asks for it.
 
 use lakesail::{App, Operation, ROUTES, handle};
-use lambda_http::http::Response;
-use lambda_http::{Body, Request};
 use latchkey::Latchkey;
-use latchkey::route::Route;
-use latchkey_local::suite::{self, Dialect, Marker};
+use latchkey_http::route::Route;
+use latchkey_http::{Request, Response};
+use latchkey_testkit::suite::{self, Dialect, Marker};
 use serde_json::{Value, json};
 
 /// Every field that this dialect has in an answer. Scopes, names of keys, prefixes and states are not
@@ -38,7 +37,7 @@ impl Dialect for LakeSail {
     const NAME: &'static str = "lakesail";
     const ROUTES: &'static [Route<Operation>] = ROUTES;
     const FIELDS: &'static [&'static str] = FIELDS;
-    const TELLS_NULL: bool = false;
+    const SERIALIZES_NULL: bool = false;
     const CREATED: u16 = 201;
     const LISTS_REVOKED: bool = false;
     const WHOLE_LISTS: bool = false;
@@ -55,7 +54,7 @@ impl Dialect for LakeSail {
         &self.0.latchkey
     }
 
-    async fn handle(&self, request: Request) -> Response<Body> {
+    async fn handle(&self, request: Request) -> Response {
         handle(&self.0, request).await
     }
 

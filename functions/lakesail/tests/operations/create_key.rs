@@ -1,11 +1,11 @@
 //! `CreateServiceAccountKey`: event in, response out, the embedded DynamoDB between.
 
-use latchkey::config::KeyPolicy;
+use latchkey::policy::KeyPolicy;
 use latchkey::token::Token;
-use latchkey_local::contract::validate;
-use latchkey_local::suite::expectations::{self, Refusal};
-use latchkey_local::suite::refusals;
-use latchkey_local::{TestTable, event, project};
+use latchkey_testkit::contract::validate;
+use latchkey_testkit::suite::expectations::{self, Refusal};
+use latchkey_testkit::suite::refusals;
+use latchkey_testkit::{TestTable, event, project};
 
 use crate::common::{Function, LakeSail};
 
@@ -69,7 +69,7 @@ async fn a_key_is_minted_from_every_kind_of_event() {
 
         let token: Token = answer.string("/key").parse().expect("a token");
         assert_eq!(token.key().as_ref(), answer.string("/id"));
-        assert_eq!(token.account().as_ref(), latchkey_local::sample::ACCOUNT);
+        assert_eq!(token.account().as_ref(), latchkey_testkit::sample::ACCOUNT);
     }
 }
 

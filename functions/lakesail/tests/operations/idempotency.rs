@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use latchkey_local::sample::{self, SampleKey};
-use latchkey_local::suite::idempotency::{Create, check_same};
-use latchkey_local::{TestTable, idempotency_tests};
+use latchkey_testkit::sample::{self, SampleKey};
+use latchkey_testkit::suite::idempotency::{Create, check_same};
+use latchkey_testkit::{TestTable, idempotency_tests};
 use serde_json::json;
 
 use crate::common::{Function, LakeSail};

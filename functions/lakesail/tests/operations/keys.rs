@@ -1,12 +1,12 @@
 //! Listing, describing and deleting the keys of a service account.
 
-use latchkey_local::sample::{ACCOUNT, FULL_ACCOUNT, SampleKey, after_hours, full_access};
-use latchkey_local::suite::Dialect;
-use latchkey_local::suite::expectations::{Refusal, Success};
-use latchkey_local::suite::refusals::{
+use latchkey_testkit::sample::{ACCOUNT, FULL_ACCOUNT, SampleKey, after_hours, full_access};
+use latchkey_testkit::suite::Dialect;
+use latchkey_testkit::suite::expectations::{Refusal, Success};
+use latchkey_testkit::suite::refusals::{
     self, OF_ROOT, OTHER_ORGANIZATION, ROOT_KEY, UNKNOWN_ACCOUNT,
 };
-use latchkey_local::{TestTable, event_tests};
+use latchkey_testkit::{TestTable, event_tests};
 
 use crate::common::{Function, LakeSail};
 

@@ -14,7 +14,7 @@ mod root_keys;
 
 use std::collections::BTreeSet;
 
-use latchkey_local::event;
+use latchkey_testkit::event;
 
 #[test]
 fn every_event_has_its_expectation() {

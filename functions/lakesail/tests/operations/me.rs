@@ -1,10 +1,10 @@
 //! `DescribeCurrentIdentity`: who the key presented stands for.
 
-use latchkey_local::sample::{ACCOUNT, full_access};
-use latchkey_local::suite::Dialect;
-use latchkey_local::suite::expectations::{Refusal, Success};
-use latchkey_local::suite::refusals::{NO_CREDENTIALS, NOT_VALID};
-use latchkey_local::{Tenant, TestTable, event_tests};
+use latchkey_testkit::sample::{ACCOUNT, full_access};
+use latchkey_testkit::suite::Dialect;
+use latchkey_testkit::suite::expectations::{Refusal, Success};
+use latchkey_testkit::suite::refusals::{NO_CREDENTIALS, NOT_VALID};
+use latchkey_testkit::{Tenant, TestTable, event_tests};
 
 use crate::common::{Function, LakeSail};
 

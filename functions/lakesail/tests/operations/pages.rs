@@ -1,9 +1,9 @@
 //! Lists in pages, those of root keys too.
 
-use latchkey_local::sample::{ACCOUNT, SampleKey, after_hours, full_access};
-use latchkey_local::suite::Dialect;
-use latchkey_local::suite::pages::{check_refused, marker_of, paged, walk};
-use latchkey_local::{TestTable, page_tests};
+use latchkey_testkit::sample::{ACCOUNT, SampleKey, after_hours, full_access};
+use latchkey_testkit::suite::Dialect;
+use latchkey_testkit::suite::pages::{check_refused, marker_of, paged, walk};
+use latchkey_testkit::{TestTable, page_tests};
 
 use crate::common::{Function, LakeSail};
 

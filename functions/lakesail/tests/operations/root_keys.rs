@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use latchkey::config::KeyPolicy;
-use latchkey_local::sample::{SampleKey, after_hours};
-use latchkey_local::suite::expectations::{Refusal, Success};
-use latchkey_local::suite::refusals::{BAD_LIMIT, NO_CREDENTIALS};
-use latchkey_local::{TestTable, event_tests};
+use latchkey::policy::KeyPolicy;
+use latchkey_testkit::sample::{SampleKey, after_hours};
+use latchkey_testkit::suite::expectations::{Refusal, Success};
+use latchkey_testkit::suite::refusals::{BAD_LIMIT, NO_CREDENTIALS};
+use latchkey_testkit::{TestTable, event_tests};
 
 use crate::common::{Function, LakeSail};
 

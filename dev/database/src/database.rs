@@ -1,0 +1,83 @@
+//! The embedded DynamoDB, served on loopback.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{Builder, Credentials, Region};
+use dynoxide::Database;
+use latchkey::store::client;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+/// A running embedded DynamoDB. It stops when this is dropped.
+pub struct LocalDatabase {
+    database: Database,
+    address: SocketAddr,
+    _stop: oneshot::Sender<()>,
+}
+
+impl LocalDatabase {
+    /// Starts one on a free loopback port, in `file` or in memory.
+    ///
+    /// # Errors
+    ///
+    /// If the file is no database or the port cannot be bound.
+    pub async fn start(file: Option<&Path>) -> Result<Self, String> {
+        let database = match file {
+            Some(file) => Database::new(&file.to_string_lossy()),
+            None => Database::memory(),
+        };
+        let database = database.map_err(|error| format!("the embedded DynamoDB: {error}"))?;
+        let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
+        let address = listener.local_addr().map_err(|error| error.to_string())?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let served = database.clone();
+        tokio::spawn(async move {
+            let stopped = async {
+                let _ = stopped.await;
+            };
+            let _ = dynoxide::server::serve_with_shutdown(listener, served, stopped).await;
+        });
+        Ok(Self { database, address, _stop: stop })
+    }
+
+    /// Where it listens, for `AWS_ENDPOINT_URL_DYNAMODB`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// A client's configuration: the shipped one, with this endpoint and credentials that mean nothing.
+    pub fn client_config(&self) -> Builder {
+        let endpoint = self.endpoint();
+        client::config(client::http_client(Some(&endpoint)))
+            .region(Region::new(REGION))
+            .credentials_provider(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "local"))
+            .endpoint_url(endpoint)
+    }
+
+    /// A client, wired as the shipped one.
+    pub fn client(&self) -> Client {
+        Client::from_conf(self.client_config().build())
+    }
+
+    /// Deletes items whose time to live is over, as DynamoDB does by itself; returns how many.
+    ///
+    /// # Errors
+    ///
+    /// What the database says.
+    pub async fn sweep(&self) -> Result<usize, String> {
+        let database = self.database.clone();
+        let sweep = tokio::task::spawn_blocking(move || database.sweep_ttl());
+        sweep.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+    }
+}
+
+/// The region of the embedded DynamoDB.
+pub const REGION: &str = "us-east-1";
+
+/// Credentials that the embedded DynamoDB takes; it takes any.
+pub const ACCESS_KEY: &str = "local";
+
+/// Likewise.
+pub const SECRET_KEY: &str = "local";

@@ -1,0 +1,7 @@
+//! Development only: the embedded DynamoDB with the table and the sample data, for `cargo dev` and for tests.
+
+mod database;
+pub mod sample;
+pub mod table;
+
+pub use database::{ACCESS_KEY, LocalDatabase, REGION, SECRET_KEY};

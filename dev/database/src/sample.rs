@@ -1,0 +1,262 @@
+//! Sample data: two organizations with known accounts, keys and tokens.
+//!
+//! The files in `events/` present these tokens, so they are no secrets: they exist in the embedded
+//! DynamoDB of a test or of `cargo dev` only.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use latchkey::account::{Organization, ServiceAccount};
+use latchkey::policy::KeyPolicy;
+use latchkey::error::Error;
+use latchkey::id::{OrganizationId, ServiceAccountId};
+use latchkey::key::{Key, KeySpec};
+use latchkey::scope::{Scope, Scopes};
+use latchkey::store::KeyStore;
+use latchkey::time::Timestamp;
+use latchkey::token::{Prefix, Token};
+use rand::SeedableRng;
+use rand::rngs::ChaCha20Rng;
+
+/// The organization of all samples but [`OTHER_ACCOUNT`].
+pub const ORGANIZATION: &str = "sample";
+
+/// What the sample organization is called.
+pub const ORGANIZATION_NAME: &str = "Sample Organization";
+
+/// Another organization.
+pub const OTHER_ORGANIZATION: &str = "other";
+
+/// The account that most samples are about.
+pub const ACCOUNT: &str = "SAMPLEACCOUNT001";
+
+/// An account of the same organization that holds as many keys as it may.
+pub const FULL_ACCOUNT: &str = "SAMPLEACCOUNT002";
+
+/// An account of the same organization that is disabled.
+pub const DISABLED_ACCOUNT: &str = "SAMPLEACCOUNT003";
+
+/// An account of the other organization.
+pub const OTHER_ACCOUNT: &str = "SAMPLEACCOUNT004";
+
+/// The time that the samples and the tests are at: 2026-01-01T00:00:00Z.
+pub fn now() -> Timestamp {
+    "2026-01-01T00:00:00Z".parse().expect("a date-time")
+}
+
+/// The time `hours` after [`now`].
+pub fn after_hours(hours: u64) -> Timestamp {
+    now().saturating_add(Duration::from_secs(hours * 3600))
+}
+
+/// The token of the key with full access.
+pub fn full_access() -> String {
+    SampleKey::FullAccess.token()
+}
+
+/// The keys of the samples, each with a token that never changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SampleKey {
+    /// Full access, of [`ACCOUNT`].
+    FullAccess,
+    /// `keys.write` and `sessions.read`, of [`ACCOUNT`].
+    Minter,
+    /// `keys.read`, of [`ACCOUNT`].
+    Reader,
+    /// Expired, of [`ACCOUNT`].
+    Expired,
+    /// Revoked, of [`ACCOUNT`].
+    Revoked,
+    /// Full access, of [`DISABLED_ACCOUNT`].
+    Disabled,
+    /// Full access, of [`OTHER_ACCOUNT`].
+    Other,
+    /// A root key.
+    Root,
+    /// Well-formed, and not in the table.
+    Unknown,
+}
+
+impl SampleKey {
+    /// The token.
+    pub fn token(self) -> String {
+        self.mint().1.expose().to_owned()
+    }
+
+    /// The record and its token, always the same.
+    ///
+    /// # Panics
+    ///
+    /// Never: the generator cannot fail.
+    pub fn mint(self) -> (Key, Token) {
+        let hour = Duration::from_secs(3600);
+        let earlier = Timestamp::from_millis(now().as_millis() - 1000).expect("in range");
+        let (account, scopes, expires_at): (_, &[&str], _) = match self {
+            Self::FullAccess | Self::Revoked | Self::Unknown => (ACCOUNT, &[], None),
+            Self::Minter => (ACCOUNT, &["keys.write", "sessions.read"], None),
+            Self::Reader => (ACCOUNT, &["keys.read"], Some(now().saturating_add(hour * 87_600))),
+            Self::Expired => (ACCOUNT, &[], Some(earlier)),
+            Self::Disabled => (DISABLED_ACCOUNT, &[], None),
+            Self::Other => (OTHER_ACCOUNT, &[], None),
+            Self::Root => (ServiceAccountId::ROOT, &[], None),
+        };
+        mint(self as u64, account, scopes, expires_at)
+    }
+}
+
+/// Writes the samples, in place of what was there of them before.
+///
+/// # Errors
+///
+/// What DynamoDB or the store says.
+pub async fn write(client: &Client, table: &str) -> Result<(), Box<dyn std::error::Error>> {
+    clear(client, table).await?;
+    let store = KeyStore::new(client.clone(), table);
+    let policy = KeyPolicy { key_limit: None, ..KeyPolicy::default() };
+
+    let (key, _) = SampleKey::FullAccess.mint();
+    let organization = organization(ORGANIZATION, ORGANIZATION_NAME);
+    let account = account(ACCOUNT, &organization.id);
+    store.create_organization(&organization, &account, &key, &policy).await?;
+    for key in [SampleKey::Minter, SampleKey::Reader, SampleKey::Expired, SampleKey::Revoked] {
+        insert(&store, &key.mint().0, &organization.id, &policy).await?;
+    }
+
+    store
+        .create_account(&self::account(FULL_ACCOUNT, &organization.id), &policy, now(), None)
+        .await?;
+    let limit = KeyPolicy::default().key_limit.map_or(0, |limit| u64::from(limit.get()));
+    for seed in 0..limit {
+        let (key, _) = mint(1000 + seed, FULL_ACCOUNT, &[], None);
+        insert(&store, &key, &organization.id, &policy).await?;
+    }
+
+    store
+        .create_account(&self::account(DISABLED_ACCOUNT, &organization.id), &policy, now(), None)
+        .await?;
+    insert(&store, &SampleKey::Disabled.mint().0, &organization.id, &policy).await?;
+
+    let (key, _) = SampleKey::Other.mint();
+    let other = self::organization(OTHER_ORGANIZATION, "Other Organization");
+    let account = self::account(OTHER_ACCOUNT, &other.id);
+    store.create_organization(&other, &account, &key, &policy).await?;
+    store.create_root_key(&SampleKey::Root.mint().0, &policy, now(), None).await?;
+
+    let revoked = SampleKey::Revoked.mint().0;
+    let at = AttributeValue::N(now().as_millis().to_string());
+    set(client, table, ACCOUNT, &format!("KEY#{}", revoked.id), "revoked_at", at).await?;
+    let disabled = AttributeValue::Bool(true);
+    set(client, table, DISABLED_ACCOUNT, "ACCOUNT", "disabled", disabled).await?;
+    Ok(())
+}
+
+async fn insert(
+    store: &KeyStore,
+    key: &Key,
+    organization: &OrganizationId,
+    policy: &KeyPolicy,
+) -> Result<(), Error> {
+    store.insert_key(key, organization, policy, now(), None).await?;
+    Ok(())
+}
+
+/// Sets one attribute of an item, past the store: a key that the store revoked would be swept away by
+/// its time to live.
+async fn set(
+    client: &Client,
+    table: &str,
+    account: &str,
+    sort_key: &str,
+    attribute: &str,
+    value: AttributeValue,
+) -> Result<(), aws_sdk_dynamodb::Error> {
+    let update = client
+        .update_item()
+        .table_name(table)
+        .key("pk", AttributeValue::S(format!("ACCOUNT#{account}")))
+        .key("sk", AttributeValue::S(sort_key.to_owned()))
+        .update_expression("SET #attribute = :value")
+        .expression_attribute_names("#attribute", attribute)
+        .expression_attribute_values(":value", value);
+    update.send().await?;
+    Ok(())
+}
+
+/// Deletes the samples and every key minted for their accounts; other data stays.
+async fn clear(client: &Client, table: &str) -> Result<(), aws_sdk_dynamodb::Error> {
+    let organizations = [ORGANIZATION, OTHER_ORGANIZATION].map(|id| format!("ORG#{id}"));
+    let accounts = [ACCOUNT, FULL_ACCOUNT, DISABLED_ACCOUNT, OTHER_ACCOUNT];
+    let accounts = accounts.map(|id| format!("ACCOUNT#{id}"));
+    // Organizations are counted anew: these are deleted without being counted out.
+    delete(client, table, "DEPLOYMENT", "DEPLOYMENT").await?;
+    let root = SampleKey::Root.mint().0;
+    delete(client, table, "ACCOUNT#ROOT", &format!("KEY#{}", root.id)).await?;
+    for partition in organizations.iter().chain(&accounts) {
+        let query = client
+            .query()
+            .table_name(table)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", AttributeValue::S(partition.clone()))
+            .into_paginator()
+            .items()
+            .send();
+        for item in query.collect::<Result<Vec<_>, _>>().await? {
+            if let Some(AttributeValue::S(sort_key)) = item.get("sk") {
+                delete(client, table, partition, sort_key).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn delete(
+    client: &Client,
+    table: &str,
+    partition: &str,
+    sort_key: &str,
+) -> Result<(), aws_sdk_dynamodb::Error> {
+    let delete = client
+        .delete_item()
+        .table_name(table)
+        .key("pk", AttributeValue::S(partition.to_owned()))
+        .key("sk", AttributeValue::S(sort_key.to_owned()));
+    delete.send().await?;
+    Ok(())
+}
+
+fn organization(id: &str, name: &str) -> Organization {
+    Organization {
+        id: id.parse().expect("an id"),
+        name: name.parse().expect("a name"),
+        created_at: now(),
+    }
+}
+
+fn account(id: &str, organization: &OrganizationId) -> ServiceAccount {
+    ServiceAccount {
+        id: id.parse().expect("an id"),
+        organization: organization.clone(),
+        name: format!("sample account {id}").parse().expect("a name"),
+        description: "Made by the samples.".parse().expect("a description"),
+        disabled: false,
+        created_by: ServiceAccountId::root(),
+        created_at: now(),
+        updated_at: now(),
+    }
+}
+
+/// `ChaCha20` with a seed: unlike other generators of `rand`, the same in every version.
+fn mint(seed: u64, account: &str, scopes: &[&str], expires_at: Option<Timestamp>) -> (Key, Token) {
+    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    let scopes: Scopes =
+        scopes.iter().map(|scope| scope.parse::<Scope>().expect("a scope")).collect();
+    let spec = KeySpec {
+        account: account.parse().expect("an id"),
+        name: Some("sample".parse().expect("a name")),
+        scopes,
+        expires_at,
+        created_by: None,
+    };
+    Key::mint(&mut rng, now(), &Prefix::default(), spec).expect("infallible")
+}

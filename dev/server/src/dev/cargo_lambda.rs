@@ -1,0 +1,193 @@
+//! cargo-lambda: the one on the PATH, or our own from PyPI.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use super::process::Group;
+use super::say;
+
+/// What pip installs, here and in the deployment test: a line such as `cargo-lambda==1.9.2`.
+const REQUIREMENTS: &str = include_str!("../../../../.ci/deploy/cargo-lambda.txt");
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Version(u32, u32, u32);
+
+/// A cargo-lambda that is recent enough, after installing it if there is none.
+pub(crate) async fn find_or_install(root: &Path) -> Result<PathBuf, String> {
+    let folder = root.join(".tools").join("cargo-lambda");
+    let own = folder.join("bin").join("cargo-lambda");
+    for program in [PathBuf::from("cargo-lambda"), own.clone()] {
+        if is_recent(&program).await {
+            return Ok(program);
+        }
+    }
+    install(&folder).await?;
+    if is_recent(&own).await {
+        return Ok(own);
+    }
+    Err(format!("{} does not run on this machine; {}", own.display(), by_hand()))
+}
+
+/// The version that this was written for and that is installed; a later one on the PATH is taken too.
+fn pinned() -> Version {
+    let pinned = REQUIREMENTS.lines().find_map(|line| line.strip_prefix("cargo-lambda=="));
+    pinned.and_then(Version::of_numbers).expect("the requirements pin a version of cargo-lambda")
+}
+
+async fn is_recent(program: &Path) -> bool {
+    let output = Command::new(program).args(["lambda", "--version"]).output().await;
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    text.is_ok_and(|text| Version::parse(&text).is_some_and(|version| version >= pinned()))
+}
+
+/// Installs into another folder and renames it at the end, so that half an install is never taken
+/// for a whole one. The program is a single binary: it works wherever the folder is.
+async fn install(folder: &Path) -> Result<(), String> {
+    let installer = Installer::find().await?;
+    say(&format!("Installing cargo-lambda {} from PyPI into {}.", pinned(), folder.display()));
+    let partial = folder.with_extension("partial");
+    let failed =
+        |error: std::io::Error| format!("cannot install into {}: {error}", folder.display());
+    remove(&partial).map_err(failed)?;
+    fs::create_dir_all(&partial).map_err(failed)?;
+    let installed = installer.run(&partial).await;
+    installed.map_err(|problem| format!("{problem}, or {}", by_hand()))?;
+    remove(folder).map_err(failed)?;
+    fs::rename(&partial, folder).map_err(failed)
+}
+
+fn remove(folder: &Path) -> std::io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+/// How this machine's Python installs a package.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Installer {
+    /// With the pip of a new virtual environment.
+    Venv,
+    /// With its own pip, where Debian's python3-venv is missing.
+    Pip,
+}
+
+impl Installer {
+    async fn find() -> Result<Self, String> {
+        if !python_can("pass").await {
+            return Err(format!("`python3` does not run; install Python 3, or {}", by_hand()));
+        }
+        if python_can("import ensurepip, venv").await {
+            return Ok(Self::Venv);
+        }
+        if python_can("import pip").await {
+            return Ok(Self::Pip);
+        }
+        let debian = "on Debian and Ubuntu `apt-get install python3-venv`";
+        Err(format!(
+            "this Python has neither venv nor pip; install one ({debian}), or {}",
+            by_hand()
+        ))
+    }
+
+    async fn run(self, folder: &Path) -> Result<(), String> {
+        let package = format!("cargo-lambda=={}", pinned());
+        // Without its dependency on zig, 80 MB for cross-compiling.
+        let options =
+            ["-m", "pip", "install", "--no-deps", "--disable-pip-version-check", "--no-input"];
+        let mut pip = match self {
+            Self::Venv => {
+                let mut venv = python("python3");
+                venv.args(["-m", "venv"]).arg(folder);
+                Group::spawn("python3 -m venv", &mut venv)?.succeed().await?;
+                python(folder.join("bin").join("python3"))
+            }
+            Self::Pip => python("python3"),
+        };
+        pip.args(options);
+        if self == Self::Pip {
+            pip.arg("--target").arg(folder);
+        }
+        Group::spawn("pip install", pip.arg(package))?.succeed().await
+    }
+}
+
+/// A Python whose pip installs where it is told, whatever the user's configuration says.
+fn python(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env("PIP_USER", "0").env("PIP_REQUIRE_VIRTUALENV", "0");
+    command.env_remove("PIP_TARGET").env_remove("PIP_PREFIX");
+    command
+}
+
+async fn python_can(code: &str) -> bool {
+    let mut command = Command::new("python3");
+    command.args(["-c", code]).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().await.is_ok_and(|status| status.success())
+}
+
+fn by_hand() -> String {
+    let version = pinned();
+    format!(
+        "install cargo-lambda {version} yourself, as with `cargo install --locked cargo-lambda@{version}`"
+    )
+}
+
+impl Version {
+    /// Reads `cargo-lambda 1.9.2 (67129fc 2026-08-21Z)`.
+    fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split_whitespace();
+        words.next().filter(|name| *name == "cargo-lambda")?;
+        Self::of_numbers(words.next()?)
+    }
+
+    /// Reads `1.9.2`. A pre-release, `1.9.2-rc1`, does not count.
+    fn of_numbers(text: &str) -> Option<Self> {
+        let numbers: Option<Vec<u32>> = text.split('.').map(|number| number.parse().ok()).collect();
+        match numbers?.as_slice() {
+            [major, minor, patch] => Some(Self(*major, *minor, *patch)),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Version {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(major, minor, patch) = self;
+        write!(f, "{major}.{minor}.{patch}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_read_as_cargo_lambda_prints_it() {
+        let parse = |text| Version::parse(text);
+        assert_eq!(parse("cargo-lambda 1.9.2 (67129fc 2026-08-21Z)\n"), Some(Version(1, 9, 2)));
+        assert_eq!(parse("cargo-lambda 1.10.0"), Some(Version(1, 10, 0)));
+        assert_eq!(parse("cargo-lambda 1.9.2-rc1"), None);
+        assert_eq!(parse("cargo 1.95.0 (f2d3ce0bd 2026-03-21)"), None);
+        assert_eq!(parse(""), None);
+    }
+
+    #[test]
+    fn versions_compare_by_number() {
+        let version = Version(1, 9, 2);
+        assert!(Version(1, 10, 0) > version && Version(2, 0, 0) > version);
+        assert!(Version(1, 9, 1) < version && Version(1, 8, 99) < version);
+        assert_eq!(version.to_string(), "1.9.2");
+    }
+
+    #[test]
+    fn the_requirements_pin_a_version() {
+        assert_eq!(
+            REQUIREMENTS.lines().last(),
+            Some(format!("cargo-lambda=={}", pinned()).as_str())
+        );
+    }
+}

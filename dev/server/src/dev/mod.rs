@@ -1,0 +1,96 @@
+//! The development command, step by step.
+
+mod banner;
+mod cargo_lambda;
+mod credentials;
+mod env_file;
+mod forward;
+mod functions;
+mod mint_call;
+mod port;
+mod probe;
+mod process;
+mod signals;
+mod stack;
+mod state;
+
+use std::time::Duration;
+
+use crate::project;
+
+use self::functions::Functions;
+use self::port::Reserved;
+use self::process::Group;
+use self::signals::Signals;
+use self::stack::Stack;
+use self::state::State;
+
+/// DynamoDB itself takes days; a minute lets one see it happen.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Runs everything until a signal ends it.
+///
+/// # Errors
+///
+/// What went wrong and what to do about it, in one line.
+pub(crate) async fn run(port: u16, ephemeral: bool) -> Result<(), String> {
+    let mut signals = Signals::listen()?;
+    let prepared = tokio::select! {
+        prepared = prepare(port, ephemeral) => prepared?,
+        () = signals.next() => return Ok(()),
+    };
+    let Prepared { port, stack, functions } = prepared;
+    drop(port);
+    let mut server = functions.serve(&stack)?;
+    let ended = tokio::select! {
+        ended = watch(&stack, &mut server) => ended,
+        () = signals.next() => {
+            say("\nStopping.");
+            Ok(())
+        }
+    };
+    server.stop().await;
+    ended
+}
+
+struct Prepared {
+    port: Reserved,
+    stack: Stack,
+    functions: Functions,
+}
+
+/// Everything that comes before the server, what fails fast first.
+async fn prepare(port: u16, ephemeral: bool) -> Result<Prepared, String> {
+    let root = project::root();
+    let state = State::open(&root)?;
+    let port = Reserved::take(port)?;
+    let policy = stack::policy()?;
+    let stack = Stack::start(state, port.number(), policy, ephemeral).await?;
+    let functions = Functions::build(&root).await?;
+    Ok(Prepared { port, stack, functions })
+}
+
+/// Says when the functions answer, then sweeps; returns only if something fails.
+async fn watch(stack: &Stack, server: &mut Group) -> Result<(), String> {
+    tokio::select! {
+        answered = probe::all_answer(stack.port()) => answered?,
+        ended = server.ended() => return Err(ended),
+    }
+    tokio::spawn(forward::run(stack.port()));
+    let env_file = stack.write_env_file()?;
+    say(&banner::render(stack, &env_file));
+    let mut minutes = tokio::time::interval(SWEEP_INTERVAL);
+    loop {
+        tokio::select! {
+            ended = server.ended() => return Err(ended),
+            _ = minutes.tick() => stack.sweep().await,
+        }
+    }
+}
+
+/// Prints a line; who has closed our output does not want it.
+fn say(line: &str) {
+    use std::io::Write as _;
+
+    let _ = writeln!(std::io::stdout(), "{line}");
+}

@@ -1,0 +1,121 @@
+//! The embedded DynamoDB with its table and its first keys, and what others need to know of it.
+
+use std::path::Path;
+
+use latchkey::policy::KeyPolicy;
+use latchkey::store::environment::Environment;
+use latchkey_database::{ACCESS_KEY, LocalDatabase, REGION, SECRET_KEY};
+use latchkey_database::{sample, table};
+
+use super::credentials::Credentials;
+use super::env_file::EnvFile;
+use super::state::State;
+
+/// What the table is called, whatever the caller's environment says of another one.
+const TABLE: &str = "latchkey";
+
+/// What runs beside the functions.
+pub(crate) struct Stack {
+    state: State,
+    port: u16,
+    ephemeral: bool,
+    database: LocalDatabase,
+    credentials: Credentials,
+}
+
+/// The rules for keys, from the variables that the functions read too.
+pub(crate) fn policy() -> Result<KeyPolicy, String> {
+    let policy = KeyPolicy::from_environment(&Environment::of_process());
+    policy.map_err(|error| error.to_string())
+}
+
+impl Stack {
+    /// Starts the database; with an earlier start's data, unless it is ephemeral.
+    pub(crate) async fn start(
+        state: State,
+        port: u16,
+        policy: KeyPolicy,
+        ephemeral: bool,
+    ) -> Result<Self, String> {
+        let file = (!ephemeral).then(|| state.database());
+        let keys = (!ephemeral).then(|| state.credentials());
+        let database = LocalDatabase::start(file.as_deref()).await?;
+        let client = database.client();
+        let failed = |error: String| format!("the embedded DynamoDB: {error}");
+        table::create(&client, TABLE).await.map_err(|error| failed(error.to_string()))?;
+        sample::write(&client, TABLE).await.map_err(|error| failed(error.to_string()))?;
+        let credentials = Credentials::load_or_make(client, TABLE, policy, keys.as_deref()).await?;
+        let stack = Self { state, port, ephemeral, database, credentials };
+        stack.sweep().await;
+        Ok(stack)
+    }
+
+    /// The port of the API.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Where the API is.
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Where the embedded DynamoDB is.
+    pub(crate) fn endpoint(&self) -> String {
+        self.database.endpoint()
+    }
+
+    /// The table.
+    pub(crate) fn table(&self) -> &'static str {
+        TABLE
+    }
+
+    /// The folder of the data, unless they are in memory.
+    pub(crate) fn data(&self) -> Option<std::path::PathBuf> {
+        (!self.ephemeral).then(|| self.state.data())
+    }
+
+    /// The first organization, its account and the tokens.
+    pub(crate) fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// What a program needs to reach the table.
+    pub(crate) fn environment(&self) -> EnvFile {
+        let mut variables = EnvFile::default();
+        variables.set("LATCHKEY_TABLE", TABLE);
+        variables.set("AWS_ENDPOINT_URL_DYNAMODB", &self.endpoint());
+        variables.set("AWS_REGION", REGION);
+        // The AWS command line reads this one only.
+        variables.set("AWS_DEFAULT_REGION", REGION);
+        variables.set("AWS_ACCESS_KEY_ID", ACCESS_KEY);
+        variables.set("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
+        variables
+    }
+
+    /// Writes what a client needs, and returns where.
+    pub(crate) fn write_env_file(&self) -> Result<std::path::PathBuf, String> {
+        let mut file = EnvFile::default();
+        file.set("LATCHKEY_URL", &self.url());
+        self.credentials.add_to(&mut file);
+        for (name, value) in self.environment().iter() {
+            file.set(name, value);
+        }
+        let path = self.state.env_file();
+        file.write(&path)?;
+        Ok(path)
+    }
+
+    /// Deletes what is past its time to live.
+    pub(crate) async fn sweep(&self) {
+        if let Err(error) = self.database.sweep().await {
+            eprintln!("warning: the time-to-live sweep failed: {error}");
+        }
+    }
+}
+
+/// `path` as one types it in the current folder.
+pub(crate) fn shown(path: &Path) -> String {
+    let current = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(current).unwrap_or(path).display().to_string()
+}

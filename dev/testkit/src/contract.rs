@@ -1,0 +1,160 @@
+//! What is promised: the OpenAPI documents, the template and the local router, held against the code.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use latchkey_http::route::Route;
+use serde_json::{Value, json};
+
+use crate::{Answer, project};
+
+/// A method and a path template.
+pub type Place = (String, String);
+
+/// An OpenAPI document of `openapi/`.
+#[derive(Debug)]
+pub struct Contract {
+    document: Value,
+}
+
+impl Contract {
+    /// Loads `openapi/<dialect>.yaml`.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub fn load(dialect: &str) -> Self {
+        Self { document: project::yaml(&format!("openapi/{dialect}.yaml")) }
+    }
+
+    /// Every operation's place.
+    pub fn places(&self) -> BTreeSet<Place> {
+        let methods = ["get", "put", "post", "patch", "delete", "head", "options", "trace"];
+        let paths = self.document["paths"].as_object().into_iter().flatten();
+        let places = paths.flat_map(|(path, operations)| {
+            let methods = methods.iter().filter(|method| !operations[**method].is_null());
+            methods.map(|method| (method.to_ascii_uppercase(), path.clone()))
+        });
+        places.collect()
+    }
+
+    /// Checks that an answer is one that the document promises for the operation at `place`: its status
+    /// by itself, whatever a `default` says of the others, and every header.
+    ///
+    /// # Panics
+    ///
+    /// If it is not, with all that is wrong.
+    pub fn check(&self, (method, path): (&str, &str), answer: &Answer) {
+        let response = ["paths", path, &method.to_ascii_lowercase(), "responses"]
+            .into_iter()
+            .chain([answer.status.to_string().as_str()])
+            .fold(&self.document, |value, key| self.resolve(&value[key]));
+        assert!(response.is_object(), "{method} {path} promises no {}", answer.status);
+
+        let promised = response["headers"].as_object().into_iter().flatten();
+        let mut unpromised: BTreeSet<&str> =
+            answer.headers.keys().map(|name| name.as_str()).collect();
+        // The content promises it.
+        unpromised.remove("content-type");
+        for (name, header) in promised {
+            let header = self.resolve(header);
+            let found = unpromised.remove(name.to_ascii_lowercase().as_str());
+            assert!(found || header["required"] != true, "{} promises `{name}`", answer.status);
+            if found && header["schema"]["type"] == "string" {
+                self.validate(&header["schema"], &json!(answer.header(name)), name);
+            }
+        }
+        assert!(unpromised.is_empty(), "{method} {path} promises no {unpromised:?}");
+        let content = &response["content"]["application/json"]["schema"];
+        assert_eq!(content.is_null(), answer.body.is_null(), "a body where one is promised");
+        if !content.is_null() {
+            assert_eq!(answer.header("content-type"), "application/json; charset=utf-8");
+            self.validate(content, &answer.body, "body");
+        }
+    }
+
+    fn resolve<'a>(&'a self, value: &'a Value) -> &'a Value {
+        match value["$ref"].as_str().and_then(|reference| reference.strip_prefix('#')) {
+            Some(pointer) => self.document.pointer(pointer).unwrap_or(&Value::Null),
+            None => value,
+        }
+    }
+
+    fn validate(&self, schema: &Value, instance: &Value, what: &str) {
+        // The document's own schemas stay in reach of the schema's references.
+        let mut whole = schema.clone();
+        if let Some(whole) = whole.as_object_mut() {
+            whole.insert("components".to_owned(), self.document["components"].clone());
+        }
+        validate(&whole, instance, what);
+    }
+}
+
+/// Checks an instance against a JSON Schema, formats included.
+///
+/// # Panics
+///
+/// If it does not match, with all that is wrong.
+pub fn validate(schema: &Value, instance: &Value, what: &str) {
+    let validator = jsonschema::options()
+        .with_draft(jsonschema::Draft::Draft202012)
+        .should_validate_formats(true)
+        .build(schema)
+        .unwrap_or_else(|error| panic!("the schema of the {what}: {error}"));
+    let errors: Vec<String> = validator
+        .iter_errors(instance)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "the {what} {instance} is not as promised: {errors:#?}");
+}
+
+/// Every place that the template routes to the function with the logical id `function`.
+///
+/// # Panics
+///
+/// If the template has no such function.
+pub fn template_places(function: &str) -> BTreeSet<Place> {
+    let template = project::yaml("template.yaml");
+    let events = template["Resources"][function]["Properties"]["Events"].as_object().cloned();
+    let events = events.unwrap_or_else(|| panic!("the template has no function {function}"));
+    let place = |event: &Value| {
+        let text = |key: &str| event["Properties"][key].as_str().unwrap_or_default().to_owned();
+        (text("Method"), text("Path"))
+    };
+    events.values().map(place).collect()
+}
+
+/// Every path that `cargo lambda watch` routes to `function`, for all methods, by the workspace's manifest.
+///
+/// # Panics
+///
+/// If cargo does not tell.
+pub fn watch_paths(function: &str) -> BTreeSet<String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(project::root())
+        .output()
+        .expect("cargo runs");
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("metadata is JSON");
+    let router = metadata["metadata"]["lambda"]["watch"]["router"].as_object();
+    let routes = router.expect("a router").iter();
+    routes.filter(|(_, target)| *target == function).map(|(path, _)| path.clone()).collect()
+}
+
+/// Checks that the code's routes of `function` are those of its OpenAPI document, of the template and of
+/// the local router.
+///
+/// # Panics
+///
+/// If they are not.
+pub fn check_routes<O>(function: &str, routes: &[Route<O>]) {
+    let code: BTreeSet<Place> =
+        routes.iter().map(|route| (route.method.to_owned(), route.path.to_owned())).collect();
+    assert_eq!(code, Contract::load(function).places());
+    let (initial, rest) = function.split_at(1);
+    let resource = format!("{}{rest}Function", initial.to_ascii_uppercase());
+    assert_eq!(code, template_places(&resource));
+    let paths: BTreeSet<String> = code.into_iter().map(|(_, path)| path).collect();
+    assert_eq!(paths, watch_paths(function));
+}

@@ -1,0 +1,62 @@
+//! The events of `events/`: one API Gateway or function URL event a file.
+
+use std::collections::BTreeSet;
+
+use latchkey_http::Request;
+use latchkey_http::event::Event;
+use serde_json::{Value, json};
+
+use crate::project;
+
+/// The event in `events/<function>/<case>.json`, as JSON to be changed.
+///
+/// # Panics
+///
+/// If there is no such event.
+pub fn json(function: &str, case: &str) -> Value {
+    project::json(&format!("events/{function}/{case}.json"))
+}
+
+/// The names of all events in `events/<function>/`.
+///
+/// # Panics
+///
+/// If there is no such folder.
+pub fn cases(function: &str) -> BTreeSet<String> {
+    let folder = project::root().join("events").join(function);
+    let entries = std::fs::read_dir(folder).expect("a folder of events");
+    let names = entries.map(|entry| entry.expect("an entry").path());
+    names.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect()
+}
+
+/// An event of an HTTP API that asks for `path`, with its query if it has one, with the key `token` and
+/// without a body.
+pub fn call(method: &str, path: &str, token: &str) -> Value {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    json!({
+        "version": "2.0",
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": { "authorization": format!("Bearer {token}") },
+        "requestContext": { "http": { "method": method, "path": path }, "stage": "$default" },
+        "isBase64Encoded": false,
+    })
+}
+
+/// An event like [`call`]'s, with a JSON body.
+pub fn call_with(method: &str, path: &str, token: &str, body: &str) -> Value {
+    let mut event = call(method, path, token);
+    event["headers"]["content-type"] = "application/json".into();
+    event["body"] = body.into();
+    event
+}
+
+/// An event, as a function receives it.
+///
+/// # Panics
+///
+/// If this is no event at all.
+pub fn parse(event: Value) -> Request {
+    let event: Event = serde_json::from_value(event).expect("an event parses");
+    event.into()
+}

@@ -1,0 +1,145 @@
+//! A function to send events to, and what holds for each of its answers.
+
+use std::time::Duration;
+
+use latchkey::Latchkey;
+use latchkey::policy::{CachePolicy, KeyPolicy};
+use latchkey_http::Request;
+use latchkey_http::route::{self, Route};
+use latchkey::service::Clock;
+use latchkey::time::Timestamp;
+use latchkey_http::serve;
+use serde_json::Value;
+
+use super::Dialect;
+use crate::contract::Contract;
+use crate::{Answer, TestTable, event, sample};
+
+/// The id of every request, so that the same request gets the same answer.
+const REQUEST_ID: &str = "8d3f5a0e-0000-4000-8000-000000000000";
+
+/// A dialect's function over a table.
+#[derive(Debug)]
+pub struct Function<D> {
+    dialect: D,
+    contract: Contract,
+}
+
+impl<D: Dialect> Function<D> {
+    /// At the time of the samples, by the default policy.
+    pub fn over(table: &TestTable) -> Self {
+        Self::with(table, KeyPolicy::default())
+    }
+
+    /// At the time of the samples, by `policy`.
+    pub fn with(table: &TestTable, policy: KeyPolicy) -> Self {
+        Self::new(table.latchkey(policy))
+    }
+
+    /// At `now`, by the default policy.
+    pub fn at(table: &TestTable, now: Timestamp) -> Self {
+        Self::new(table.latchkey_at(KeyPolicy::default(), now))
+    }
+
+    /// With a cache of verdicts, as the function is deployed.
+    pub fn caching(table: &TestTable) -> Self {
+        let cache = CachePolicy { ttl: Duration::from_secs(10), entries: 100 };
+        let clock = Clock::new(sample::now);
+        Self::new(Latchkey::new(table.store(), KeyPolicy::default(), &cache, clock))
+    }
+
+    /// Over a service of the test's own.
+    pub fn new(latchkey: Latchkey) -> Self {
+        Self { dialect: D::over(latchkey), contract: Contract::load(D::NAME) }
+    }
+
+    /// The service behind the function.
+    pub fn latchkey(&self) -> &Latchkey {
+        self.dialect.latchkey()
+    }
+
+    /// Answers an event.
+    ///
+    /// # Panics
+    ///
+    /// If the answer is not one that the contract promises for the operation, holds a field that this
+    /// dialect does not have, or tells a key that it did not just make.
+    pub async fn answer(&self, event: Value) -> Answer {
+        // Boxed: a test that asks often would hold as many requests, too many for its stack.
+        Box::pin(self.serve(event::parse(event))).await
+    }
+
+    /// Answers a request, which may be one that no event makes.
+    ///
+    /// # Panics
+    ///
+    /// As [`Function::answer`].
+    pub async fn serve(&self, request: Request) -> Answer {
+        let route = route_of::<D>(&request);
+        let answer = Answer::from(serve::answer(REQUEST_ID, self.dialect.handle(request)).await);
+        assert_eq!(answer.header("x-request-id"), REQUEST_ID);
+        let endpoint = format!("{} {}", route.method, route.path);
+        self.contract.check((route.method, route.path), &answer);
+        check_fields::<D>(&answer.body, &endpoint);
+        let tells = answer.text.contains("\"key\"");
+        let made = D::mints(route.operation) && answer.status == D::CREATED;
+        assert_eq!(tells, made, "{endpoint}: a new key is told, and no other");
+        answer
+    }
+
+    /// Answers the dialect's event of this name.
+    pub async fn answer_to(&self, case: &str) -> Answer {
+        self.answer(event::json(D::NAME, case)).await
+    }
+
+    /// Answers a `GET`.
+    pub async fn get(&self, token: &str, path: &str) -> Answer {
+        self.answer(event::call("GET", path, token)).await
+    }
+
+    /// Answers a `DELETE`.
+    pub async fn delete(&self, token: &str, path: &str) -> Answer {
+        self.answer(event::call("DELETE", path, token)).await
+    }
+
+    /// Answers a `POST`.
+    pub async fn post(&self, token: &str, path: &str, body: &str) -> Answer {
+        self.answer(event::call_with("POST", path, token, body)).await
+    }
+
+    /// Answers a `PATCH`.
+    pub async fn patch(&self, token: &str, path: &str, body: &str) -> Answer {
+        self.answer(event::call_with("PATCH", path, token, body)).await
+    }
+
+    /// What a caller who asks for itself is answered: 200 if the key authenticates.
+    pub async fn identify(&self, token: &str) -> u16 {
+        self.get(token, D::IDENTITY).await.status
+    }
+}
+
+/// The route that a request is for. One that is for none is refused as every operation refuses it.
+fn route_of<D: Dialect>(request: &Request) -> &'static Route<D::Operation> {
+    let found = route::find(D::ROUTES, request).ok();
+    let is_found = |route: &&Route<D::Operation>| match &found {
+        Some(found) => route.operation == found.operation,
+        None => D::mints(route.operation),
+    };
+    D::ROUTES.iter().find(is_found).expect("a route of the operation")
+}
+
+fn check_fields<D: Dialect>(value: &Value, endpoint: &str) {
+    match value {
+        Value::Object(fields) => {
+            for (field, value) in fields {
+                let known = D::FIELDS.contains(&field.as_str());
+                assert!(known, "{endpoint}: this dialect has no `{field}`");
+                let told = D::SERIALIZES_NULL || !value.is_null();
+                assert!(told, "{endpoint}: `{field}` is null instead of absent");
+                check_fields::<D>(value, endpoint);
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| check_fields::<D>(value, endpoint)),
+        _ => {}
+    }
+}

@@ -1,0 +1,135 @@
+//! The deployment's rules for keys and accounts.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use super::time::Timestamp;
+use super::token::Prefix;
+
+/// How long an execution environment keeps what it found out about a key.
+///
+/// This is how long a revoked key may still pass in an environment that has just verified it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CachePolicy {
+    /// `LATCHKEY_CACHE_TTL`: for how long. Default 10 seconds; `0s` keeps nothing.
+    pub ttl: Duration,
+    /// How many keys.
+    pub entries: usize,
+}
+
+impl CachePolicy {
+    /// Nothing is kept: every verification reads the table.
+    pub const fn off() -> Self {
+        Self { ttl: Duration::ZERO, entries: 0 }
+    }
+}
+
+/// The deployment's rules for keys and accounts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyPolicy {
+    /// `LATCHKEY_PREFIX`: how tokens start. Default `sk`. Tokens with an earlier prefix stay valid.
+    pub prefix: Prefix,
+    /// `LATCHKEY_KEY_LIMIT`: live keys per service account. Default 10; `None`, written 0, for no limit.
+    pub key_limit: Option<NonZeroU32>,
+    /// `LATCHKEY_ACCOUNT_LIMIT`: service accounts per organization. Default 10,000; `None`, written 0, for no
+    /// limit.
+    pub account_limit: Option<NonZeroU32>,
+    /// `LATCHKEY_MAX_LIFETIME`: how long a key may live, such as `90d`. Default: no maximum.
+    pub max_lifetime: Option<Duration>,
+    /// `LATCHKEY_RETENTION`: how long the table keeps a key after its end. Default 30 days.
+    pub retention: Duration,
+}
+
+/// Why a key may not end when it was asked to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidExpiry {
+    /// The end is not in the future.
+    #[error("must be in the future")]
+    Past,
+    /// The end is later than this deployment allows.
+    #[error(
+        "must be at most {lifetime} from now, the longest that this deployment lets a key live",
+        lifetime = in_words(*.0)
+    )]
+    BeyondMaximum(Duration),
+}
+
+/// Live keys per service account, unless the deployment says otherwise.
+pub(crate) const DEFAULT_KEY_LIMIT: u32 = 10;
+
+/// Service accounts per organization, unless the deployment says otherwise.
+pub(crate) const DEFAULT_ACCOUNT_LIMIT: u32 = 10_000;
+
+/// How long the table keeps a key after its end, unless the deployment says otherwise.
+pub(crate) const DEFAULT_RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+impl Default for KeyPolicy {
+    fn default() -> Self {
+        Self {
+            prefix: Prefix::default(),
+            key_limit: NonZeroU32::new(DEFAULT_KEY_LIMIT),
+            account_limit: NonZeroU32::new(DEFAULT_ACCOUNT_LIMIT),
+            max_lifetime: None,
+            retention: DEFAULT_RETENTION,
+        }
+    }
+}
+
+impl KeyPolicy {
+    /// When a key ends that was asked to end at `requested`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidExpiry`] if that is not in the future or beyond the maximum lifetime.
+    pub fn expiry(
+        &self,
+        requested: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, InvalidExpiry> {
+        let latest = self.max_lifetime.map(|lifetime| (now.saturating_add(lifetime), lifetime));
+        match (requested, latest) {
+            (None, latest) => Ok(latest.map(|(end, _)| end)),
+            (Some(end), _) if end <= now => Err(InvalidExpiry::Past),
+            (Some(end), Some((latest, lifetime))) if end > latest => {
+                Err(InvalidExpiry::BeyondMaximum(lifetime))
+            }
+            (Some(end), _) => Ok(Some(end)),
+        }
+    }
+}
+
+/// A duration in its largest whole unit: `90 days`, `36 hours`.
+fn in_words(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let units = [("day", 86_400), ("hour", 3_600), ("minute", 60)];
+    let fits = units.into_iter().find(|(_, length)| seconds.is_multiple_of(*length));
+    let (unit, length) = fits.unwrap_or(("second", 1));
+    let count = seconds / length;
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_outlives_the_maximum_lifetime() {
+        let now = Timestamp::from_millis(1_000_000).expect("in range");
+        let day = Duration::from_secs(86_400);
+        let limited = KeyPolicy { max_lifetime: Some(day), ..KeyPolicy::default() };
+        let latest = now.saturating_add(day);
+        let later = latest.saturating_add(Duration::from_millis(1));
+
+        assert_eq!(limited.expiry(None, now), Ok(Some(latest)));
+        assert_eq!(limited.expiry(Some(latest), now), Ok(Some(latest)));
+        assert_eq!(limited.expiry(Some(later), now), Err(InvalidExpiry::BeyondMaximum(day)));
+        assert!(InvalidExpiry::BeyondMaximum(day).to_string().contains("at most 1 day from now"));
+        assert_eq!(in_words(day * 90), "90 days");
+        assert_eq!(in_words(Duration::from_secs(90)), "90 seconds");
+
+        let unlimited = KeyPolicy::default();
+        assert_eq!(unlimited.expiry(None, now), Ok(None));
+        assert_eq!(unlimited.expiry(Some(later), now), Ok(Some(later)));
+        assert_eq!(unlimited.expiry(Some(now), now), Err(InvalidExpiry::Past));
+    }
+}

@@ -1,0 +1,253 @@
+//! Who a request comes from, and what that allows.
+
+use super::id::{KeyId, OrganizationId, ServiceAccountId};
+use super::scope::{Scope, Scopes};
+use super::time::Timestamp;
+
+/// Who a request comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Principal {
+    /// A root key: administers the deployment and belongs to no organization.
+    Root {
+        /// The key presented.
+        key: KeyId,
+        /// When that key ends.
+        expires_at: Option<Timestamp>,
+    },
+    /// A key of a service account.
+    ServiceAccount(AccountPrincipal),
+}
+
+/// A service account that presents one of its keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountPrincipal {
+    /// The account's organization.
+    pub organization: OrganizationId,
+    /// The account.
+    pub account: ServiceAccountId,
+    /// The key presented.
+    pub key: KeyId,
+    /// What that key may do.
+    pub scopes: Scopes,
+    /// When that key ends.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Why a principal may not do what it asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denial {
+    /// A root key on an organization's resource.
+    #[error("a root key belongs to no organization; present a service account's key instead")]
+    RootKey,
+    /// The key lacks the scope that the operation needs.
+    #[error("this key lacks the scope `{0}`")]
+    MissingScope(String),
+    /// The operation needs a key with full access.
+    #[error("this key has scopes; managing service accounts needs a key with full access")]
+    FullAccessNeeded,
+    /// An organization's key on a resource of the deployment.
+    #[error("this needs a root key; the key presented belongs to an organization")]
+    RootKeyNeeded,
+    /// The key asks for a scope that it does not hold.
+    #[error("this key does not hold the scope `{0}`, so no key can get it from this one")]
+    ScopeNotHeld(Scope),
+    /// A key with scopes asks for a key that ends after itself.
+    #[error("this key expires at {0} and cannot grant a later expiry; ask for an earlier one")]
+    LaterExpiry(Timestamp),
+    /// A key with scopes is to change or end a key that holds more.
+    #[error(
+        "the key to be changed or revoked holds the scope `{0}`, which this key lacks; \
+         present a key that holds it"
+    )]
+    TargetHoldsScope(Scope),
+    /// A key with scopes is to change or end a key with full access.
+    #[error(
+        "the key to be changed or revoked has full access; present a key with full access as well"
+    )]
+    TargetHasFullAccess,
+    /// A key with scopes asks for full access.
+    #[error(
+        "this key has scopes, so no key can get full access from it; name scopes that it holds"
+    )]
+    FullAccessNotHeld,
+    /// The request selects another organization than the key's.
+    #[error("this key belongs to another account than the one selected")]
+    OtherOrganization,
+    /// The endpoint accepts keys of other organizations only.
+    #[error("this key belongs to an organization that this endpoint does not accept")]
+    OrganizationNotAllowed,
+}
+
+impl Principal {
+    /// The key presented.
+    pub fn key(&self) -> &KeyId {
+        match self {
+            Self::Root { key, .. } => key,
+            Self::ServiceAccount(principal) => &principal.key,
+        }
+    }
+
+    /// When the key presented ends.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Root { expires_at, .. } => *expires_at,
+            Self::ServiceAccount(principal) => principal.expires_at,
+        }
+    }
+
+    /// The root key behind the request.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::RootKeyNeeded`] for a service account.
+    pub fn root(&self) -> Result<&KeyId, Denial> {
+        match self {
+            Self::Root { key, .. } => Ok(key),
+            Self::ServiceAccount(_) => Err(Denial::RootKeyNeeded),
+        }
+    }
+
+    /// The service account behind the request.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::RootKey`] for the root, which is in no organization.
+    pub fn service_account(&self) -> Result<&AccountPrincipal, Denial> {
+        match self {
+            Self::Root { .. } => Err(Denial::RootKey),
+            Self::ServiceAccount(principal) => Ok(principal),
+        }
+    }
+}
+
+impl AccountPrincipal {
+    /// Checks that the key presented may do everything.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::FullAccessNeeded`] if it may not.
+    pub fn require_full_access(&self) -> Result<(), Denial> {
+        if self.scopes.is_full_access() { Ok(()) } else { Err(Denial::FullAccessNeeded) }
+    }
+
+    /// Checks that the key presented may do what `scope` stands for.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::MissingScope`] if it may not.
+    pub fn require(&self, scope: &str) -> Result<(), Denial> {
+        if self.scopes.allow(scope) { Ok(()) } else { Err(Denial::MissingScope(scope.to_owned())) }
+    }
+
+    /// Checks that the key presented may change or end a key with `scopes`, which holds no more than
+    /// it does: else whoever may write keys could lock out everyone else.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::TargetHasFullAccess`] or [`Denial::TargetHoldsScope`], naming the first such scope.
+    pub fn outrank(&self, scopes: &Scopes) -> Result<(), Denial> {
+        self.cover(scopes).map_err(|denial| match denial {
+            Denial::ScopeNotHeld(scope) => Denial::TargetHoldsScope(scope),
+            _ => Denial::TargetHasFullAccess,
+        })
+    }
+
+    /// The latest time at which a key may end that comes from this one: its own end, unless it has
+    /// full access or no end.
+    pub fn latest_expiry(&self) -> Option<Timestamp> {
+        self.expires_at.filter(|_| !self.scopes.is_full_access())
+    }
+
+    /// When a key ends that this one mints, which is `asked` to end then, or else would end at
+    /// `otherwise`. `None` is never.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::LaterExpiry`] if a key with scopes asks for more time than it has itself.
+    pub fn bound_expiry(
+        &self,
+        asked: Option<Timestamp>,
+        otherwise: Option<Timestamp>,
+    ) -> Result<Option<Timestamp>, Denial> {
+        let Some(latest) = self.latest_expiry() else { return Ok(asked.or(otherwise)) };
+        match asked {
+            Some(asked) if asked > latest => Err(Denial::LaterExpiry(latest)),
+            Some(asked) => Ok(Some(asked)),
+            None => Ok(Some(otherwise.map_or(latest, |end| end.min(latest)))),
+        }
+    }
+
+    /// Checks that a key with `scopes` may do nothing that this one may not.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::FullAccessNotHeld`] or [`Denial::ScopeNotHeld`], naming the first such scope.
+    pub fn cover(&self, scopes: &Scopes) -> Result<(), Denial> {
+        if self.scopes.is_full_access() {
+            return Ok(());
+        }
+        if scopes.is_full_access() {
+            return Err(Denial::FullAccessNotHeld);
+        }
+        match scopes.as_slice().iter().find(|scope| !self.scopes.allow(scope.as_ref())) {
+            Some(scope) => Err(Denial::ScopeNotHeld(scope.clone())),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn principal(scopes: Scopes) -> AccountPrincipal {
+        AccountPrincipal {
+            organization: "acme".parse().expect("an id"),
+            account: ServiceAccountId::root(),
+            key: "KEY".parse().expect("an id"),
+            scopes,
+            expires_at: None,
+        }
+    }
+
+    fn scopes(texts: &[&str]) -> Scopes {
+        texts.iter().map(|text| text.parse::<Scope>().expect("a scope")).collect()
+    }
+
+    proptest! {
+        /// A key never exceeds its minter: whatever a covered key allows, its minter allows.
+        #[test]
+        fn a_covered_key_never_exceeds_its_minter(
+            held in prop::collection::vec("[a-d]", 0..4),
+            asked in prop::collection::vec("[a-d]", 0..4),
+        ) {
+            let of = |texts: &[String]| -> Scopes {
+                texts.iter().map(|text| text.parse::<Scope>().expect("a scope")).collect()
+            };
+            let (held, asked) = (of(&held), of(&asked));
+            let covered = principal(held.clone()).cover(&asked).is_ok();
+            let exceeds = ["a", "b", "c", "d", "e"].iter().any(|s| asked.allow(s) && !held.allow(s));
+            prop_assert_eq!(covered, !exceeds);
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_what_is_missing() {
+        let reader = principal(scopes(&["keys.read"]));
+        assert_eq!(
+            reader.require("keys.write"),
+            Err(Denial::MissingScope("keys.write".to_owned()))
+        );
+        let scope = "x".parse().expect("a scope");
+        assert_eq!(reader.cover(&scopes(&["keys.read", "x"])), Err(Denial::ScopeNotHeld(scope)));
+        assert_eq!(reader.cover(&Scopes::full_access()), Err(Denial::FullAccessNotHeld));
+    }
+
+    #[test]
+    fn the_root_is_in_no_organization() {
+        let root = Principal::Root { key: "KEY".parse().expect("an id"), expires_at: None };
+        assert_eq!(root.service_account(), Err(Denial::RootKey));
+    }
+}

@@ -1,0 +1,138 @@
+//! Listing, describing, changing and revoking keys.
+
+use crate::account::ServiceAccount;
+use crate::error::Error;
+use crate::id::{KeyId, OrganizationId, ServiceAccountId};
+use crate::key::{Key, KeyChange};
+use crate::principal::AccountPrincipal;
+use crate::scope::{KEYS_READ, KEYS_WRITE};
+use crate::store::{KeyStore, Listed, Page, Revocation};
+
+use super::Latchkey;
+
+impl Latchkey {
+    /// A page of the keys of an account of the caller's organization: at most `limit`, those after
+    /// the key `after`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Denied`], [`Error::AccountNotFound`], [`Error::Store`].
+    pub async fn keys(
+        &self,
+        caller: &AccountPrincipal,
+        account: &ServiceAccountId,
+        listed: Listed,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Page<Key>, Error> {
+        caller.require(KEYS_READ)?;
+        self.check_own(caller, account).await?;
+        Ok(self.store.keys(account, listed, limit, after).await?)
+    }
+
+    /// Checks that an account is of the caller's organization, before anything else is asked of its
+    /// partition: one read, the same whether it is another organization's or does not exist.
+    pub(super) async fn check_own(
+        &self,
+        caller: &AccountPrincipal,
+        account: &ServiceAccountId,
+    ) -> Result<(), Error> {
+        if *account == caller.account {
+            return Ok(());
+        }
+        let found = self.store.account(&caller.organization, account).await?;
+        found.map(drop).ok_or_else(|| Error::AccountNotFound(account.clone()))
+    }
+
+    /// A key of an account of the caller's organization.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Denied`], [`Error::AccountNotFound`], [`Error::KeyNotFound`], [`Error::Store`].
+    pub async fn key(
+        &self,
+        caller: &AccountPrincipal,
+        account: &ServiceAccountId,
+        key: &KeyId,
+    ) -> Result<Key, Error> {
+        caller.require(KEYS_READ)?;
+        let organization = Some(&caller.organization);
+        Ok(find_key(&self.store, organization, account, key).await?.1)
+    }
+
+    /// Changes a key that has not ended, and returns it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Denied`], also for scopes that the caller lacks, whether the key has them or is to get
+    /// them; [`Error::AccountNotFound`], [`Error::KeyNotFound`], [`Error::KeyEnded`], [`Error::Busy`],
+    /// [`Error::Store`].
+    pub async fn update_key(
+        &self,
+        caller: &AccountPrincipal,
+        account: &ServiceAccountId,
+        key: &KeyId,
+        change: &KeyChange,
+    ) -> Result<Key, Error> {
+        caller.require(KEYS_WRITE)?;
+        if let Some(scopes) = &change.scopes {
+            caller.cover(scopes)?;
+        }
+        let organization = Some(&caller.organization);
+        let (_, found) = find_key(&self.store, organization, account, key).await?;
+        caller.outrank(&found.spec.scopes)?;
+        if change.is_empty() {
+            return Ok(found);
+        }
+        let now = self.clock.now();
+        let changed = self.store.update_key(account, key, &found.spec.scopes, change, now).await?;
+        self.verifier.forget(&changed.digest);
+        tracing::info!(account.id = %account, key.id = %key, "key changed");
+        Ok(changed)
+    }
+
+    /// Revokes a key of an account of the caller's organization.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Denied`], also for a key that holds more than the caller does, and what
+    /// [`crate::store::KeyStore::revoke_key`] refuses.
+    pub async fn revoke_key(
+        &self,
+        caller: &AccountPrincipal,
+        account: &ServiceAccountId,
+        key: &KeyId,
+    ) -> Result<Revocation, Error> {
+        caller.require(KEYS_WRITE)?;
+        // No account has this id; root keys have it as theirs.
+        if account.is_root() {
+            return Err(Error::AccountNotFound(account.clone()));
+        }
+        let now = self.clock.now();
+        let revoked = self.store.revoke_key(Some(caller), account, key, &self.policy, now).await?;
+        self.note_revoked(&revoked);
+        Ok(revoked)
+    }
+
+}
+
+/// Reads a key and its account, which must be of `organization` if there is one: another organization's
+/// does not exist.
+///
+/// # Errors
+///
+/// [`Error::AccountNotFound`], [`Error::KeyNotFound`], [`Error::Store`].
+pub(super) async fn find_key(
+    store: &KeyStore,
+    organization: Option<&OrganizationId>,
+    account: &ServiceAccountId,
+    key: &KeyId,
+) -> Result<(ServiceAccount, Key), Error> {
+    let found = store.lookup(account, key, true).await?;
+    let own = found
+        .account
+        .filter(|found| organization.is_none_or(|organization| found.organization == *organization));
+    let own = own.ok_or_else(|| Error::AccountNotFound(account.clone()))?;
+    let key = found.key.ok_or_else(|| Error::KeyNotFound(key.clone()))?;
+    Ok((own, key))
+}

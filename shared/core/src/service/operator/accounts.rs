@@ -1,0 +1,151 @@
+//! Service accounts of whatever organization.
+
+use rand::rngs::SysRng;
+
+use crate::account::{AccountChange, ServiceAccount};
+use crate::error::Error;
+use crate::id::{OrganizationId, ServiceAccountId};
+use crate::policy::KeyPolicy;
+use crate::store::KeyStore;
+use crate::text::{Description, Name};
+use crate::time::Timestamp;
+
+use super::organizations::require_live;
+use super::{OperatorError, PAGE};
+
+/// How often deleting an account goes on where it had to stop: the store stops after a thousand keys.
+const DELETES_MAX: usize = 20;
+
+/// Makes a service account of an organization that exists, without a key.
+///
+/// # Errors
+///
+/// [`OperatorError`], for instance when the organization does not exist.
+pub async fn create_account(
+    store: &KeyStore,
+    policy: &KeyPolicy,
+    now: Timestamp,
+    organization: OrganizationId,
+    name: Name,
+    description: Description,
+) -> Result<ServiceAccount, OperatorError> {
+    require_live(store, &organization).await?;
+    let account = new_account(now, organization, name, description)?;
+    store.create_account(&account, policy, now, None).await?;
+    Ok(account)
+}
+
+/// Every account of an organization, oldest first.
+///
+/// # Errors
+///
+/// [`OperatorError::OrganizationNotFound`], [`OperatorError::Failed`].
+pub async fn accounts(
+    store: &KeyStore,
+    organization: &OrganizationId,
+) -> Result<Vec<ServiceAccount>, OperatorError> {
+    if store.organization(organization).await?.is_none() {
+        return Err(OperatorError::OrganizationNotFound(organization.clone()));
+    }
+    let mut accounts = Vec::new();
+    let mut after = None;
+    loop {
+        let page = store.accounts(organization, PAGE, after.as_deref()).await?;
+        accounts.extend(page.items);
+        after = page.next;
+        if after.is_none() {
+            return Ok(accounts);
+        }
+    }
+}
+
+/// The accounts of an organization whose deletion was interrupted: they are gone, and their keys are
+/// refused, but some are still stored. [`delete_account`] finishes it.
+///
+/// # Errors
+///
+/// [`OperatorError::Failed`].
+pub async fn accounts_being_deleted(
+    store: &KeyStore,
+    organization: &OrganizationId,
+) -> Result<Vec<ServiceAccountId>, OperatorError> {
+    let mut found = Vec::new();
+    let mut after = None;
+    loop {
+        let page = store.directory(organization, PAGE, after.as_deref()).await?;
+        let deleting = page.items.into_iter().filter(|entry| entry.deleting);
+        found.extend(deleting.map(|entry| entry.account));
+        after = page.next;
+        if after.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+/// A service account, whosever it is.
+///
+/// # Errors
+///
+/// [`Error::AccountNotFound`] and [`Error::Store`] as [`OperatorError::Failed`];
+/// [`OperatorError::RootAccount`].
+pub async fn account(
+    store: &KeyStore,
+    id: &ServiceAccountId,
+) -> Result<ServiceAccount, OperatorError> {
+    if id.is_root() {
+        return Err(OperatorError::RootAccount);
+    }
+    let account = store.any_account(id).await?;
+    Ok(account.ok_or_else(|| Error::AccountNotFound(id.clone()))?)
+}
+
+/// Disables an account, or enables it again, and returns it as it is then.
+///
+/// # Errors
+///
+/// As [`account`].
+pub async fn set_account_disabled(
+    store: &KeyStore,
+    now: Timestamp,
+    id: &ServiceAccountId,
+    disabled: bool,
+) -> Result<ServiceAccount, OperatorError> {
+    let found = account(store, id).await?;
+    if found.disabled == disabled {
+        return Ok(found);
+    }
+    let change = AccountChange { disabled: Some(disabled), ..AccountChange::default() };
+    Ok(store.update_account(&found.organization, id, &change, now).await?)
+}
+
+/// Deletes an account of `organization` and all of its keys, or finishes a deletion that was
+/// interrupted.
+///
+/// # Errors
+///
+/// [`OperatorError::Failed`]; with [`Error::AccountNotFound`] nothing was written, otherwise the account
+/// may be gone and keys of it left, which are refused, and which the same call deletes.
+pub async fn delete_account(
+    store: &KeyStore,
+    organization: &OrganizationId,
+    id: &ServiceAccountId,
+) -> Result<(), OperatorError> {
+    for _ in 1..DELETES_MAX {
+        match store.delete_account(organization, id).await {
+            Err(Error::Busy) => {}
+            deleted => return Ok(deleted?),
+        }
+    }
+    Ok(store.delete_account(organization, id).await?)
+}
+
+pub(super) fn new_account(
+    now: Timestamp,
+    organization: OrganizationId,
+    name: Name,
+    description: Description,
+) -> Result<ServiceAccount, Error> {
+    let operator = ServiceAccountId::root();
+    ServiceAccount::create(&mut SysRng, now, organization, name, description, operator)
+        .map_err(Error::Random)
+}

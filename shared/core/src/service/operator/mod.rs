@@ -1,0 +1,79 @@
+//! What an operator does with direct access to the table, without a key to present.
+//!
+//! An operator belongs to no organization: each function learns from the account whose it is.
+
+mod accounts;
+mod descendants;
+mod keys;
+mod organization_end;
+mod organizations;
+mod rotate;
+mod status;
+
+pub use accounts::{
+    account, accounts, accounts_being_deleted, create_account, delete_account, set_account_disabled,
+};
+pub use descendants::{Origin, Owner, Relative, RevokedTree, owner, revoke_tree, tree};
+pub use keys::{FoundKey, MintSpec, create_root_key, key, keys, mint_key, revoke_key};
+pub use organization_end::{delete_organization, set_organization_disabled};
+pub use organizations::{
+    Bootstrap, FoundOrganization, OrganizationStatus, bootstrap, count_organizations, organization,
+    organizations,
+};
+pub use rotate::{Rotated, rotate_key};
+pub use status::{KeyFilter, KeyStatus};
+
+use crate::error::Error;
+use crate::id::{KeyId, OrganizationId};
+use crate::store::{CreateError, StoreError};
+
+/// How many entries of a list are read at a time.
+const PAGE: usize = 100;
+
+/// Why an operator's command failed. Unless it says otherwise, nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorError {
+    /// There is an organization of this id already.
+    #[error("organization `{0}` already exists")]
+    OrganizationExists(OrganizationId),
+    /// There is no organization of this id.
+    #[error("organization `{0}` does not exist")]
+    OrganizationNotFound(OrganizationId),
+    /// The organization is disabled, so no key of it works and none is made.
+    #[error("organization `{0}` is disabled")]
+    OrganizationDisabled(OrganizationId),
+    /// The organization is being deleted, so nothing is added to it and its id is not free yet.
+    #[error("organization `{0}` is being deleted")]
+    OrganizationDeleting(OrganizationId),
+    /// What stands for an account in root keys was given for a service account.
+    #[error("`ROOT` is no service account: root keys belong to none")]
+    RootAccount,
+    /// A root key was to be rotated.
+    #[error("a root key cannot be rotated")]
+    RootKey,
+    /// Keys that a revoked key had made kept appearing while they were being revoked.
+    #[error(
+        "key `{0}` is revoked, but keys that it had made kept appearing; run the same command again"
+    )]
+    DescendantsLeft(KeyId),
+    /// The service's rules refused it, or the store failed.
+    #[error("{0}")]
+    Failed(#[from] Error),
+}
+
+impl From<StoreError> for OperatorError {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<CreateError> for OperatorError {
+    fn from(error: CreateError) -> Self {
+        match error {
+            CreateError::OrganizationExists(id) => Self::OrganizationExists(id),
+            CreateError::OrganizationNotFound(id) => Self::OrganizationNotFound(id),
+            CreateError::OrganizationDeleting(id) => Self::OrganizationDeleting(id),
+            CreateError::Failed(error) => Self::Failed(error),
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The caller's organization.
+
+use crate::account::Organization;
+use crate::error::{Error, StoreError};
+use crate::principal::{AccountPrincipal, Denial};
+
+use super::Latchkey;
+
+impl Latchkey {
+    /// The caller's organization.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`].
+    pub async fn organization(&self, caller: &AccountPrincipal) -> Result<Organization, Error> {
+        let organization = self.store.organization(&caller.organization).await?;
+        // Every account's organization exists: it is deleted after them.
+        organization.ok_or_else(|| StoreError::corrupt("organization").into())
+    }
+
+    /// Checks that `selected`, an organization's id or its exact name, is the caller's organization.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial::OtherOrganization`] if it is not, [`Error::Store`].
+    pub async fn check_organization(
+        &self,
+        caller: &AccountPrincipal,
+        selected: &str,
+    ) -> Result<(), Error> {
+        let own = &caller.organization;
+        if own.as_ref() == selected {
+            return Ok(());
+        }
+        match self.store.organization(own).await? {
+            Some(organization) if organization.name.as_ref() == selected => Ok(()),
+            _ => Err(Denial::OtherOrganization.into()),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Root keys: they administer the deployment and belong to no organization.
+
+use crate::error::Error;
+use crate::id::{KeyId, ServiceAccountId};
+use crate::key::{Key, KeySpec, Minted};
+use crate::principal::Principal;
+use crate::scope::Scopes;
+use crate::store::{Listed, Page, Revocation};
+use crate::time::Timestamp;
+
+use super::generate::{generate_key, warn_if_orphaned};
+use super::metrics::Counter;
+use super::{IdempotentRequest, Latchkey, Replay};
+
+impl Latchkey {
+    /// Mints a root key and answers with what `respond` makes of it. `request` as in
+    /// [`Latchkey::mint`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Denied`] unless a root key asks, [`Error::InvalidExpiry`],
+    /// [`Error::IdempotencyKeyReused`], [`Error::Busy`], [`Error::Store`]. Then there is no key.
+    pub async fn create_root_key<R: Replay>(
+        &self,
+        caller: &Principal,
+        expires_at: Option<Timestamp>,
+        request: Option<IdempotentRequest>,
+        respond: impl FnOnce(&Minted) -> R,
+    ) -> Result<R, Error> {
+        let now = self.clock.now();
+        self.with_replay(request, now, async |writer| {
+            let minter = caller.root()?;
+            let spec = KeySpec {
+                account: ServiceAccountId::root(),
+                name: None,
+                scopes: Scopes::full_access(),
+                expires_at: self.policy.expiry(expires_at, now)?,
+                created_by: Some(minter.clone()),
+            };
+            let minted = generate_key(&self.policy, now, spec)?;
+            let key = &minted.key;
+            let write = async |response: Option<&_>| {
+                let written = self.store.create_root_key(key, &self.policy, now, response);
+                written.await.inspect_err(|error| warn_if_orphaned(error, key))
+            };
+            let created = || {
+                tracing::info!(key.id = %key.id, minter.key.id = %minter, "root key minted");
+                self.metrics.count(Counter::KeysMinted, 1);
+            };
+            writer.write(respond(&minted), write, created).await
+        })
+        .await
+    }
+
+    /// A page of the root keys: at most `limit`, those after the key `after`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Denied`] unless a root key asks, [`Error::Store`].
+    pub async fn root_keys(
+        &self,
+        caller: &Principal,
+        listed: Listed,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Page<Key>, Error> {
+        caller.root()?;
+        Ok(self.store.keys(&ServiceAccountId::root(), listed, limit, after).await?)
+    }
+
+    /// A root key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Denied`] unless a root key asks, [`Error::KeyNotFound`], [`Error::Store`].
+    pub async fn root_key(&self, caller: &Principal, key: &KeyId) -> Result<Key, Error> {
+        caller.root()?;
+        let found = self.store.lookup(&ServiceAccountId::root(), key, true).await?.key;
+        found.ok_or_else(|| Error::KeyNotFound(key.clone()))
+    }
+
+    /// Revokes a root key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Denied`] unless a root key asks, and what
+    /// [`crate::store::KeyStore::revoke_key`] refuses.
+    pub async fn revoke_root_key(&self, caller: &Principal, key: &KeyId) -> Result<Revocation, Error> {
+        caller.root()?;
+        let (account, now) = (ServiceAccountId::root(), self.clock.now());
+        let revoked = self.store.revoke_key(None, &account, key, &self.policy, now).await?;
+        self.note_revoked(&revoked);
+        Ok(revoked)
+    }
+}

@@ -1,0 +1,134 @@
+//! The deployment's rules, as its settings give them.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use crate::policy::{
+    CachePolicy, DEFAULT_ACCOUNT_LIMIT, DEFAULT_KEY_LIMIT, DEFAULT_RETENTION, KeyPolicy,
+};
+use crate::store::environment::{Environment, InvalidSetting};
+
+const DEFAULT_CACHE_TTL: Duration = Duration::from_secs(10);
+
+/// Longer, and revoking a key would hardly mean anything.
+const CACHE_TTL_MAX: Duration = Duration::from_secs(60 * 60);
+
+/// An entry takes some 300 bytes, so all of them a good megabyte.
+const CACHE_ENTRIES: usize = 4096;
+
+/// A hundred years: longer durations are typing errors, and sums stay within a
+/// [`Timestamp`](crate::time::Timestamp).
+pub const DURATION_MAX: Duration = Duration::from_secs(36_525 * 24 * 60 * 60);
+
+/// A duration such as `90d` or `12h 30m`, of at most [`DURATION_MAX`].
+pub fn duration(text: &str) -> Option<Duration> {
+    humantime::parse_duration(text).ok().filter(|duration| *duration <= DURATION_MAX)
+}
+
+impl KeyPolicy {
+    /// The rules that `environment` gives.
+    ///
+    /// # Errors
+    ///
+    /// Names the first variable that has a bad value.
+    pub fn from_environment(environment: &Environment) -> Result<Self, InvalidSetting> {
+        let limit = |variable| {
+            let number = |text: &str| text.parse::<u32>().ok();
+            environment.parse(variable, "a whole number, 0 for no limit", number)
+        };
+        let key_limit = limit("LATCHKEY_KEY_LIMIT")?.unwrap_or(DEFAULT_KEY_LIMIT);
+        let account_limit = limit("LATCHKEY_ACCOUNT_LIMIT")?.unwrap_or(DEFAULT_ACCOUNT_LIMIT);
+        let max_lifetime = environment.parse(
+            "LATCHKEY_MAX_LIFETIME",
+            "a duration of 1 second to 100 years, such as `90d` or `12h`",
+            |text| duration(text).filter(|lifetime| *lifetime >= Duration::from_secs(1)),
+        )?;
+        let retention = environment.parse(
+            "LATCHKEY_RETENTION",
+            "a duration of up to 100 years, such as `30d`",
+            duration,
+        )?;
+        let prefix = environment.parse(
+            "LATCHKEY_PREFIX",
+            "1 to 16 of `a-z`, `0-9` and `_`",
+            |text| text.parse().ok(),
+        )?;
+        Ok(Self {
+            prefix: prefix.unwrap_or_default(),
+            key_limit: NonZeroU32::new(key_limit),
+            account_limit: NonZeroU32::new(account_limit),
+            max_lifetime,
+            retention: retention.unwrap_or(DEFAULT_RETENTION),
+        })
+    }
+}
+
+impl CachePolicy {
+    /// The rules that `environment` gives.
+    ///
+    /// # Errors
+    ///
+    /// Names the variable if it has a bad value.
+    pub fn from_environment(environment: &Environment) -> Result<Self, InvalidSetting> {
+        let ttl = environment.parse(
+            "LATCHKEY_CACHE_TTL",
+            "a duration of up to 1 hour, such as `10s`; `0s` for no cache",
+            |text| duration(text).filter(|ttl| *ttl <= CACHE_TTL_MAX),
+        )?;
+        Ok(Self { ttl: ttl.unwrap_or(DEFAULT_CACHE_TTL), entries: CACHE_ENTRIES })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(variable: &'static str, value: &'static str) -> Environment {
+        Environment::new(move |asked| (asked == variable).then(|| value.to_owned()))
+    }
+
+    #[test]
+    fn a_variable_that_is_unset_or_empty_has_its_default() {
+        for unset in [environment("", ""), environment("LATCHKEY_MAX_LIFETIME", "")] {
+            let policy = KeyPolicy::from_environment(&unset).expect("valid");
+            assert_eq!(policy, KeyPolicy::default());
+            assert_eq!(policy.key_limit.map(NonZeroU32::get), Some(10));
+            assert_eq!(policy.account_limit.map(NonZeroU32::get), Some(10_000));
+            assert_eq!(policy.retention.as_secs(), 2_592_000);
+            let cache = CachePolicy::from_environment(&unset).expect("valid");
+            assert_eq!(cache.ttl.as_secs(), 10);
+        }
+    }
+
+    #[test]
+    fn a_bad_value_is_named() {
+        for (variable, value) in [
+            ("LATCHKEY_KEY_LIMIT", "-1"),
+            ("LATCHKEY_KEY_LIMIT", "ten"),
+            ("LATCHKEY_ACCOUNT_LIMIT", "-1"),
+            ("LATCHKEY_MAX_LIFETIME", "90"),
+            ("LATCHKEY_MAX_LIFETIME", "0d"),
+            ("LATCHKEY_MAX_LIFETIME", "200y"),
+            ("LATCHKEY_RETENTION", "-1d"),
+            ("LATCHKEY_CACHE_TTL", "2h"),
+            ("LATCHKEY_PREFIX", "SK"),
+            ("LATCHKEY_PREFIX", "a_prefix_that_is_too_long"),
+        ] {
+            let environment = environment(variable, value);
+            let policy = KeyPolicy::from_environment(&environment).map(drop);
+            let cache = CachePolicy::from_environment(&environment).map(drop);
+            let error = policy.and(cache).expect_err(value);
+            assert_eq!(error.variable, variable);
+            assert!(error.to_string().contains(value), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_limit_of_zero_is_no_limit() {
+        for variable in ["LATCHKEY_KEY_LIMIT", "LATCHKEY_ACCOUNT_LIMIT"] {
+            let policy = KeyPolicy::from_environment(&environment(variable, "0")).expect("valid");
+            let limits = [policy.key_limit, policy.account_limit];
+            assert_eq!(limits.iter().flatten().count(), 1, "{variable}");
+        }
+    }
+}

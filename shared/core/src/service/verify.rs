@@ -1,0 +1,312 @@
+//! Verifying a token: who presents it, if anyone.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use crate::account::ServiceAccount;
+use crate::error::{Error, Refusal, causes};
+use crate::key::Key;
+use crate::policy::{CachePolicy, KeyPolicy};
+use crate::principal::{AccountPrincipal, Principal};
+use crate::store::{Deployment, KeyStore, Lookup, Revocation, StoreError};
+use crate::time::Timestamp;
+use crate::token::{Token, TokenDigest};
+
+use super::cache::{Verdict, VerdictCache};
+use super::known_deployment::KnownDeployment;
+use super::last_used::LastUsed;
+use super::metrics::{Counter, Metrics};
+
+/// How long recording the uses of keys may take, after the answer.
+const RECORDING_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How fresh a verdict on a key must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// As the table was within the time that verdicts are kept, for a request that only reads.
+    Cached,
+    /// For a request that changes something: account and key by a consistent read, at twice the price of
+    /// one that finds nothing in the cache. A key that was revoked a moment ago would otherwise have the
+    /// time to mint itself a successor. Which organizations are disabled may have been read a moment ago:
+    /// what a key of a disabled organization makes is disabled with it.
+    ForChange,
+    /// As the table is now, in all that decides.
+    Now,
+}
+
+/// Verifies tokens against the table, or against what it said a moment ago.
+#[derive(Debug)]
+pub(crate) struct Verifier {
+    store: KeyStore,
+    cache: Option<VerdictCache>,
+    deployment: KnownDeployment,
+    last_used: LastUsed,
+    metrics: Metrics,
+}
+
+impl Verifier {
+    /// Verifies against `store`, keeping verdicts by `cache`.
+    pub(crate) fn new(store: KeyStore, cache: &CachePolicy) -> Self {
+        Self {
+            store,
+            cache: VerdictCache::new(cache),
+            deployment: KnownDeployment::new(cache),
+            last_used: LastUsed::new(Duration::ZERO),
+            metrics: Metrics::off(),
+        }
+    }
+
+    /// Samples uses by `interval` from now on.
+    pub(crate) fn record_uses_by(&mut self, interval: Duration) {
+        self.last_used = LastUsed::new(interval);
+    }
+
+    /// Counts verdicts in `metrics` from now on.
+    pub(crate) fn measure_by(&mut self, metrics: Metrics) {
+        self.metrics = metrics;
+    }
+
+    /// Who presents `presented` as its key, by a verdict that is as fresh as `freshness` asks for.
+    ///
+    /// A malformed token is refused without a look at table or cache. Any failure of the store is
+    /// an error, never an allow, and is not kept.
+    pub(crate) async fn verify(
+        &self,
+        presented: &str,
+        freshness: Freshness,
+        now: Timestamp,
+    ) -> Result<Principal, Error> {
+        let token = presented.parse().map_err(|error| self.refuse(Refusal::Malformed(error)))?;
+        match (freshness, self.deployment.recent(now)) {
+            (Freshness::Cached, known) => self.verify_cached(&token, known, now).await,
+            (Freshness::ForChange, Some(deployment)) => {
+                let found = self.store.lookup(token.account(), token.key(), true).await?;
+                self.conclude_past_cache(&token, found, &deployment, now)
+            }
+            (Freshness::ForChange, None) | (Freshness::Now, _) => {
+                self.verify_now(&token, now).await
+            }
+        }
+    }
+
+    /// A verdict from the cache is held against the deployment as it was known a moment ago. Where that
+    /// is too long ago, the verdict is not used, and one read renews both.
+    async fn verify_cached(
+        &self,
+        token: &Token,
+        known: Option<Arc<Deployment>>,
+        now: Timestamp,
+    ) -> Result<Principal, Error> {
+        let digest = token.digest();
+        if known.is_none() {
+            self.forget(&digest);
+        }
+        let loaded = OnceLock::new();
+        let load = async {
+            let (found, deployment) = self.load(token, known.clone(), now).await?;
+            // Nobody else sets it.
+            let _ = loaded.set(deployment);
+            self.observe(&found);
+            Ok::<_, StoreError>(judge(&digest, token, found, now))
+        };
+        let verdict = match &self.cache {
+            Some(cache) => cache.verdict(digest.to_bytes(), now, load).await,
+            None => load.await,
+        };
+        let verdict = verdict?;
+        let deployment = match loaded.into_inner() {
+            Some(deployment) => deployment,
+            None => {
+                // Without one, the verdict is from a concurrent read, which has observed it.
+                let Some(deployment) = known.or_else(|| self.deployment.recent(now)) else {
+                    return self.verify_now(token, now).await;
+                };
+                self.metrics.count(Counter::CacheHits, 1);
+                deployment
+            }
+        };
+        self.conclude(verdict, &deployment, now)
+    }
+
+    async fn verify_now(&self, token: &Token, now: Timestamp) -> Result<Principal, Error> {
+        let (account, key) = (token.account(), token.key());
+        let (found, deployment) = self.store.lookup_with_deployment(account, key, true).await?;
+        let deployment = self.deployment.observe(deployment, now);
+        self.conclude_past_cache(token, found, &deployment, now)
+    }
+
+    /// Revokes the key of the token `presented`, for whoever holds it; `None` if there is no such key.
+    pub(crate) async fn revoke(
+        &self,
+        presented: &str,
+        policy: &KeyPolicy,
+        now: Timestamp,
+    ) -> Result<Option<Revocation>, Error> {
+        let Ok(token) = presented.parse::<Token>() else { return Ok(None) };
+        let digest = token.digest();
+        let found = self.store.lookup(token.account(), token.key(), true).await?.key;
+        if found.is_none_or(|key| key.digest != digest) {
+            self.forget(&digest);
+            return Ok(None);
+        }
+        match self.store.revoke_key(None, token.account(), token.key(), policy, now).await {
+            Ok(revocation) => Ok(Some(revocation)),
+            Err(error) => {
+                self.forget(&digest);
+                // Gone meanwhile, which is as good.
+                if matches!(error, Error::KeyNotFound(_)) { Ok(None) } else { Err(error) }
+            }
+        }
+    }
+
+    fn conclude_past_cache(
+        &self,
+        token: &Token,
+        found: Lookup,
+        deployment: &Deployment,
+        now: Timestamp,
+    ) -> Result<Principal, Error> {
+        self.observe(&found);
+        let digest = token.digest();
+        let verdict = judge(&digest, token, found, now);
+        if verdict.is_err() {
+            // What is refused once is not accepted again for a verdict that is older.
+            self.forget(&digest);
+        }
+        self.conclude(verdict, deployment, now)
+    }
+
+    fn conclude(
+        &self,
+        verdict: Verdict,
+        deployment: &Deployment,
+        now: Timestamp,
+    ) -> Result<Principal, Error> {
+        let principal = verdict.map_err(|refusal| self.refuse(refusal))?;
+        if let Principal::ServiceAccount(caller) = &principal
+            && deployment.disables(&caller.organization)
+        {
+            return Err(self.refuse(Refusal::OrganizationDisabled));
+        }
+        self.last_used.record(&principal, now);
+        self.metrics.count(Counter::Verified, 1);
+        Ok(principal)
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Error {
+        self.metrics.refused(refusal);
+        Error::Unauthenticated(refusal)
+    }
+
+    fn observe(&self, found: &Lookup) {
+        if let Some(key) = &found.key {
+            self.last_used.observe(&key.id, key.last_used_at);
+        }
+    }
+
+    /// Writes what is to be recorded of the keys used, and returns how many writes failed. It takes
+    /// a second at most, so that an environment is never held up for long.
+    pub(crate) async fn record_uses(&self) -> usize {
+        let uses = self.last_used.drain();
+        let mut failed = uses.len();
+        let interval = self.last_used.interval();
+        let write = async {
+            for used in &uses {
+                match self.store.record_use(used, interval).await {
+                    Ok(()) => failed -= 1,
+                    Err(error) => {
+                        let source = causes(&error);
+                        tracing::debug!(error.source = source, "{error}");
+                    }
+                }
+            }
+        };
+        let _ = tokio::time::timeout(RECORDING_TIMEOUT, write).await;
+        failed
+    }
+
+    /// Forgets what is thought of every token: an account was disabled, say.
+    pub(crate) fn forget_all(&self) {
+        if let Some(cache) = &self.cache {
+            cache.forget_all();
+        }
+    }
+
+    /// Forgets what is thought of a token.
+    pub(crate) fn forget(&self, digest: &TokenDigest) {
+        if let Some(cache) = &self.cache {
+            cache.forget(digest.to_bytes());
+        }
+    }
+
+    /// The deployment as it is known, however long ago that was read.
+    pub(crate) fn known_deployment(&self) -> Option<Arc<Deployment>> {
+        self.deployment.latest()
+    }
+
+    /// Observes the deployment by a read that began at `asked_at`.
+    pub(crate) fn observe_deployment(&self, deployment: Deployment, asked_at: Timestamp) {
+        self.deployment.observe(deployment, asked_at);
+    }
+
+    /// Reads what the table knows of `token`, and of the deployment unless that is `known`.
+    async fn load(
+        &self,
+        token: &Token,
+        known: Option<Arc<Deployment>>,
+        now: Timestamp,
+    ) -> Result<(Lookup, Arc<Deployment>), StoreError> {
+        let (account, key) = (token.account(), token.key());
+        // Eventually consistent, at half the price: it may be behind by a second on a revocation,
+        // which is within the bound stated for one.
+        let (found, deployment) = match known {
+            Some(known) => (self.store.lookup(account, key, false).await?, known),
+            None => {
+                let read = self.store.lookup_with_deployment(account, key, false).await?;
+                (read.0, self.deployment.observe(read.1, now))
+            }
+        };
+        let missing =
+            found.key.is_none() || (found.account.is_none() && !token.account().is_root());
+        if !missing {
+            return Ok((found, deployment));
+        }
+        // Once more, consistently, so that a key works the moment it is minted.
+        Ok((self.store.lookup(account, key, true).await?, deployment))
+    }
+}
+
+fn judge(digest: &TokenDigest, token: &Token, found: Lookup, now: Timestamp) -> Verdict {
+    let key = found.key.ok_or(Refusal::Unknown)?;
+    if key.digest != *digest {
+        return Err(Refusal::Digest);
+    }
+    let account = match found.account {
+        Some(account) => Some(account),
+        None if token.account().is_root() => None,
+        None => return Err(Refusal::Unknown),
+    };
+    if account.as_ref().is_some_and(|account| account.disabled) {
+        return Err(Refusal::AccountDisabled);
+    }
+    if key.revoked_at.is_some() {
+        return Err(Refusal::Revoked);
+    }
+    if key.is_expired(now) {
+        return Err(Refusal::Expired);
+    }
+    Ok(principal(account, key))
+}
+
+fn principal(account: Option<ServiceAccount>, key: Key) -> Principal {
+    match account {
+        None => Principal::Root { key: key.id, expires_at: key.spec.expires_at },
+        Some(account) => Principal::ServiceAccount(AccountPrincipal {
+            organization: account.organization,
+            account: account.id,
+            key: key.id,
+            scopes: key.spec.scopes,
+            expires_at: key.spec.expires_at,
+        }),
+    }
+}

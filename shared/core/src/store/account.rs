@@ -1,0 +1,210 @@
+//! Changing and deleting accounts.
+
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Delete, DeleteRequest, ReturnValue, TransactWriteItem, Update, WriteRequest,
+};
+
+use crate::account::{AccountChange, ServiceAccount};
+use crate::error::Error;
+use crate::id::{OrganizationId, ServiceAccountId};
+use crate::time::Timestamp;
+
+use super::record;
+use super::transaction::{Outcome, Part, Updated};
+use super::{KeyStore, StoreError};
+
+/// What `BatchWriteItem` takes at most.
+/// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html>
+const BATCH_MAX: i32 = 25;
+
+/// How often a deletion is tried again whose count of accounts is not there yet.
+const COUNTS_MAX: u32 = 4;
+
+/// How many pages of keys one request deletes: a thousand keys, within the function's time.
+const PAGES_MAX: usize = 40;
+
+impl KeyStore {
+    /// Changes an account of `organization`, and returns it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AccountNotFound`], [`Error::Busy`] or [`Error::Store`]; then the account is as it was,
+    /// unless the table did not answer.
+    pub async fn update_account(
+        &self,
+        organization: &OrganizationId,
+        id: &ServiceAccountId,
+        change: &AccountChange,
+        now: Timestamp,
+    ) -> Result<ServiceAccount, Error> {
+        let text = |value: &dyn ToString| AttributeValue::S(value.to_string());
+        let mut set = vec!["updated_at = :now"];
+        let mut update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(record::account_key(id)))
+            .condition_expression("organization = :organization")
+            .expression_attribute_values(":organization", text(organization))
+            .expression_attribute_values(":now", AttributeValue::N(now.as_millis().to_string()))
+            .return_values(ReturnValue::AllNew);
+        if let Some(name) = &change.name {
+            set.push("#name = :name");
+            // A reserved word.
+            update = update.expression_attribute_names("#name", "name");
+            update = update.expression_attribute_values(":name", text(name));
+        }
+        if let Some(description) = &change.description {
+            set.push("description = :description");
+            update = update.expression_attribute_values(":description", text(description));
+        }
+        if let Some(disabled) = change.disabled {
+            set.push("disabled = :disabled");
+            update =
+                update.expression_attribute_values(":disabled", AttributeValue::Bool(disabled));
+        }
+        match self.update(update.update_expression(format!("SET {}", set.join(", ")))).await? {
+            Updated::Written(item) => Ok(record::account(&item).map_err(StoreError::from)?),
+            Updated::Refused(_) => Err(Error::AccountNotFound(id.clone())),
+        }
+    }
+
+    /// Deletes an account of `organization` and all of its keys.
+    ///
+    /// The first write deletes the account itself and marks its directory entry: from then on each of
+    /// its keys is refused, and none can be added. The keys follow in pages, and the entry last. So
+    /// whatever interrupts this, the same call finishes it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AccountNotFound`]; [`Error::Busy`] if keys are left, which a retry deletes;
+    /// [`Error::Store`].
+    pub async fn delete_account(
+        &self,
+        organization: &OrganizationId,
+        id: &ServiceAccountId,
+    ) -> Result<(), Error> {
+        self.begin_deleting(organization, id).await?;
+        for _ in 0..PAGES_MAX {
+            if self.delete_keys(id).await? {
+                return self.delete_entry(organization, id).await;
+            }
+        }
+        Err(Error::Busy)
+    }
+
+    async fn begin_deleting(
+        &self,
+        organization: &OrganizationId,
+        id: &ServiceAccountId,
+    ) -> Result<(), Error> {
+        let parts = [
+            (Part::Account, self.delete_of(organization, id)?),
+            (Part::Entry, self.mark_deleting(organization, id)?),
+            (Part::Organization, self.discount_account(organization)?),
+        ];
+        for _ in 0..COUNTS_MAX {
+            let Outcome::Refused(unmet) = self.transact(&parts).await? else {
+                tracing::info!(account.id = %id, "service account deleted");
+                return Ok(());
+            };
+            if !unmet.has(Part::Account) && !unmet.has(Part::Entry) {
+                self.start_counting_accounts(organization).await?;
+            } else if self.is_being_deleted(organization, id).await? {
+                // By an earlier call, which was interrupted.
+                return Ok(());
+            } else {
+                return Err(Error::AccountNotFound(id.clone()));
+            }
+        }
+        Err(Error::Busy)
+    }
+
+    fn delete_of(
+        &self,
+        organization: &OrganizationId,
+        id: &ServiceAccountId,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let delete = Delete::builder()
+            .table_name(&self.table)
+            .set_key(Some(record::account_key(id)))
+            .condition_expression("organization = :organization")
+            .expression_attribute_values(
+                ":organization",
+                AttributeValue::S(organization.to_string()),
+            )
+            .build()?;
+        Ok(TransactWriteItem::builder().delete(delete).build())
+    }
+
+    fn mark_deleting(
+        &self,
+        organization: &OrganizationId,
+        id: &ServiceAccountId,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(record::directory_key(organization, id)))
+            .condition_expression("attribute_exists(pk)")
+            .update_expression("SET deleting = :true")
+            .expression_attribute_values(":true", AttributeValue::Bool(true))
+            .build()?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+
+    async fn is_being_deleted(
+        &self,
+        organization: &OrganizationId,
+        id: &ServiceAccountId,
+    ) -> Result<bool, StoreError> {
+        let entry = self.item(record::directory_key(organization, id)).await?;
+        Ok(entry.is_some_and(|entry| entry.contains_key("deleting")))
+    }
+
+    /// Deletes a page of an account's keys; whether none were left.
+    async fn delete_keys(&self, account: &ServiceAccountId) -> Result<bool, Error> {
+        let page = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(
+                ":pk",
+                AttributeValue::S(record::account_partition(account)),
+            )
+            .projection_expression("pk, sk")
+            .limit(BATCH_MAX)
+            .send()
+            .await
+            .map_err(StoreError::from)?;
+        let keys = page.items.unwrap_or_default();
+        if keys.is_empty() {
+            return Ok(true);
+        }
+        let mut requests = Vec::new();
+        for key in keys {
+            let delete = DeleteRequest::builder().set_key(Some(key)).build();
+            let delete = delete.map_err(StoreError::from)?;
+            requests.push(WriteRequest::builder().delete_request(delete).build());
+        }
+        // What DynamoDB leaves out of a batch is on the next page again.
+        let write = self.client.batch_write_item().request_items(&self.table, requests);
+        write.send().await.map_err(StoreError::from)?;
+        Ok(false)
+    }
+
+    pub(super) async fn delete_entry(
+        &self,
+        organization: &OrganizationId,
+        id: &ServiceAccountId,
+    ) -> Result<(), Error> {
+        let delete = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(record::directory_key(organization, id)));
+        delete.send().await.map_err(StoreError::from)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,149 @@
+//! The DynamoDB client of a function: small and quick to start.
+//!
+//! rustls with *ring* and not aws-lc, whose jitter entropy costs 30 ms of CPU in the first TLS
+//! handshake; region and credentials straight from the environment that Lambda sets, without a
+//! provider chain; and one request before the first event, so that the connection stands.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::interceptors::{
+    BeforeSerializationInterceptorContextRef, FinalizerInterceptorContextRef,
+};
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{
+    BehaviorVersion, Builder, ConfigBag, Credentials, IdentityCache, Intercept, Region,
+    RuntimeComponents, SharedHttpClient, StalledStreamProtectionConfig,
+};
+use aws_sdk_dynamodb::error::BoxError;
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_types::config_bag::{Storable, StoreReplace};
+use tokio::task::JoinSet;
+
+use super::environment::{Environment, InvalidSetting};
+use super::{Deployment, KeyStore};
+
+/// One try of one request, connection included. DynamoDB answers in single milliseconds.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// One request with all of its tries; API Gateway gives up after 30 s, the function after 10 s.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
+
+const ATTEMPTS_MAX: u32 = 3;
+
+/// The client of a Lambda function, from the variables that Lambda sets. `observe` is told how long each
+/// request took, with all of its tries.
+///
+/// `AWS_ENDPOINT_URL_DYNAMODB` names another endpoint, such as a local one.
+///
+/// # Errors
+///
+/// Names the first variable that is missing.
+pub fn from_environment(
+    environment: &Environment,
+    observe: impl Fn(Duration) + Send + Sync + 'static,
+) -> Result<Client, InvalidSetting> {
+    let read = |variable| environment.required(variable, "Lambda sets it");
+    let credentials = Credentials::new(
+        read("AWS_ACCESS_KEY_ID")?,
+        read("AWS_SECRET_ACCESS_KEY")?,
+        environment.text("AWS_SESSION_TOKEN"),
+        None,
+        "environment",
+    );
+    let endpoint = environment.text("AWS_ENDPOINT_URL_DYNAMODB");
+    let mut config = config(http_client(endpoint.as_deref()))
+        .region(Region::new(read("AWS_REGION")?))
+        .credentials_provider(credentials)
+        .interceptor(Latency(Box::new(observe)));
+    config.set_endpoint_url(endpoint);
+    Ok(Client::from_conf(config.build()))
+}
+
+/// Tells how long each request took.
+struct Latency(Box<dyn Fn(Duration) + Send + Sync>);
+
+impl fmt::Debug for Latency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Latency")
+    }
+}
+
+/// When a request began.
+#[derive(Debug)]
+struct Began(Instant);
+
+impl Storable for Began {
+    type Storer = StoreReplace<Self>;
+}
+
+impl Intercept for Latency {
+    fn name(&self) -> &'static str {
+        "Latency"
+    }
+
+    fn read_before_execution(
+        &self,
+        _: &BeforeSerializationInterceptorContextRef<'_>,
+        bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        bag.interceptor_state().store_put(Began(Instant::now()));
+        Ok(())
+    }
+
+    fn read_after_execution(
+        &self,
+        _: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        bag: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(Began(began)) = bag.load::<Began>() {
+            (self.0)(began.elapsed());
+        }
+        Ok(())
+    }
+}
+
+/// What every client of ours has in common: time-outs, retries, and nothing that it does not need.
+pub fn config(http_client: SharedHttpClient) -> Builder {
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build();
+    aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .http_client(http_client)
+        .identity_cache(IdentityCache::no_cache())
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX))
+        .sleep_impl(TokioSleep::new())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .timeout_config(timeouts)
+}
+
+/// HTTP for an `http://` endpoint, otherwise HTTPS over rustls and ring with the system's roots.
+pub fn http_client(endpoint: Option<&str>) -> SharedHttpClient {
+    let builder = aws_smithy_http_client::Builder::new();
+    if endpoint.is_some_and(|url| url.starts_with("http://")) {
+        builder.build_http()
+    } else {
+        builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+    }
+}
+
+/// Reads the deployment's item over `connections` connections at once, so that as many are open before
+/// the first event: as many as one event uses at the same time. Returns what one of them read.
+///
+/// Initialization has a whole core, the first event at 128 MB a fourteenth. Best effort: whatever
+/// goes wrong here goes wrong again where it can be answered.
+pub async fn prewarm(client: &Client, table: &str, connections: usize) -> Option<Deployment> {
+    let mut reads = JoinSet::new();
+    for _ in 0..connections {
+        let store = KeyStore::new(client.clone(), table);
+        reads.spawn(async move { store.deployment_soon().await.ok() });
+    }
+    let read = tokio::time::timeout(Duration::from_secs(1), reads.join_all()).await;
+    read.ok()?.into_iter().flatten().next()
+}

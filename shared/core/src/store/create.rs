@@ -1,0 +1,145 @@
+//! Organizations, accounts and root keys, made anew.
+
+use std::num::NonZeroU32;
+
+use crate::account::{Organization, ServiceAccount};
+use crate::error::Error;
+use crate::id::OrganizationId;
+use crate::idempotency::StoredResponse;
+use crate::key::Key;
+use crate::policy::KeyPolicy;
+use crate::time::Timestamp;
+
+use super::transaction::{Outcome, Part};
+use super::{KeyStore, StoreError, Written, record};
+
+/// How often something is tried again that needs a count, where others may set or change the count.
+const COUNTS_MAX: u32 = 4;
+
+/// Why a record was not written. Then nothing was.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// There is an organization of this id already.
+    #[error("organization `{0}` already exists")]
+    OrganizationExists(OrganizationId),
+    /// There is no organization of this id.
+    #[error("organization `{0}` does not exist")]
+    OrganizationNotFound(OrganizationId),
+    /// The organization is being deleted: nothing is added to it, and its id is not free yet.
+    #[error("organization `{0}` is being deleted")]
+    OrganizationDeleting(OrganizationId),
+    /// The store failed, or others stayed in the way.
+    #[error("{0}")]
+    Failed(#[from] Error),
+}
+
+impl From<StoreError> for CreateError {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl KeyStore {
+    /// Writes a new organization with its first account and that account's first key: all or nothing.
+    /// Counts it, after a scan for the others where the table has no count yet.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError::OrganizationExists`], [`CreateError::OrganizationDeleting`],
+    /// [`CreateError::Failed`].
+    pub async fn create_organization(
+        &self,
+        organization: &Organization,
+        account: &ServiceAccount,
+        key: &Key,
+        policy: &KeyPolicy,
+    ) -> Result<(), CreateError> {
+        let parts = [
+            (Part::Organization, self.put_new(record::organization_item(organization))?),
+            (Part::Entry, self.put_new(record::directory_item(account))?),
+            (Part::Account, self.put_new(record::account_item(account, 1))?),
+            (Part::NewKey, self.put_new(record::key_item(key, policy.retention))?),
+            (Part::Deployment, self.count_organization(&organization.id)?),
+        ];
+        for _ in 0..COUNTS_MAX {
+            let Outcome::Refused(mut unmet) = self.transact(&parts).await? else { return Ok(()) };
+            let id = || organization.id.clone();
+            if unmet.has(Part::Organization) {
+                return Err(CreateError::OrganizationExists(id()));
+            }
+            let Some(found) = unmet.take(Part::Deployment) else { break };
+            let found = found.as_ref().map(record::deployment).transpose();
+            let found = found.map_err(StoreError::from)?.unwrap_or_default();
+            if found.disables(&organization.id) {
+                return Err(CreateError::OrganizationDeleting(id()));
+            }
+            self.start_counting_organizations().await?;
+        }
+        Err(CreateError::Failed(Error::Busy))
+    }
+
+    /// Writes a new account of an organization that exists and is not full, and counts it. `response` as in
+    /// [`KeyStore::insert_key`].
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError::OrganizationNotFound`], [`CreateError::OrganizationDeleting`],
+    /// [`CreateError::Failed`] with [`Error::AccountLimitReached`] and others.
+    pub async fn create_account(
+        &self,
+        account: &ServiceAccount,
+        policy: &KeyPolicy,
+        now: Timestamp,
+        response: Option<&StoredResponse>,
+    ) -> Result<Written, CreateError> {
+        let organization = &account.organization;
+        let parts = [
+            (Part::Organization, self.count_account(organization, policy.account_limit)?),
+            (Part::Entry, self.put_new(record::directory_item(account))?),
+            (Part::Account, self.put_new(record::account_item(account, 0))?),
+        ];
+        for _ in 0..COUNTS_MAX {
+            let mut unmet = match self.transact_with(&parts, response, now).await? {
+                Outcome::Written => return Ok(Written::Created),
+                Outcome::Replayed(stored) => return Ok(Written::Replayed(stored)),
+                Outcome::Refused(unmet) => unmet,
+            };
+            let Some(found) = unmet.take(Part::Organization) else { break };
+            let Some(found) = found else {
+                return Err(CreateError::OrganizationNotFound(organization.clone()));
+            };
+            if found.contains_key("deleting") {
+                return Err(CreateError::OrganizationDeleting(organization.clone()));
+            }
+            if found.contains_key("accounts") {
+                let limit = policy.account_limit.map_or(0, NonZeroU32::get);
+                let organization = organization.clone();
+                return Err(Error::AccountLimitReached { organization, limit }.into());
+            }
+            self.start_counting_accounts(organization).await?;
+        }
+        Err(CreateError::Failed(Error::Busy))
+    }
+
+    /// Writes a new root key. Root keys belong to no account and count against no limit. `response` as in
+    /// [`KeyStore::insert_key`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`], [`Error::Store`].
+    pub async fn create_root_key(
+        &self,
+        key: &Key,
+        policy: &KeyPolicy,
+        now: Timestamp,
+        response: Option<&StoredResponse>,
+    ) -> Result<Written, Error> {
+        let parts = [(Part::NewKey, self.put_new(record::key_item(key, policy.retention))?)];
+        match self.transact_with(&parts, response, now).await? {
+            Outcome::Written => Ok(Written::Created),
+            Outcome::Replayed(stored) => Ok(Written::Replayed(stored)),
+            // The id was taken.
+            Outcome::Refused(_) => Err(Error::Busy),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Organizations: how they stand, and their end.
+
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
+
+use crate::account::Organization;
+use crate::error::Error;
+use crate::id::{OrganizationId, ServiceAccountId};
+
+use super::transaction::{Outcome, Part, Updated};
+use super::{KeyStore, Page, StoreError, record};
+
+/// How often a deletion is tried again whose count of organizations others set or change.
+const ATTEMPTS_MAX: u32 = 4;
+
+/// An organization, and whether its deletion has begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredOrganization {
+    /// The organization.
+    pub organization: Organization,
+    /// Whether its deletion has begun: nothing is added to it any more.
+    pub deleting: bool,
+}
+
+/// A service account in the directory of an organization.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirectoryEntry {
+    /// The account.
+    pub account: ServiceAccountId,
+    /// Whether the account is deleted already, and its keys are not all yet.
+    pub deleting: bool,
+}
+
+impl KeyStore {
+    /// Reads an organization and how it stands, consistently.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn stored_organization(
+        &self,
+        id: &OrganizationId,
+    ) -> Result<Option<StoredOrganization>, StoreError> {
+        let item = self.item(record::organization_key(id)).await?;
+        Ok(item.map(|item| record::stored_organization(&item)).transpose()?)
+    }
+
+    /// At most `limit` entries of an organization's directory, those after the account `after`: also of
+    /// accounts whose deletion was interrupted.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn directory(
+        &self,
+        organization: &OrganizationId,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Page<DirectoryEntry>, StoreError> {
+        let page = self.directory_page(organization, limit, after).await?;
+        let entry = |item| {
+            let account = record::directory_account(item)?;
+            Ok(DirectoryEntry { account, deleting: item.contains_key("deleting") })
+        };
+        let items = page.items.iter().map(entry).collect::<Result<_, super::CorruptItem>>()?;
+        Ok(Page { items, next: page.next })
+    }
+
+    /// Marks an organization: from now on no account is created in it. Returns whether there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`], [`Error::Store`].
+    pub async fn begin_deleting_organization(&self, id: &OrganizationId) -> Result<bool, Error> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(record::organization_key(id)))
+            .update_expression("SET deleting = :true")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":true", AttributeValue::Bool(true));
+        Ok(matches!(self.update(update).await?, Updated::Written(_)))
+    }
+
+    /// Deletes an organization that is marked and has no account any more, and with it counts it out and
+    /// frees its id: all or nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`], [`Error::Store`].
+    pub async fn finish_deleting_organization(&self, id: &OrganizationId) -> Result<(), Error> {
+        let delete = Delete::builder()
+            .table_name(&self.table)
+            .set_key(Some(record::organization_key(id)))
+            .condition_expression("attribute_exists(deleting)")
+            .build()
+            .map_err(StoreError::from)?;
+        let parts = [
+            (Part::Organization, TransactWriteItem::builder().delete(delete).build()),
+            (Part::Deployment, self.discount_organization(id)?),
+        ];
+        for _ in 0..ATTEMPTS_MAX {
+            if let Outcome::Written = self.transact(&parts).await? {
+                tracing::info!(organization.id = %id, "organization deleted");
+                return Ok(());
+            }
+            match self.stored_organization(id).await? {
+                // By someone else meanwhile.
+                None => return Ok(()),
+                Some(_) => self.start_counting_organizations().await?,
+            }
+        }
+        Err(Error::Busy)
+    }
+
+    /// Removes an account from an organization's directory.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`].
+    pub async fn delete_directory_entry(
+        &self,
+        organization: &OrganizationId,
+        account: &ServiceAccountId,
+    ) -> Result<(), Error> {
+        self.delete_entry(organization, account).await
+    }
+}

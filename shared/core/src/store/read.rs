@@ -1,0 +1,166 @@
+//! Reads: what authenticating takes, and single records.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::KeysAndAttributes;
+
+use crate::account::{Organization, ServiceAccount};
+use crate::id::{KeyId, OrganizationId, ServiceAccountId};
+use crate::idempotency::StoredResponse;
+use crate::key::Key;
+use crate::time::Timestamp;
+
+use super::attribute::Item;
+use super::{KeyStore, StoreError, record};
+
+/// What the table knows of a token's account and key.
+#[derive(Clone, Debug)]
+pub struct Lookup {
+    /// The account that the token names; root keys have none.
+    pub account: Option<ServiceAccount>,
+    /// The key that the token names.
+    pub key: Option<Key>,
+}
+
+/// How often a read is sent again for what DynamoDB left out of its answer.
+const BATCH_ATTEMPTS_MAX: u32 = 4;
+const BATCH_BACKOFF: Duration = Duration::from_millis(20);
+
+impl KeyStore {
+    /// Reads an account and one of its keys, in one round trip.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn lookup(
+        &self,
+        account: &ServiceAccountId,
+        key: &KeyId,
+        consistent: bool,
+    ) -> Result<Lookup, StoreError> {
+        let keys = lookup_keys(account, key).collect();
+        let keys = KeysAndAttributes::builder().consistent_read(consistent).set_keys(Some(keys));
+        let keys = keys.build()?;
+        sort(self.batch(keys).await?)
+    }
+
+    /// Reads items together, asking again for those that DynamoDB leaves out.
+    pub(super) async fn batch(
+        &self,
+        mut pending: KeysAndAttributes,
+    ) -> Result<Vec<Item>, StoreError> {
+        let mut items = Vec::new();
+        for attempt in 0..BATCH_ATTEMPTS_MAX {
+            if attempt > 0 {
+                tokio::time::sleep(BATCH_BACKOFF * attempt).await;
+            }
+            let request = self.client.batch_get_item().request_items(&self.table, pending);
+            let answer = request.send().await?;
+            let found = answer.responses.and_then(|mut tables| tables.remove(&self.table));
+            items.extend(found.unwrap_or_default());
+            let left = answer.unprocessed_keys.and_then(|mut tables| tables.remove(&self.table));
+            match left.filter(|left| !left.keys.is_empty()) {
+                Some(left) => pending = left,
+                None => return Ok(items),
+            }
+        }
+        Err(StoreError::unavailable("DynamoDB kept leaving items out of a batch"))
+    }
+
+    /// Reads an account of whatever organization, consistently: for an operator only.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn any_account(
+        &self,
+        id: &ServiceAccountId,
+    ) -> Result<Option<ServiceAccount>, StoreError> {
+        let item = self.item(record::account_key(id)).await?;
+        Ok(item.map(|item| record::account(&item)).transpose()?)
+    }
+
+    /// Reads an account of `organization`, consistently. Another organization's does not exist.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn account(
+        &self,
+        organization: &OrganizationId,
+        id: &ServiceAccountId,
+    ) -> Result<Option<ServiceAccount>, StoreError> {
+        let account = self.any_account(id).await?;
+        Ok(account.filter(|account| account.organization == *organization))
+    }
+
+    /// Whether an organization has an entry for an account, which may be one that is being deleted.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn is_listed(
+        &self,
+        organization: &OrganizationId,
+        id: &ServiceAccountId,
+    ) -> Result<bool, StoreError> {
+        Ok(self.item(record::directory_key(organization, id)).await?.is_some())
+    }
+
+    /// Reads an organization, consistently.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn organization(
+        &self,
+        id: &OrganizationId,
+    ) -> Result<Option<Organization>, StoreError> {
+        let item = self.item(record::organization_key(id)).await?;
+        Ok(item.map(|item| record::organization(&item)).transpose()?)
+    }
+
+    /// Reads the response that is kept under `id`, consistently.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn stored_response(
+        &self,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<Option<StoredResponse>, StoreError> {
+        let item = self.item(record::response_key(id)).await?;
+        let response = item.map(|item| record::response(&item)).transpose()?;
+        Ok(response.filter(|response| response.expires_at > now))
+    }
+
+    pub(super) async fn item(&self, key: Item) -> Result<Option<Item>, StoreError> {
+        let request = self.client.get_item().table_name(&self.table).set_key(Some(key));
+        Ok(request.consistent_read(true).send().await?.item)
+    }
+}
+
+/// The primary keys of a key and of its account; root keys have none.
+pub(super) fn lookup_keys(
+    account: &ServiceAccountId,
+    key: &KeyId,
+) -> impl Iterator<Item = Item> + use<> {
+    let account_key = (!account.is_root()).then(|| record::account_key(account));
+    [record::key_key(account, key)].into_iter().chain(account_key)
+}
+
+/// Tells the account's item from the key's by the sort key: a batch answers in any order.
+pub(super) fn sort(items: Vec<Item>) -> Result<Lookup, StoreError> {
+    let mut lookup = Lookup { account: None, key: None };
+    for item in items {
+        let sort_key = item.get("sk").and_then(|value| value.as_s().ok());
+        let sort_key = sort_key.ok_or_else(|| StoreError::corrupt("sk"))?;
+        if sort_key == record::ACCOUNT {
+            lookup.account = Some(record::account(&item)?);
+        } else {
+            lookup.key = Some(record::key(&item)?);
+        }
+    }
+    Ok(lookup)
+}

@@ -1,0 +1,123 @@
+//! Rotating a key: the old one is to end, and a new one takes its place, in one transaction.
+
+use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+
+use crate::error::Error;
+use crate::id::OrganizationId;
+use crate::idempotency::StoredResponse;
+use crate::key::{Ended, Key, Rotation};
+use crate::policy::KeyPolicy;
+use crate::time::Timestamp;
+
+use super::attribute::{Item, number, text};
+use super::insert_key::RECOUNTS_MAX;
+use super::record;
+use super::transaction::{Outcome, Part};
+use super::{KeyStore, StoreError, Written};
+
+impl KeyStore {
+    /// Writes both halves of a rotation: the new key is counted, and the old one ends, unless it has
+    /// ended, was rotated or was changed since it was read.
+    ///
+    /// A rotation without grace counts nothing, since one key goes where another comes, so it is
+    /// possible in a full account too, unless the old key is about to expire and may have left the count
+    /// already. `response` as in [`KeyStore::insert_key`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyEnded`], [`Error::KeyNotFound`], what [`KeyStore::insert_key`] refuses, and
+    /// [`Error::Busy`] if the key was changed since it was read; then nothing is written, unless the
+    /// table did not answer.
+    pub async fn rotate_key(
+        &self,
+        rotation: &Rotation,
+        organization: &OrganizationId,
+        policy: &KeyPolicy,
+        now: Timestamp,
+        response: Option<&StoredResponse>,
+    ) -> Result<Written, Error> {
+        let Rotation { old, new, .. } = rotation;
+        let at_once = rotation.old_ends_at <= now && old.is_counted(now);
+        let parts = [
+            (Part::Account, self.count_rotated(new, organization, policy, at_once)?),
+            (Part::Key, self.replace(rotation, policy, now)?),
+            (Part::NewKey, self.put_new(record::key_item(new, policy.retention))?),
+        ];
+        for _ in 0..RECOUNTS_MAX {
+            let mut unmet = match self.transact_with(&parts, response, now).await? {
+                Outcome::Written => return Ok(Written::Created),
+                Outcome::Replayed(stored) => return Ok(Written::Replayed(stored)),
+                Outcome::Refused(unmet) => unmet,
+            };
+            if let Some(found) = unmet.take(Part::Key) {
+                return Err(refusal(old, found, now));
+            }
+            let Some(found) = unmet.take(Part::Account) else { break };
+            self.explain_count(new, organization, policy, now, found).await?;
+        }
+        Err(Error::Busy)
+    }
+
+    /// A transaction's update that ends a key which is still as it was read.
+    fn replace(
+        &self,
+        rotation: &Rotation,
+        policy: &KeyPolicy,
+        now: Timestamp,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let Rotation { old, new, old_ends_at } = rotation;
+        let ended = old.clone().ending_at(*old_ends_at);
+        let mut condition = "attribute_exists(pk) AND attribute_not_exists(revoked_at) \
+             AND attribute_not_exists(rotated_to) \
+             AND (attribute_not_exists(expires_at) OR expires_at > :now)"
+            .to_owned();
+        let mut update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(record::key_key(&old.spec.account, &old.id)))
+            .update_expression(
+                "SET expires_at = :end, rotated_to = :new, updated_at = :now, #ttl = :ttl",
+            )
+            // A reserved word.
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":end", number(old_ends_at.as_millis()))
+            .expression_attribute_values(":new", text(&new.id))
+            .expression_attribute_values(":now", number(now.as_millis()))
+            .expression_attribute_values(
+                ":ttl",
+                number(ended.ttl(policy.retention).unwrap_or(i64::MAX)),
+            )
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        // What the new key has of the old one must be what the old one has.
+        let item = record::key_item(old, policy.retention);
+        for (attribute, alias, value) in
+            [("name", "#name", ":name"), ("scopes", "#scopes", ":scopes")]
+        {
+            update = update.expression_attribute_names(alias, attribute);
+            match item.get(attribute) {
+                Some(known) => {
+                    condition.push_str(&format!(" AND {alias} = {value}"));
+                    update = update.expression_attribute_values(value, known.clone());
+                }
+                None => condition.push_str(&format!(" AND attribute_not_exists({alias})")),
+            }
+        }
+        let update = update.condition_expression(condition).build()?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+}
+
+/// Why the old key could not be replaced.
+fn refusal(old: &Key, found: Option<Item>, now: Timestamp) -> Error {
+    let Some(found) = found else { return Error::KeyNotFound(old.id.clone()) };
+    match record::key(&found) {
+        Ok(key) => match key.ended(now) {
+            Some(ended) => Error::KeyEnded { key: key.id, ended },
+            None if key.rotated_to.is_some() => {
+                Error::KeyEnded { key: key.id, ended: Ended::Rotated }
+            }
+            // Changed since it was read.
+            None => Error::Busy,
+        },
+        Err(error) => StoreError::from(error).into(),
+    }
+}

@@ -1,0 +1,281 @@
+//! Transactions and conditional updates: all or nothing, with conflicts retried.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{
+    CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+};
+use rand::TryRng;
+use rand::rngs::SysRng;
+
+use crate::error::Error;
+use crate::idempotency::StoredResponse;
+use crate::time::Timestamp;
+
+use super::attribute::{Item, number};
+use super::record;
+use super::{KeyStore, StoreError};
+
+/// How often a write is tried that other transactions are in the way of.
+const ATTEMPTS_MAX: u32 = 8;
+
+/// The longest wait before the second attempt; doubled for each one after, up to [`BACKOFF_MAX`].
+const BACKOFF_BASE: Duration = Duration::from_millis(20);
+const BACKOFF_MAX: Duration = Duration::from_millis(400);
+
+/// What an item of a transaction is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The deployment.
+    Deployment,
+    /// An organization.
+    Organization,
+    /// An organization's entry for an account.
+    Entry,
+    /// An account.
+    Account,
+    /// A key that is there.
+    Key,
+    /// A key to be made.
+    NewKey,
+}
+
+/// What a transaction is to write, each item with what it is about.
+pub(super) type Parts<const N: usize> = [(Part, TransactWriteItem); N];
+
+/// What became of a transaction.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// All of it was written.
+    Written,
+    /// Nothing was written: the request came before, and this is its response.
+    Replayed(StoredResponse),
+    /// A condition was not met and nothing was written.
+    Refused(Unmet),
+}
+
+/// The conditions of a transaction that were not met.
+#[derive(Debug, Default)]
+pub(super) struct Unmet(Vec<(Part, Option<Item>)>);
+
+impl Unmet {
+    /// The item that did not meet the condition on `part`, or that there is none; `None` if the condition
+    /// was met.
+    pub(super) fn take(&mut self, part: Part) -> Option<Option<Item>> {
+        let index = self.0.iter().position(|(unmet, _)| *unmet == part)?;
+        Some(self.0.swap_remove(index).1)
+    }
+
+    /// Whether the condition on `part` was not met.
+    pub(super) fn has(&self, part: Part) -> bool {
+        self.0.iter().any(|(unmet, _)| *unmet == part)
+    }
+}
+
+/// What became of an update.
+#[derive(Debug)]
+pub(super) enum Updated {
+    /// It was written. Holds the attributes that it asked for.
+    Written(Item),
+    /// Its condition was not met. Holds the item that it met, if it asked for it and there is one.
+    Refused(Option<Item>),
+}
+
+impl KeyStore {
+    /// Writes all `parts` or nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] if others stayed in the way through all attempts; [`Error::Store`].
+    pub(super) async fn transact<const N: usize>(
+        &self,
+        parts: &Parts<N>,
+    ) -> Result<Outcome, Error> {
+        self.transact_with(parts, None, Timestamp::UNIX_EPOCH).await
+    }
+
+    /// Writes all `parts` and the `response` of the request, or nothing. A response that is kept already
+    /// comes first: a repeated request is answered whatever its conditions would say by `now`.
+    ///
+    /// All attempts carry one client request token, so that an attempt whose answer was lost is not written
+    /// twice.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] if others stayed in the way through all attempts; [`Error::Store`].
+    pub(super) async fn transact_with<const N: usize>(
+        &self,
+        parts: &Parts<N>,
+        response: Option<&StoredResponse>,
+        now: Timestamp,
+    ) -> Result<Outcome, Error> {
+        let response = response.map(|response| self.put_response(response, now)).transpose()?;
+        let items: Vec<TransactWriteItem> =
+            parts.iter().map(|(_, item)| item.clone()).chain(response).collect();
+        let token = request_token()?;
+        let mut obstacle = Error::Busy;
+        for attempt in 0..ATTEMPTS_MAX {
+            if attempt > 0 {
+                tokio::time::sleep(backoff(attempt)).await;
+            }
+            let request = self.client.transact_write_items();
+            let request =
+                request.set_transact_items(Some(items.clone())).client_request_token(&token);
+            obstacle = match request.send().await {
+                Ok(_) => return Ok(Outcome::Written),
+                Err(error) => match cancellation(error)? {
+                    Cancellation::Refused(found) => return refused(parts, found),
+                    Cancellation::Conflict => Error::Busy,
+                    Cancellation::Throttled(error) => error.into(),
+                },
+            };
+            tracing::debug!(attempt, "a transaction was held up: {obstacle}");
+        }
+        Err(obstacle)
+    }
+
+    /// A transaction's put of a response, in place of none or of one that is forgotten.
+    fn put_response(
+        &self,
+        response: &StoredResponse,
+        now: Timestamp,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(record::response_item(response)))
+            .condition_expression("attribute_not_exists(pk) OR expires_at <= :now")
+            .expression_attribute_values(":now", number(now.as_millis()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// A transaction's put of an item that does not exist yet.
+    pub(super) fn put_new(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)")
+            .build()?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// Sends an update, again while a transaction is writing the same item: DynamoDB refuses it then,
+    /// and the SDK does not retry that.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] if others stayed in the way through all attempts; [`Error::Store`].
+    pub(super) async fn update(&self, update: UpdateItemFluentBuilder) -> Result<Updated, Error> {
+        for attempt in 0..ATTEMPTS_MAX {
+            if attempt > 0 {
+                tokio::time::sleep(backoff(attempt)).await;
+            }
+            let error = match update.clone().send().await {
+                Ok(answer) => {
+                    return Ok(Updated::Written(answer.attributes.unwrap_or_default()));
+                }
+                Err(error) => error,
+            };
+            match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
+                    return Ok(Updated::Refused(refused.item().cloned()));
+                }
+                Some(UpdateItemError::TransactionConflictException(_)) => {
+                    tracing::debug!(attempt, "an update met a transaction");
+                }
+                _ => return Err(StoreError::from(error).into()),
+            }
+        }
+        Err(Error::Busy)
+    }
+}
+
+/// Why a transaction was cancelled.
+enum Cancellation {
+    /// Conditions were not met. For each item, in order: what it met instead, if its condition was not.
+    Refused(Vec<Option<Option<Item>>>),
+    /// Another writer was in the way; worth another try.
+    Conflict,
+    /// The table has had too much; worth another try.
+    Throttled(StoreError),
+}
+
+/// DynamoDB tells the items of a transaction by their order: this is where that order ends.
+fn refused<const N: usize>(
+    parts: &Parts<N>,
+    found: Vec<Option<Option<Item>>>,
+) -> Result<Outcome, Error> {
+    let mut found = found.into_iter();
+    let parts = parts.iter().map(|(part, _)| *part).zip(found.by_ref());
+    let unmet = parts.filter_map(|(part, found)| Some((part, found?))).collect();
+    // What follows the parts is the response.
+    match found.next() {
+        Some(Some(Some(stored))) => {
+            let stored = record::response(&stored).map_err(StoreError::from)?;
+            Ok(Outcome::Replayed(stored))
+        }
+        _ => Ok(Outcome::Refused(Unmet(unmet))),
+    }
+}
+
+/// 128 random bits: DynamoDB remembers a token for ten minutes.
+fn request_token() -> Result<String, Error> {
+    let mut bits = [0; 16];
+    SysRng.try_fill_bytes(&mut bits).map_err(Error::Random)?;
+    Ok(format!("{:032x}", u128::from_be_bytes(bits)))
+}
+
+fn cancellation(error: SdkError<TransactWriteItemsError>) -> Result<Cancellation, StoreError> {
+    let reasons = match error.as_service_error() {
+        Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
+            canceled.cancellation_reasons()
+        }
+        Some(TransactWriteItemsError::TransactionInProgressException(_)) => {
+            return Ok(Cancellation::Conflict);
+        }
+        _ => return Err(error.into()),
+    };
+    let any = |codes: &[&str]| {
+        let codes_of =
+            |reason: &CancellationReason| reason.code().is_some_and(|c| codes.contains(&c));
+        reasons.iter().any(codes_of)
+    };
+    if any(&["ConditionalCheckFailed"]) {
+        Ok(Cancellation::Refused(reasons.iter().map(unmet).collect()))
+    } else if any(&["TransactionConflict"]) {
+        Ok(Cancellation::Conflict)
+    } else if any(&["ThrottlingError", "ProvisionedThroughputExceeded"]) {
+        Ok(Cancellation::Throttled(StoreError::Unavailable(error.into())))
+    } else {
+        Err(StoreError::Refused(error.into()))
+    }
+}
+
+fn unmet(reason: &CancellationReason) -> Option<Option<Item>> {
+    (reason.code() == Some("ConditionalCheckFailed")).then(|| reason.item().cloned())
+}
+
+/// A random part of the attempt's longest wait ("full jitter"), so that writers drift apart.
+fn backoff(attempt: u32) -> Duration {
+    let longest = BACKOFF_BASE.saturating_mul(1 << attempt.min(16)).min(BACKOFF_MAX);
+    // Without random numbers the longest wait is as good.
+    let part = SysRng.try_next_u32().unwrap_or(u32::MAX);
+    longest.mul_f64(f64::from(part) / f64::from(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_are_bounded() {
+        for attempt in 0..40 {
+            assert!(backoff(attempt) <= BACKOFF_MAX);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Changing a key's name or scopes.
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+
+use crate::error::Error;
+use crate::id::{KeyId, ServiceAccountId};
+use crate::key::{Key, KeyChange};
+use crate::scope::Scopes;
+use crate::time::Timestamp;
+
+use super::record;
+use super::transaction::Updated;
+use super::{KeyStore, StoreError};
+
+impl KeyStore {
+    /// Changes a key that has not ended and has the scopes `had`, by which the change was allowed, and
+    /// returns it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyNotFound`], [`Error::KeyEnded`], [`Error::Busy`], also for other scopes, or
+    /// [`Error::Store`]; then the key is as it was, unless the table did not answer.
+    pub async fn update_key(
+        &self,
+        account: &ServiceAccountId,
+        id: &KeyId,
+        had: &Scopes,
+        change: &KeyChange,
+        now: Timestamp,
+    ) -> Result<Key, Error> {
+        let mut set = vec!["updated_at = :now".to_owned()];
+        let mut remove = Vec::new();
+        let (same_scopes, scopes) = record::has_scopes(had);
+        let mut update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(record::key_key(account, id)))
+            .expression_attribute_values(":now", AttributeValue::N(now.as_millis().to_string()))
+            .condition_expression(format!(
+                "attribute_exists(pk) AND attribute_not_exists(revoked_at) \
+                 AND (attribute_not_exists(expires_at) OR expires_at > :now) AND {same_scopes}"
+            ))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        if let Some(scopes) = scopes {
+            update = update.expression_attribute_values(":had", scopes);
+        }
+        let changed = [
+            change.name.as_ref().map(|name| ("name", "#name", ":name", record::name(name))),
+            change
+                .scopes
+                .as_ref()
+                .map(|scopes| ("scopes", "#scopes", ":scopes", record::scopes(scopes))),
+        ];
+        for (attribute, alias, placeholder, value) in changed.into_iter().flatten() {
+            update = update.expression_attribute_names(alias, attribute);
+            match value {
+                Some(value) => {
+                    set.push(format!("{alias} = {placeholder}"));
+                    update = update.expression_attribute_values(placeholder, value);
+                }
+                None => remove.push(alias),
+            }
+        }
+        let mut expression = format!("SET {}", set.join(", "));
+        if !remove.is_empty() {
+            expression.push_str(&format!(" REMOVE {}", remove.join(", ")));
+        }
+        let found = match self.update(update.update_expression(expression)).await? {
+            Updated::Written(item) => return Ok(record::key(&item).map_err(StoreError::from)?),
+            Updated::Refused(found) => found.ok_or_else(|| Error::KeyNotFound(id.clone()))?,
+        };
+        let key = record::key(&found).map_err(StoreError::from)?;
+        match key.ended(now) {
+            Some(ended) => Err(Error::KeyEnded { key: key.id, ended }),
+            None => Err(Error::Busy),
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! A store that fails never lets anyone in, is never tried without end, and leaves nothing behind.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use lambda_http::Body;
+use lambda_http::http::Response;
+use latchkey::account::AccountChange;
+use latchkey::policy::{CachePolicy, KeyPolicy};
+use latchkey::error::Error;
+use latchkey::principal::{AccountPrincipal, Principal};
+use latchkey::scope::Scopes;
+use latchkey::store::{KeyStore, StoreError};
+use latchkey::service::Clock;
+use latchkey::{Latchkey, MintRequest, Minted, REQUEST_TIMEOUT};
+use latchkey_testkit::faulty::Reply;
+use latchkey_testkit::logs::Logs;
+use latchkey_testkit::sample::{self, SampleKey};
+use latchkey_testkit::{NO_CACHE, faulty, headers};
+use serde_json::{Value, json};
+
+fn latchkey(client: Client) -> Latchkey {
+    let store = KeyStore::new(client, "table");
+    Latchkey::new(store, KeyPolicy::default(), &NO_CACHE, Clock::new(sample::now))
+}
+
+async fn authenticate(client: Client) -> Result<Principal, Error> {
+    latchkey(client).authenticate(&headers::bearer(SampleKey::FullAccess)).await
+}
+
+fn caller() -> AccountPrincipal {
+    AccountPrincipal {
+        organization: sample::ORGANIZATION.parse().expect("an id"),
+        account: sample::ACCOUNT.parse().expect("an id"),
+        key: SampleKey::FullAccess.mint().0.id,
+        scopes: Scopes::full_access(),
+        expires_at: None,
+    }
+}
+
+fn request() -> MintRequest {
+    MintRequest {
+        account: sample::ACCOUNT.parse().expect("an id"),
+        name: None,
+        scopes: None,
+        expires_at: None,
+        expires_at_field: "expiresAt",
+    }
+}
+
+fn respond(minted: &Minted) -> Response<Body> {
+    Response::new(Body::Text(minted.token.expose().to_owned()))
+}
+
+fn canceled(codes: &[&str]) -> (u16, String) {
+    let reasons: Vec<Value> = codes.iter().map(|code| json!({ "Code": code })).collect();
+    let code = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
+    let body = json!({ "__type": code, "message": "", "CancellationReasons": reasons });
+    (400, body.to_string())
+}
+
+/// Counts calls, and tells how many came before.
+#[derive(Clone, Default)]
+struct Calls(Arc<AtomicU32>);
+
+impl Calls {
+    fn next(&self) -> u32 {
+        self.0.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn count(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_store_is_an_error_and_never_an_allow() {
+    let unprocessed = json!({
+        "Responses": {},
+        "UnprocessedKeys": { "table": { "Keys": [{ "pk": { "S": "a" }, "sk": { "S": "b" } }] } },
+    });
+    for (answer, status) in [
+        (faulty::error(500, "InternalServerError"), 503),
+        (faulty::error(503, "ServiceUnavailable"), 503),
+        (faulty::error(400, "ProvisionedThroughputExceededException"), 503),
+        (faulty::error(400, "RequestLimitExceeded"), 503),
+        (faulty::error(400, "ThrottlingException"), 503),
+        (faulty::error(400, "AccessDeniedException"), 500),
+        (faulty::error(400, "ExpiredTokenException"), 500),
+        (faulty::error(400, "InvalidSignatureException"), 500),
+        (faulty::error(400, "ResourceNotFoundException"), 500),
+        (faulty::error(400, "ValidationException"), 500),
+        ((200, "<html>".to_owned()), 503),
+        ((200, "{\"Responses\":7}".to_owned()), 503),
+        ((200, unprocessed.to_string()), 503),
+        ((502, "bad gateway".to_owned()), 503),
+    ]
+    .map(|(answer, status)| (Reply::from(answer), status))
+    .into_iter()
+    .chain([(Reply::Closed, 503), (Reply::Silence, 503)])
+    {
+        let calls = Calls::default();
+        let (counted, answered) = (calls.clone(), answer.clone());
+        let client = faulty::client(move |_, _| {
+            counted.next();
+            answered.clone()
+        });
+        let error = authenticate(client).await.expect_err("never an allow");
+        assert!(matches!(error, Error::Store(_)), "{answer:?}: {error:?}");
+        assert_eq!(error.status().as_u16(), status, "{answer:?}");
+        assert!(calls.count() <= 4, "{answer:?} was asked for {} times", calls.count());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_store_is_given_up_on() {
+    let began = tokio::time::Instant::now();
+    let error =
+        authenticate(faulty::client(|_, _| Reply::Silence)).await.expect_err("never an allow");
+    assert!(matches!(error, Error::Store(StoreError::Unavailable(_))), "{error:?}");
+    assert!(began.elapsed().as_secs() < 10, "gave up after {:?}", began.elapsed());
+}
+
+/// A failure is not kept: neither does it stand for a refusal, nor does it let anyone in later.
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_never_cached() {
+    for failure in [
+        Reply::from(faulty::error(500, "InternalServerError")),
+        Reply::from(faulty::error(400, "ThrottlingException")),
+        Reply::Answer(200, "<html>".to_owned()),
+        Reply::Silence,
+        Reply::Closed,
+    ] {
+        let failing = Arc::new(AtomicU32::new(1));
+        let fails = Arc::clone(&failing);
+        let client = faulty::client(move |_, _| match fails.load(Ordering::Relaxed) {
+            0 => Reply::Answer(200, json!({ "Responses": { "table": [] } }).to_string()),
+            _ => failure.clone(),
+        });
+        let store = KeyStore::new(client, "table");
+        let cache = CachePolicy { ttl: Duration::from_secs(10), entries: 10 };
+        let latchkey = Latchkey::new(store, KeyPolicy::default(), &cache, Clock::new(sample::now));
+        let verify = async || latchkey.verify(&SampleKey::FullAccess.token()).await;
+        let statuses = |error: Error| error.status().as_u16();
+        assert_eq!(verify().await.map_err(statuses), Err(503));
+        failing.store(0, Ordering::Relaxed);
+        assert_eq!(verify().await.map_err(statuses), Err(401));
+        // That verdict is kept: the next failure is not even noticed.
+        failing.store(1, Ordering::Relaxed);
+        assert_eq!(verify().await.map_err(statuses), Err(401));
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_item_is_an_error_and_never_an_allow() {
+    let (key, _) = SampleKey::FullAccess.mint();
+    let account = format!("ACCOUNT#{}", sample::ACCOUNT);
+    let sort_key = format!("KEY#{}", key.id);
+    let body = json!({ "Responses": { "table": [
+        { "pk": { "S": account }, "sk": { "S": sort_key }, "digest": { "B": "AAAA" } },
+    ] } });
+    let client = faulty::client(move |_, _| (200, body.to_string()));
+    let error = authenticate(client).await.expect_err("never an allow");
+    assert!(matches!(error, Error::Store(StoreError::Corrupt(_))), "{error:?}");
+    assert_eq!(error.status().as_u16(), 500);
+}
+
+#[tokio::test]
+async fn what_a_batch_left_out_is_asked_for_again() {
+    let calls = Calls::default();
+    let counted = calls.clone();
+    let client = faulty::client(move |_, body| {
+        let asked: Value = serde_json::from_str(body).expect("JSON");
+        match counted.next() {
+            0 => (200, json!({ "UnprocessedKeys": asked["RequestItems"] }).to_string()),
+            _ => (200, json!({ "Responses": { "table": [] } }).to_string()),
+        }
+    });
+    authenticate(client).await.expect_err("unknown");
+    // Once more for what was left out, and once more, consistently, for what was not found.
+    assert_eq!(calls.count(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conflict_with_another_transaction_is_retried() {
+    for codes in [&["TransactionConflict", "None"], &["None", "ThrottlingError"]] {
+        let calls = Calls::default();
+        let counted = calls.clone();
+        let client = faulty::client(move |_, _| match counted.next() {
+            0..3 => canceled(codes),
+            _ => (200, "{}".to_owned()),
+        });
+        latchkey(client).mint(&caller(), request(), None, respond).await.expect("minted at last");
+        assert_eq!(calls.count(), 4);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_tries_of_a_transaction_carry_one_token() {
+    let tokens = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = Arc::clone(&tokens);
+    let client = faulty::client(move |_, body| {
+        let body: Value = serde_json::from_str(body).expect("JSON");
+        let mut seen = seen.lock().expect("no panic elsewhere");
+        seen.push(body["ClientRequestToken"].as_str().expect("a token").to_owned());
+        match seen.len() {
+            1 => canceled(&["TransactionConflict"]),
+            2 => faulty::error(500, "InternalServerError"),
+            _ => (200, "{}".to_owned()),
+        }
+    });
+    latchkey(client).mint(&caller(), request(), None, respond).await.expect("minted at last");
+    let mut tokens = tokens.lock().expect("no panic elsewhere").clone();
+    assert_eq!(tokens.len(), 3);
+    tokens.dedup();
+    assert_eq!(tokens.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn endless_conflicts_end_in_a_503_that_says_when_to_come_back() {
+    let calls = Calls::default();
+    let counted = calls.clone();
+    let client = faulty::client(move |_, _| {
+        counted.next();
+        canceled(&["TransactionConflict", "None"])
+    });
+    let error = latchkey(client).mint(&caller(), request(), None, respond).await.expect_err("busy");
+    assert!(matches!(error, Error::Busy), "{error:?}");
+    assert_eq!((error.status().as_u16(), error.retry_after_seconds()), (503, Some(1)));
+    assert_eq!(calls.count(), 8);
+}
+
+/// DynamoDB refuses an update of an item that a transaction is writing, and the SDK does not retry it.
+#[tokio::test(start_paused = true)]
+async fn an_update_that_meets_a_transaction_is_retried() {
+    // The caller's own, of which it is known whose it is.
+    let id = caller().account;
+    let change = AccountChange { disabled: Some(false), ..AccountChange::default() };
+    for (conflicts, answered) in [(3, "404"), (100, "503")] {
+        let calls = Calls::default();
+        let counted = calls.clone();
+        let client = faulty::client(move |operation, _| match operation {
+            "UpdateItem" if counted.next() < conflicts => {
+                faulty::error(400, "TransactionConflictException")
+            }
+            _ => faulty::error(400, "ConditionalCheckFailedException"),
+        });
+        let error = latchkey(client).update_account(&caller(), &id, &change).await.expect_err("no");
+        assert_eq!(error.status().as_str(), answered, "{error:?}");
+        assert_eq!(calls.count(), if conflicts == 3 { 4 } else { 8 });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_that_stays_throttled_is_a_failure_of_the_store() {
+    let client = faulty::client(|_, _| canceled(&["None", "ThrottlingError"]));
+    let error = latchkey(client).mint(&caller(), request(), None, respond).await.expect_err("no");
+    assert!(matches!(error, Error::Store(StoreError::Unavailable(_))), "{error:?}");
+}
+
+/// Each request to the store has its time, and so has the whole: a store that is slow all along would
+/// otherwise outlast the function.
+#[tokio::test(start_paused = true)]
+async fn a_request_is_given_up_on_before_the_function_is() {
+    let latchkey = latchkey(faulty::client(|_, _| Reply::Silence));
+    let began = tokio::time::Instant::now();
+    let work = async {
+        for _ in 0..3 {
+            let _ = latchkey.verify(&SampleKey::FullAccess.token()).await;
+        }
+        Ok(())
+    };
+    let error = latchkey.attend(work).await.expect_err("too long");
+    assert!(matches!(error, Error::Store(StoreError::Unavailable(_))), "{error:?}");
+    assert_eq!((error.status().as_u16(), error.retry_after_seconds()), (503, Some(1)));
+    assert_eq!(began.elapsed(), REQUEST_TIMEOUT);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transaction_that_is_wrong_in_itself_is_not_retried() {
+    let calls = Calls::default();
+    let counted = calls.clone();
+    let client = faulty::client(move |_, _| {
+        counted.next();
+        canceled(&["ValidationError", "None"])
+    });
+    let error =
+        latchkey(client).mint(&caller(), request(), None, respond).await.expect_err("a bug");
+    assert_eq!(error.status().as_u16(), 500);
+    assert_eq!(calls.count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_whose_answer_cannot_be_given_does_not_stay() {
+    let transactions = Arc::new(std::sync::Mutex::new(Vec::<Value>::new()));
+    let seen = Arc::clone(&transactions);
+    let client = faulty::client(move |operation, body| match operation {
+        "GetItem" => faulty::error(500, "InternalServerError"),
+        _ => {
+            seen.lock()
+                .expect("no panic elsewhere")
+                .push(serde_json::from_str(body).expect("JSON"));
+            (200, "{}".to_owned())
+        }
+    });
+    let error = latchkey(client)
+        .mint_and_describe(&caller(), request(), None, |minted, _| respond(minted))
+        .await
+        .expect_err("no answer");
+    assert_eq!(error.status().as_u16(), 503);
+
+    let transactions = transactions.lock().expect("no panic elsewhere");
+    let [minted, removed] = transactions.as_slice() else { panic!("{transactions:?}") };
+    let put = &minted["TransactItems"][1]["Put"]["Item"];
+    let delete = &removed["TransactItems"][1]["Delete"]["Key"];
+    assert_eq!((&put["pk"], &put["sk"]), (&delete["pk"], &delete["sk"]));
+    assert!(put["sk"].is_object());
+}
+
+/// The key may be in the table: whoever looks after the service can find it and revoke it.
+#[tokio::test(start_paused = true)]
+async fn a_key_whose_mint_was_not_answered_is_logged_with_its_id() {
+    let logs = Logs::capture("test");
+    let written = Arc::new(Mutex::new(String::new()));
+    let note = Arc::clone(&written);
+    let client = faulty::client(move |_, body| {
+        note.lock().expect("no panic elsewhere").push_str(body);
+        Reply::Silence
+    });
+    let error = latchkey(client).mint(&caller(), request(), None, respond).await.expect_err("no");
+    assert!(matches!(error, Error::Store(StoreError::Unavailable(_))), "{error:?}");
+    let lines = logs.lines();
+    let line = lines.iter().find(|line| line["message"] == "a key may be left without a holder");
+    let id = line.expect("a line")["key.id"].as_str().expect("an id").to_owned();
+    assert!(written.lock().expect("no panic elsewhere").contains(&format!("KEY#{id}")));
+}

@@ -1,0 +1,221 @@
+//! What a released version has stored stays good: the keys of a table outlive every upgrade.
+//!
+//! Each file in `stored/` is a whole table as a version left it: the samples at their time, after a mint
+//! that can be repeated, a rotation with a day's grace, a recorded use, a recount and an interrupted
+//! deletion; from 0.2.0 on with counts, and with an organization whose deletion was interrupted. A version that stores anything differently adds a file, and the old ones stay.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use lambda_http::http::Response;
+use lambda_http::{Body, Request};
+use latchkey::policy::KeyPolicy;
+use latchkey::error::{Error, Refusal, Unauthenticated};
+use latchkey::id::OrganizationId;
+use latchkey::idempotency::Retry;
+use latchkey::service::operator;
+use latchkey::principal::{AccountPrincipal, Principal};
+use latchkey::store::Listed;
+use latchkey::{Latchkey, MintRequest, Minted, RotateRequest};
+use latchkey_testkit::sample::{self, SampleKey};
+use latchkey_testkit::{TestTable, headers};
+use serde_json::Value;
+
+/// A table as a version left it, and what it showed.
+struct Stored {
+    version: &'static str,
+    table: TestTable,
+    /// The token of the key that took the place of [`SampleKey::Minter`].
+    rotated: String,
+    /// The answer to [`retry`].
+    answer: String,
+}
+
+async fn stored() -> Vec<Stored> {
+    let mut tables = Vec::new();
+    let files = [
+        ("0.1.0", include_str!("stored/0.1.0.json")),
+        ("0.2.0", include_str!("stored/0.2.0.json")),
+    ];
+    for (version, file) in files {
+        let table = TestTable::start().await;
+        for item in table.items().await {
+            let key = ["pk", "sk"].map(|name| (name.to_owned(), item[name].clone()));
+            let delete = table.client.delete_item().table_name(table.name());
+            delete.set_key(Some(HashMap::from(key))).send().await.expect("deleted");
+        }
+        let file: Value = serde_json::from_str(file).expect("JSON");
+        for item in file["items"].as_array().expect("items") {
+            let attributes = item.as_object().expect("an item").iter();
+            let item = attributes.map(|(name, attribute)| (name.clone(), value(attribute)));
+            let put = table.client.put_item().table_name(table.name());
+            put.set_item(Some(item.collect())).send().await.expect("written");
+        }
+        let text = |name: &str| file[name].as_str().expect("a text").to_owned();
+        let (rotated, answer) = (text("rotated"), text("answer"));
+        tables.push(Stored { version, table, rotated, answer });
+    }
+    tables
+}
+
+/// An attribute in DynamoDB's own JSON.
+fn value(json: &Value) -> AttributeValue {
+    let (kind, json) = json.as_object().and_then(|json| json.iter().next()).expect("a kind");
+    let text = || json.as_str().expect("a text").to_owned();
+    match kind.as_str() {
+        "S" => AttributeValue::S(text()),
+        "N" => AttributeValue::N(text()),
+        "B" => AttributeValue::B(Blob::new(STANDARD.decode(text()).expect("Base64"))),
+        "BOOL" => AttributeValue::Bool(json.as_bool().expect("a Boolean")),
+        "SS" => {
+            let texts = json.as_array().expect("a set").iter();
+            AttributeValue::Ss(
+                texts.map(|text| text.as_str().expect("a text").to_owned()).collect(),
+            )
+        }
+        "L" => AttributeValue::L(json.as_array().expect("a list").iter().map(value).collect()),
+        other => panic!("{other}"),
+    }
+}
+
+fn retry() -> Option<Retry> {
+    let mut request = Request::new(Body::Text("{}".to_owned()));
+    *request.headers_mut() = headers::bearer(SampleKey::FullAccess);
+    request.headers_mut().insert("idempotency-key", "stored".parse().expect("a value"));
+    let caller = SampleKey::FullAccess.mint().0.id;
+    Retry::of(&request, &caller, "mint", &[]).expect("a key")
+}
+
+fn mint(account: &str) -> MintRequest {
+    MintRequest {
+        account: account.parse().expect("an id"),
+        name: Some("stored".parse().expect("a name")),
+        scopes: None,
+        expires_at: None,
+        expires_at_field: "expires_at",
+    }
+}
+
+fn respond(minted: &Minted) -> Response<Body> {
+    Response::new(Body::Text(minted.token.expose().to_owned()))
+}
+
+async fn caller(latchkey: &Latchkey, key: SampleKey) -> AccountPrincipal {
+    let principal = latchkey.verify(&key.token()).await.expect("valid");
+    principal.service_account().expect("an account").clone()
+}
+
+#[tokio::test]
+async fn every_key_is_what_it_was() {
+    for Stored { version, table, rotated, .. } in stored().await {
+        let latchkey = table.latchkey(KeyPolicy::default());
+        let old = SampleKey::Minter.mint().0;
+        for key in [SampleKey::FullAccess, SampleKey::Minter, SampleKey::Reader, SampleKey::Other] {
+            let minted = key.mint().0;
+            let held = caller(&latchkey, key).await;
+            assert_eq!((&held.account, &held.key), (&minted.spec.account, &minted.id), "{version}");
+            assert_eq!(held.scopes, minted.spec.scopes, "{version}: {key:?}");
+        }
+        let root = latchkey.verify(&SampleKey::Root.token()).await;
+        assert!(matches!(root, Ok(Principal::Root { .. })), "{version}: {root:?}");
+        let new = latchkey.verify(&rotated).await.expect("the rotated key's successor");
+        let new = new.service_account().expect("an account");
+        assert_eq!((&new.scopes, new.expires_at), (&old.spec.scopes, None), "{version}");
+
+        for (key, expected) in [
+            (SampleKey::Expired, Refusal::Expired),
+            (SampleKey::Revoked, Refusal::Revoked),
+            (SampleKey::Disabled, Refusal::AccountDisabled),
+            (SampleKey::Unknown, Refusal::Unknown),
+        ] {
+            let refused = latchkey.verify(&key.token()).await.expect_err("refused");
+            let Error::Unauthenticated(Unauthenticated::Refused(refusal)) = refused else {
+                panic!("{version}: {refused:?}");
+            };
+            assert_eq!(refusal, expected, "{version}: {key:?}");
+        }
+        let after_grace = table.latchkey_at(KeyPolicy::default(), sample::after_hours(24));
+        after_grace.verify(&SampleKey::Minter.token()).await.expect_err("the grace is over");
+        after_grace.verify(&rotated).await.expect("no end");
+    }
+}
+
+#[tokio::test]
+async fn what_was_begun_goes_on() {
+    for Stored { version, table, rotated, answer } in stored().await {
+        let latchkey = table.latchkey(KeyPolicy::default());
+        let admin = caller(&latchkey, SampleKey::FullAccess).await;
+        let again = latchkey.mint(&admin, mint(sample::ACCOUNT), retry(), respond).await;
+        assert_eq!(again.expect("the first answer").body().as_ref(), answer.as_bytes());
+
+        let store = table.store();
+        let listed = store.keys(&admin.account, Listed::All, 100, None).await.expect("a list");
+        assert_eq!(listed.items.len(), 7, "{version}");
+        let used = listed.items.iter().find(|key| key.id == admin.key).expect("listed");
+        assert_eq!(used.last_used_at, Some(sample::now()), "{version}");
+
+        let new = latchkey.verify(&rotated).await.expect("valid");
+        let new = new.service_account().expect("an account");
+        let grace = Duration::from_secs(60);
+        let request = RotateRequest { account: new.account.clone(), key: new.key.clone(), grace };
+        latchkey.rotate(&admin, &request, None, |minted, _| respond(minted)).await.expect("again");
+
+        let organization = sample::ORGANIZATION.parse().expect("an id");
+        let deleting = sample::FULL_ACCOUNT.parse().expect("an id");
+        store.delete_account(&organization, &deleting).await.expect("finished");
+        let accounts = store.accounts(&organization, 100, None).await.expect("a list");
+        assert_eq!(accounts.items.len(), 2, "{version}");
+
+        // Of four keys counted two have ended, and of a third the end has come by then.
+        let limit = KeyPolicy { key_limit: std::num::NonZeroU32::new(3), ..KeyPolicy::default() };
+        let later = table.latchkey_at(limit, sample::after_hours(4));
+        let other = caller(&later, SampleKey::Other).await;
+        for _ in 0..2 {
+            later.mint(&other, mint(sample::OTHER_ACCOUNT), None, respond).await.expect("room");
+        }
+        let full = later.mint(&other, mint(sample::OTHER_ACCOUNT), None, respond).await;
+        assert!(matches!(full, Err(Error::KeyLimitReached { .. })), "{version}: {full:?}");
+    }
+}
+
+#[tokio::test]
+async fn organizations_are_counted_disabled_and_deleted() {
+    for Stored { version, table, .. } in stored().await {
+        let (store, policy, now) = (table.store(), KeyPolicy::default(), sample::now());
+        let id = |id: &str| id.parse::<OrganizationId>().expect("an id");
+        let name = || "New".parse().expect("a name");
+        let made = operator::bootstrap(&store, &policy, now, id("new"), name(), name()).await;
+        made.expect("an organization");
+        if version != "0.1.0" {
+            operator::delete_organization(&store, &id("ending")).await.expect("finished");
+        }
+        let count = async || operator::count_organizations(&store).await.expect("a read");
+        assert_eq!(count().await, Some(3), "{version}");
+
+        // Two accounts, and one whose deletion was interrupted.
+        let full = KeyPolicy { account_limit: std::num::NonZeroU32::new(3), ..policy.clone() };
+        let description = || "".parse().expect("a description");
+        let create = async || {
+            let organization = id(sample::ORGANIZATION);
+            operator::create_account(&store, &full, now, organization, name(), description()).await
+        };
+        create().await.expect("room for a third");
+        create().await.expect_err("full");
+
+        let latchkey = table.latchkey(policy);
+        for disabled in [true, false] {
+            let sample = id(sample::ORGANIZATION);
+            operator::set_organization_disabled(&store, &sample, disabled).await.expect("set");
+            let verified = latchkey.verify(&SampleKey::FullAccess.token()).await;
+            assert_eq!(verified.is_err(), disabled, "{version}");
+        }
+        operator::delete_organization(&store, &id(sample::ORGANIZATION)).await.expect("deleted");
+        latchkey.verify(&SampleKey::FullAccess.token()).await.expect_err("deleted");
+        latchkey.verify(&SampleKey::Other.token()).await.expect("untouched");
+        assert_eq!(count().await, Some(2), "{version}");
+    }
+}

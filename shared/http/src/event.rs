@@ -1,0 +1,274 @@
+//! API Gateway and function URL events in, their responses out.
+//!
+//! The conversion is ours. That of `lambda_http` (1.3.2) panics on input that a client controls: a query with a
+//! space, a quote or an angle bracket in it makes no URL. With `panic = "abort"` that would end the environment.
+
+use std::collections::HashMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde::{Deserialize, Serialize};
+
+use crate::request::Request;
+use crate::response::Response;
+
+/// An event of an HTTP API (payload 2.0), a function URL (likewise) or a REST API (payload 1.0).
+///
+/// Every part is optional, so that no event of these services fails to parse.
+/// Source: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Event {
+    // REST APIs send none.
+    version: Option<String>,
+    // Payload 2.0.
+    raw_path: Option<String>,
+    raw_query_string: Option<String>,
+    // Payload 1.0.
+    path: Option<String>,
+    http_method: Option<String>,
+    multi_value_headers: Option<HashMap<String, Option<Vec<String>>>>,
+    multi_value_query_string_parameters: Option<HashMap<String, Option<Vec<String>>>>,
+    // Both.
+    headers: Option<HashMap<String, Option<String>>>,
+    body: Option<String>,
+    is_base64_encoded: Option<bool>,
+    request_context: Option<EventContext>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct EventContext {
+    stage: Option<String>,
+    http: Option<EventHttp>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct EventHttp {
+    method: Option<String>,
+}
+
+/// Which of its two shapes an event has, and its response is to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// REST APIs.
+    V1,
+    /// HTTP APIs and function URLs.
+    V2,
+}
+
+impl Event {
+    /// The event's shape.
+    pub fn payload(&self) -> Payload {
+        // By the version and not by what else there is: `cargo lambda watch` sends an `httpMethod` too.
+        if self.version.as_deref() == Some("2.0") { Payload::V2 } else { Payload::V1 }
+    }
+}
+
+impl From<Event> for Request {
+    fn from(event: Event) -> Self {
+        let context = event.request_context.unwrap_or_default();
+        let method = context.http.and_then(|http| http.method).or(event.http_method);
+        let path = event.raw_path.or(event.path).unwrap_or_default();
+        let method = method.and_then(|method| Method::from_bytes(method.as_bytes()).ok());
+        let multi = event.multi_value_query_string_parameters;
+        Self {
+            // No method is no operation's method.
+            method: method.unwrap_or(Method::CONNECT),
+            path,
+            query: event.raw_query_string.unwrap_or_else(|| encode_query(multi)),
+            stage: context.stage,
+            headers: headers(event.headers, event.multi_value_headers),
+            body: body(event.body, event.is_base64_encoded.unwrap_or(false)),
+        }
+    }
+}
+
+fn body(body: Option<String>, base64: bool) -> Option<Vec<u8>> {
+    let body = body.unwrap_or_default();
+    if base64 { STANDARD.decode(&body).ok() } else { Some(body.into_bytes()) }
+}
+
+/// Payload 1.0 sends the parameters decoded, each with all of its values.
+fn encode_query(multi: Option<HashMap<String, Option<Vec<String>>>>) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for (name, values) in multi.unwrap_or_default() {
+        for value in values.unwrap_or_default() {
+            query.append_pair(&name, &value);
+        }
+    }
+    query.finish()
+}
+
+/// Payload 1.0 sends each header twice, once with all of its values: those count.
+fn headers(
+    single: Option<HashMap<String, Option<String>>>,
+    multi: Option<HashMap<String, Option<Vec<String>>>>,
+) -> HeaderMap {
+    let all: Vec<(String, String)> = match multi.filter(|multi| !multi.is_empty()) {
+        Some(multi) => multi
+            .into_iter()
+            .flat_map(|(name, values)| {
+                values.unwrap_or_default().into_iter().map(move |value| (name.clone(), value))
+            })
+            .collect(),
+        None => single
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect(),
+    };
+    let mut headers = HeaderMap::with_capacity(all.len());
+    for (name, value) in all {
+        // What is no header in HTTP is none here either.
+        let name = HeaderName::from_bytes(name.as_bytes());
+        let value = HeaderValue::from_bytes(value.as_bytes());
+        if let (Ok(name), Ok(value)) = (name, value) {
+            headers.append(name, value);
+        }
+    }
+    headers
+}
+
+/// A response as API Gateway and function URLs take it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventResponse {
+    status_code: u16,
+    headers: HashMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+    is_base64_encoded: bool,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    payload_v2: Option<PayloadV2>,
+}
+
+/// What tools for payload 2.0 insist on, `cargo lambda watch` among them. A REST API has no `cookies`.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PayloadV2 {
+    multi_value_headers: HashMap<String, String>,
+    cookies: [String; 0],
+}
+
+impl EventResponse {
+    /// `response` in the shape of `payload`.
+    pub fn new(response: Response, payload: Payload) -> Self {
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let headers = response.headers.iter().map(|(name, value)| (name.to_string(), text(value)));
+        Self {
+            status_code: response.status.as_u16(),
+            headers: headers.collect(),
+            body: (!response.body.is_empty()).then_some(response.body),
+            is_base64_encoded: false,
+            payload_v2: (payload == Payload::V2).then(PayloadV2::default),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+    use aws_lambda_events::encodings::Body;
+    use http::StatusCode;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn request(event: Value) -> Request {
+        serde_json::from_value::<Event>(event).expect("an event").into()
+    }
+
+    #[test]
+    fn each_payload_gives_the_same_request() {
+        let http_api = request(json!({
+            "version": "2.0", "rawPath": "/prod/a/b", "headers": {"x-one": "1"}, "body": "{}",
+            "rawQueryString": "a=1&a=%20", "requestContext": {"stage": "prod", "http": {"method": "POST"}},
+        }));
+        let rest_api = request(json!({
+            "path": "/prod/a/b", "httpMethod": "POST", "headers": {"X-One": "1"},
+            "multiValueHeaders": {"X-One": ["1"]}, "body": "e30=", "isBase64Encoded": true,
+            "queryStringParameters": {"a": " "}, "multiValueQueryStringParameters": {"a": ["1", " "]},
+            "requestContext": {"stage": "prod"},
+        }));
+        for request in [http_api, rest_api] {
+            assert_eq!(request.method, Method::POST);
+            assert_eq!(request.path, "/prod/a/b");
+            assert_eq!(request.stage.as_deref(), Some("prod"));
+            assert_eq!(request.headers["x-one"], "1");
+            assert_eq!(request.body.as_deref(), Some(&b"{}"[..]));
+            let query = form_urlencoded::parse(request.query.as_bytes());
+            let query: Vec<(String, String)> = query.into_owned().collect();
+            assert_eq!(query, [("a".into(), "1".into()), ("a".into(), " ".into())]);
+        }
+    }
+
+    #[test]
+    fn what_breaks_an_url_or_a_header_breaks_no_request() {
+        let request = request(json!({
+            "rawPath": "/a", "body": "!!!", "isBase64Encoded": true,
+            "headers": {"host": "[", "x-forwarded-proto": "a b", "x-é": "1", "x-nul": "\u{0}", "x-null": null, "x-utf8": "é"},
+            "requestContext": {"http": {"method": "PO ST"}},
+        }));
+        assert_eq!(request.headers.len(), 3);
+        assert_eq!(request.method, Method::CONNECT);
+        assert_eq!(request.body, None);
+    }
+
+    #[test]
+    fn every_value_of_a_repeated_header_counts() {
+        let request = request(json!({
+            "headers": {"authorization": "b"}, "multiValueHeaders": {"authorization": ["a", "b"]},
+        }));
+        assert_eq!(request.headers.get_all("authorization").iter().count(), 2);
+    }
+
+    fn response() -> Response {
+        let headers = HeaderMap::from_iter([(
+            HeaderName::from_static("x-one"),
+            HeaderValue::from_static("1"),
+        )]);
+        Response { status: StatusCode::OK, headers, body: "{}".to_owned() }
+    }
+
+    #[test]
+    fn a_response_is_what_tools_for_payload_2_0_read() {
+        let event = serde_json::to_value(EventResponse::new(response(), Payload::V2));
+        let event = event.expect("JSON");
+        let read: ApiGatewayV2httpResponse = serde_json::from_value(event).expect("a response");
+        assert_eq!((read.status_code, read.is_base64_encoded), (200, false));
+        assert_eq!(read.headers["x-one"], "1");
+        assert_eq!(read.body, Some(Body::Text("{}".to_owned())));
+    }
+
+    #[test]
+    fn a_rest_api_gets_only_the_fields_that_it_knows() {
+        let event = serde_json::to_value(EventResponse::new(response(), Payload::V1));
+        let expected = json!({
+            "statusCode": 200, "headers": {"x-one": "1"}, "body": "{}", "isBase64Encoded": false,
+        });
+        assert_eq!(event.expect("JSON"), expected);
+    }
+
+    #[test]
+    fn the_version_tells_the_payloads_apart() {
+        let payload =
+            |event: Value| serde_json::from_value::<Event>(event).expect("an event").payload();
+        assert_eq!(payload(json!({"httpMethod": "POST"})), Payload::V1);
+        assert_eq!(payload(json!({"version": "1.0"})), Payload::V1);
+        assert_eq!(payload(json!({"version": "2.0", "httpMethod": "POST"})), Payload::V2);
+    }
+
+    proptest! {
+        #[test]
+        fn no_event_panics(path in "\\PC{0,20}", name in "\\PC{0,8}", value in "\\PC{0,8}", method in "\\PC{0,8}", body in "\\PC{0,20}", base64: bool) {
+            let _ = request(json!({
+                "rawPath": path, "headers": {name: value}, "body": body, "isBase64Encoded": base64,
+                "requestContext": {"http": {"method": method}},
+            }));
+        }
+    }
+}

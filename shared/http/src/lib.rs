@@ -1,0 +1,30 @@
+//! HTTP over Lambda, for functions that speak a dialect of their own over [`latchkey`].
+//!
+//! From the event to the response in the order of a request: [`event`], [`request`], [`route`],
+//! [`authenticate`], [`json`] and [`form`] and [`page`], [`response`]; [`error`] says what HTTP makes of every
+//! error. Around them [`start`](start::start), [`serve`], and where logs and metrics go.
+
+pub mod authenticate;
+pub mod bearer;
+pub mod error;
+pub mod event;
+pub mod form;
+pub mod idempotency;
+pub mod json;
+pub mod log;
+pub mod metrics;
+pub mod page;
+pub mod request;
+pub mod response;
+pub mod route;
+pub mod runtime;
+pub mod serve;
+mod start;
+mod status;
+
+pub use error::Error;
+pub use http;
+pub use http::StatusCode;
+pub use request::Request;
+pub use response::Response;
+pub use start::start;

@@ -1,0 +1,94 @@
+//! Logs: one JSON object a line on standard output, with the request's id.
+
+use http::StatusCode;
+use latchkey::error::causes;
+use latchkey::store::environment::{Environment, InvalidSetting};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::error::Error;
+
+/// Starts logging for `function`, at the level of `AWS_LAMBDA_LOG_LEVEL` (default `INFO`).
+///
+/// Lambda sets that variable from the function's logging configuration. Whatever it says, other
+/// crates log at `WARN` at most: below, they may write requests, and with them secrets.
+///
+/// # Errors
+///
+/// Names the variable if its value is no level.
+pub fn init(function: &'static str, environment: &Environment) -> Result<(), InvalidSetting> {
+    let level = level(environment)?;
+    subscriber(function, level, std::io::stdout).init();
+    Ok(())
+}
+
+/// What [`init`] installs, writing to `writer`.
+pub fn subscriber<W>(
+    function: &'static str,
+    level: LevelFilter,
+    writer: W,
+) -> impl tracing::Subscriber + Send + Sync
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let targets = Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        // It warns at each start under `cargo lambda watch`, of a feature that we leave out.
+        .with_target("lambda_runtime", LevelFilter::ERROR)
+        .with_target("latchkey", level)
+        .with_target(function, level);
+    let lines = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_span_list(false)
+        .with_writer(writer);
+    tracing_subscriber::registry().with(targets).with(lines)
+}
+
+fn level(environment: &Environment) -> Result<LevelFilter, InvalidSetting> {
+    let level = environment.read("AWS_LAMBDA_LOG_LEVEL", |text| {
+        match text.to_ascii_uppercase().as_str() {
+            "INFO" => Ok(LevelFilter::INFO),
+            "TRACE" => Ok(LevelFilter::TRACE),
+            "DEBUG" => Ok(LevelFilter::DEBUG),
+            "WARN" => Ok(LevelFilter::WARN),
+            "ERROR" | "FATAL" => Ok(LevelFilter::ERROR),
+            _ => Err("must be TRACE, DEBUG, INFO, WARN, ERROR or FATAL"),
+        }
+    });
+    Ok(level?.unwrap_or(LevelFilter::INFO))
+}
+
+/// Logs a request that was not served, once, before its answer is rendered.
+pub(crate) fn failure(error: &Error) {
+    let status = error.status();
+    let code = status.as_u16();
+    if status == StatusCode::UNAUTHORIZED {
+        let reason = match error {
+            Error::Service(latchkey::Error::Unauthenticated(refusal)) => Some(refusal.to_string()),
+            _ => None,
+        };
+        tracing::info!(http.status = code, auth.refusal = reason, "{error}");
+    } else if status.is_server_error() {
+        tracing::error!(http.status = code, error.source = causes(error), "{error}");
+    } else {
+        tracing::info!(http.status = code, "{error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lambda_names_the_level() {
+        let level = |text: &'static str| level(&Environment::new(move |_| Some(text.to_owned())));
+        assert_eq!(level(""), Ok(LevelFilter::INFO));
+        assert_eq!(level("debug"), Ok(LevelFilter::DEBUG));
+        assert_eq!(level("FATAL"), Ok(LevelFilter::ERROR));
+        assert!(level("loud").is_err());
+    }
+}

@@ -1,0 +1,246 @@
+//! Metrics in CloudWatch's embedded metric format: lines of the log, and no call of our own.
+//!
+//! Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
+
+use std::io::Write;
+
+use latchkey::service::metrics::{Batch, LATENCIES_MAX, Metrics};
+use latchkey::time::Timestamp;
+use serde_json::{Map, Value, json};
+
+/// The names of all metrics. Each has the dimension `Function`, and [`REFUSED`] one more, `Reason`.
+pub const NAMES: &[&str] = &[
+    "KeysMinted",
+    "KeysRotated",
+    "KeysRevoked",
+    "Verified",
+    "CacheHits",
+    "StoreFailures",
+    "LastUsedFailures",
+    STORE_LATENCY,
+    REFUSED,
+];
+
+/// How long requests to the store took, in milliseconds.
+pub const STORE_LATENCY: &str = "StoreLatency";
+
+/// Keys presented and refused: in all, and by reason.
+pub const REFUSED: &str = "Refused";
+
+/// The metrics of `function` in `namespace`, on standard output; none without a namespace.
+pub fn to_stdout(function: &'static str, namespace: Option<String>) -> Metrics {
+    match namespace {
+        None => Metrics::off(),
+        Some(namespace) => to(function, namespace, |line| {
+            // Who reads the log may be gone; the answers go on.
+            let _ = writeln!(std::io::stdout(), "{line}");
+        }),
+    }
+}
+
+/// The metrics of `function` in `namespace`, each line given to `write`.
+pub fn to(
+    function: &'static str,
+    namespace: String,
+    write: impl Fn(&str) + Send + Sync + 'static,
+) -> Metrics {
+    let format = Format { function, namespace };
+    Metrics::new(move |batch, now| {
+        for line in format.lines(batch, now) {
+            write(&line.to_string());
+        }
+    })
+}
+
+struct Format {
+    function: &'static str,
+    namespace: String,
+}
+
+impl Format {
+    /// One line for everything, one for each hundred latencies more, and one for each reason of a refusal.
+    fn lines(&self, batch: &Batch, now: Timestamp) -> Vec<Value> {
+        let mut values = Map::new();
+        for (counter, count) in &batch.counts {
+            values.insert(counter.name().to_owned(), json!(count));
+        }
+        if !batch.refused.is_empty() {
+            values.insert(REFUSED.to_owned(), json!(batch.refused.values().sum::<u64>()));
+        }
+        let mut lines = Vec::new();
+        let mut latencies = batch.latencies.chunks(LATENCIES_MAX);
+        if let Some(latencies) = latencies.next() {
+            values.insert(STORE_LATENCY.to_owned(), json!(latencies));
+        }
+        if !values.is_empty() {
+            lines.push(self.line(&["Function"], values, now));
+        }
+        for latencies in latencies {
+            let values = Map::from_iter([(STORE_LATENCY.to_owned(), json!(latencies))]);
+            lines.push(self.line(&["Function"], values, now));
+        }
+        for (reason, count) in &batch.refused {
+            let mut values = Map::new();
+            values.insert(REFUSED.to_owned(), json!(count));
+            let mut line = self.line(&["Function", "Reason"], values, now);
+            line["Reason"] = json!(reason);
+            lines.push(line);
+        }
+        lines
+    }
+
+    fn line(&self, dimensions: &[&str], values: Map<String, Value>, now: Timestamp) -> Value {
+        let unit = |name: &str| if name == STORE_LATENCY { "Milliseconds" } else { "Count" };
+        let metrics: Vec<Value> =
+            values.keys().map(|name| json!({ "Name": name, "Unit": unit(name) })).collect();
+        let mut line = json!({
+            "_aws": {
+                "Timestamp": now.as_millis(),
+                "CloudWatchMetrics": [
+                    { "Namespace": self.namespace, "Dimensions": [dimensions], "Metrics": metrics },
+                ],
+            },
+            // What Lambda needs to tell a line of a log in JSON.
+            "level": "INFO",
+            "timestamp": now,
+            "Function": self.function,
+        });
+        if let Some(line) = line.as_object_mut() {
+            line.extend(values);
+        }
+        line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    use latchkey::error::Refusal;
+    use latchkey::service::metrics::Counter;
+
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1000).expect("in range")
+    }
+
+    fn metrics() -> (Metrics, Arc<Mutex<Vec<Value>>>) {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let written = Arc::clone(&lines);
+        let metrics = to("oauth", "Latchkey/test".to_owned(), move |line| {
+            let line = serde_json::from_str(line).expect("JSON");
+            written.lock().expect("no panic elsewhere").push(line);
+        });
+        (metrics, lines)
+    }
+
+    fn take(lines: &Mutex<Vec<Value>>) -> Vec<Value> {
+        std::mem::take(&mut *lines.lock().expect("no panic elsewhere"))
+    }
+
+    /// What CloudWatch makes of a line: each metric with its dimensions' values.
+    fn read(line: &Value) -> Vec<(String, Vec<String>, Value)> {
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(directive["Namespace"], "Latchkey/test");
+        let dimensions = directive["Dimensions"][0].as_array().expect("dimensions").iter();
+        let dimensions: Vec<String> = dimensions
+            .map(|name| line[name.as_str().expect("a name")].as_str().expect("a value").to_owned())
+            .collect();
+        let metrics = directive["Metrics"].as_array().expect("metrics").iter();
+        let metrics = metrics.map(|metric| {
+            let name = metric["Name"].as_str().expect("a name").to_owned();
+            assert!(NAMES.contains(&name.as_str()), "{name}");
+            let value = line[&name].clone();
+            (name, dimensions.clone(), value)
+        });
+        metrics.collect()
+    }
+
+    #[test]
+    fn no_latency_is_lost() {
+        let (metrics, lines) = metrics();
+        for _ in 0..250 {
+            metrics.latency(Duration::from_millis(1));
+        }
+        metrics.flush(at(0));
+        let lines = take(&lines);
+        let read: Vec<_> = lines.iter().flat_map(read).map(|(_, _, values)| values).collect();
+        let counts: Vec<_> = read.iter().map(|values| values.as_array().map(Vec::len)).collect();
+        assert_eq!(counts, [Some(100), Some(100), Some(50)]);
+    }
+
+    #[test]
+    fn what_is_frequent_is_written_once_a_minute() {
+        let (metrics, lines) = metrics();
+        for second in 0..=60 {
+            metrics.count(Counter::Verified, 1);
+            metrics.latency(Duration::from_micros(1_234));
+            metrics.flush(at(second));
+        }
+        let lines = take(&lines);
+        let read: Vec<_> = lines.iter().map(read).collect();
+        let verified = |number| ("Verified".to_owned(), vec!["oauth".to_owned()], json!(number));
+        assert_eq!(read.len(), 2);
+        assert!(read[0].contains(&verified(1)));
+        assert!(read[1].contains(&verified(60)));
+        assert_eq!(lines[0]["StoreLatency"], json!([1.2]));
+        assert_eq!(lines[1]["StoreLatency"].as_array().map(Vec::len), Some(60));
+    }
+
+    #[test]
+    fn what_is_waited_for_is_written_at_once() {
+        let (metrics, lines) = metrics();
+        metrics.flush(at(0));
+        for (second, counter) in
+            [Counter::KeysMinted, Counter::KeysRevoked, Counter::StoreFailures].iter().enumerate()
+        {
+            metrics.count(*counter, 1);
+            metrics.flush(at(second as i64));
+            let lines = take(&lines);
+            assert_eq!(lines.len(), 1);
+            assert_eq!(lines[0][counter.name()], 1);
+        }
+    }
+
+    #[test]
+    fn refusals_are_counted_in_all_and_by_reason() {
+        let (metrics, lines) = metrics();
+        metrics.refused(Refusal::Expired);
+        metrics.refused(Refusal::Expired);
+        metrics.refused(Refusal::Missing);
+        metrics.flush(at(0));
+        let read: Vec<_> = take(&lines).iter().flat_map(read).collect();
+        let refused = |dimensions: &[&str], number| {
+            let dimensions = dimensions.iter().map(|text| (*text).to_owned()).collect();
+            ("Refused".to_owned(), dimensions, json!(number))
+        };
+        let expected = [
+            refused(&["oauth"], 3),
+            refused(&["oauth", "expired"], 2),
+            refused(&["oauth", "missing"], 1),
+        ];
+        assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn latencies_never_exceed_what_a_line_may_hold() {
+        let (metrics, lines) = metrics();
+        metrics.flush(at(0));
+        for _ in 0..250 {
+            metrics.latency(Duration::from_millis(1));
+            metrics.flush(at(0));
+        }
+        let lengths: Vec<_> =
+            take(&lines).iter().map(|line| line["StoreLatency"].as_array().map(Vec::len)).collect();
+        assert_eq!(lengths, [Some(100), Some(100)]);
+    }
+
+    #[test]
+    fn no_namespace_is_no_metrics() {
+        let metrics = to_stdout("oauth", None);
+        metrics.count(Counter::KeysMinted, 1);
+        metrics.flush(at(0));
+    }
+}

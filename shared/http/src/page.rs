@@ -1,0 +1,154 @@
+//! Pages of lists: how many entries, and after which one.
+
+use latchkey::service::{CallerSecret, Cursors};
+use latchkey::time::Timestamp;
+use latchkey::Latchkey;
+
+use crate::error::Error;
+use crate::request::Request;
+
+/// Entries on a page, at most.
+pub const LIMIT_MAX: usize = 100;
+
+const LIMIT: &str = "limit";
+
+/// Why a query parameter of a list is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPage {
+    /// The limit is no number, or out of bounds.
+    #[error("must be a whole number from 1 to {LIMIT_MAX}, given once")]
+    Limit,
+    /// The cursor is none of ours, or of another caller or list, or too old.
+    #[error(
+        "is not one that this list gave out to this key within the last 24 hours; \
+         start again without it"
+    )]
+    Cursor,
+}
+
+/// The page that a request asks for.
+#[derive(Debug)]
+pub struct PageRequest {
+    /// How many entries at most; `None` if the request does not say.
+    pub limit: Option<usize>,
+    /// The id after which it starts; `None` for the first page.
+    pub after: Option<String>,
+    cursors: Cursors,
+}
+
+impl PageRequest {
+    /// Reads the page that `request` asks for: `limit`, and the dialect's parameter for the `cursor`. `list`
+    /// names the list, so that a cursor is good for no other, nor for the same list in another dialect.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidPage`].
+    pub(crate) fn of(
+        request: &Request,
+        secret: &CallerSecret,
+        cursor: &'static str,
+        list: &[&str],
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let limit = match once(request, LIMIT)? {
+            None => None,
+            Some(text) => Some(
+                parse_limit(&text)
+                    .ok_or(Error::InvalidPage { parameter: LIMIT, problem: InvalidPage::Limit })?,
+            ),
+        };
+        let cursors = Cursors::new(secret, format!("{cursor}/{}", list.join("/")));
+        let after = match once(request, cursor)? {
+            None => None,
+            Some(text) => Some(cursors.open(&text, now).ok_or(Error::InvalidPage {
+                parameter: cursor,
+                problem: InvalidPage::Cursor,
+            })?),
+        };
+        Ok(Self { limit, after, cursors })
+    }
+
+    /// How many entries the page holds at most: as many as the request says, or else [`LIMIT_MAX`].
+    pub fn size(&self) -> usize {
+        self.limit.unwrap_or(LIMIT_MAX)
+    }
+
+    /// The cursor of the page after this one, which ended with the entry `last`; `None` after the last page.
+    ///
+    /// # Errors
+    ///
+    /// [`latchkey::Error::Random`].
+    pub fn next(&self, latchkey: &Latchkey, last: Option<&str>) -> Result<Option<String>, Error> {
+        Ok(latchkey.cursor(&self.cursors, last)?)
+    }
+}
+
+fn once(request: &Request, name: &'static str) -> Result<Option<String>, Error> {
+    let mut values = request.query_parameters(name);
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => Ok(Some(value.into_owned())),
+        (Some(_), Some(_)) => Err(Error::Parameter(name)),
+    }
+}
+
+fn parse_limit(text: &str) -> Option<usize> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|limit| digits && (1..=LIMIT_MAX).contains(limit))
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn page(cursor: &'static str, list: &[&str], query: &str) -> Result<PageRequest, Error> {
+        let request = Request { query: query.to_owned(), ..Request::default() };
+        PageRequest::of(&request, &CallerSecret::of("token"), cursor, list, NOW)
+    }
+
+    fn cursor() -> String {
+        let first = page("cursor", &["keys", "A"], "").expect("a page");
+        first.cursors.seal(&mut StdRng::seed_from_u64(1), "LAST", NOW).expect("infallible")
+    }
+
+    #[test]
+    fn a_cursor_is_good_for_one_list_of_one_dialect() {
+        let query = format!("cursor={}&limit=7", cursor());
+        let next = page("cursor", &["keys", "A"], &query).expect("a page");
+        assert_eq!((next.limit, next.after.as_deref()), (Some(7), Some("LAST")));
+        let marker = format!("marker={}", cursor());
+        for (parameter, list, query) in [
+            ("cursor", &["keys", "B"][..], &query),
+            ("cursor", &["accounts"], &query),
+            ("marker", &["keys", "A"], &marker),
+        ] {
+            let error = page(parameter, list, query).expect_err("refused");
+            assert!(matches!(error, Error::InvalidPage { problem: InvalidPage::Cursor, .. }));
+        }
+    }
+
+    #[test]
+    fn what_is_no_cursor_is_refused() {
+        for query in ["cursor=", "cursor=%00", "cursor=LAST", "cursor=a&cursor=b"] {
+            assert!(page("cursor", &["keys", "A"], query).is_err(), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_limit_is_a_whole_number_from_1_to_100() {
+        for (query, limit) in
+            [("", None), ("limit=1", Some(1)), ("limit=100", Some(100)), ("other=7", None)]
+        {
+            assert_eq!(page("cursor", &[], query).expect("a page").limit, limit);
+        }
+        for query in ["limit=0", "limit=101", "limit=", "limit=+1", "limit=1.0", "limit=1&limit=1"]
+        {
+            assert!(page("cursor", &[], query).is_err(), "{query}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! A request, as a function gets it out of an event.
+
+use std::borrow::Cow;
+
+use http::{HeaderMap, Method};
+
+use crate::json::InvalidBody;
+
+/// The largest body that is read: 64 KiB.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// A request.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The method. One that HTTP does not know is `CONNECT`, which no operation has.
+    pub method: Method,
+    /// The path as it was sent, which may start with the stage.
+    pub path: String,
+    /// The query string as it was sent, without the question mark.
+    pub query: String,
+    /// The stage that the request came through, if its gateway has stages.
+    pub stage: Option<String>,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body; `None` if it claimed to be base64 and was not.
+    pub body: Option<Vec<u8>>,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self {
+            method: Method::GET,
+            path: String::new(),
+            query: String::new(),
+            stage: None,
+            headers: HeaderMap::new(),
+            body: Some(Vec::new()),
+        }
+    }
+}
+
+impl Request {
+    /// The body, which is not too large.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidBody::TooLarge`], [`InvalidBody::Base64`].
+    pub fn body(&self) -> Result<&[u8], InvalidBody> {
+        let body = self.body.as_deref().ok_or(InvalidBody::Base64)?;
+        if body.len() > BODY_BYTES_MAX { Err(InvalidBody::TooLarge) } else { Ok(body) }
+    }
+
+    /// The values of the query's parameter `name`.
+    pub fn query_parameters<'q>(&'q self, name: &'q str) -> impl Iterator<Item = Cow<'q, str>> {
+        let parameters = form_urlencoded::parse(self.query.as_bytes());
+        parameters.filter(move |(known, _)| known == name).map(|(_, value)| value)
+    }
+
+    /// A header's value as text, if there is one that is a text.
+    pub(crate) fn header(&self, name: http::header::HeaderName) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}

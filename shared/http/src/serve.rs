@@ -1,0 +1,86 @@
+//! Serving: one request after the other, each in bounded time, with its id in what it logs.
+
+use std::convert::Infallible;
+
+use http::{HeaderName, HeaderValue};
+use lambda_runtime::LambdaEvent;
+use latchkey::Latchkey;
+use latchkey::service::REQUEST_TIMEOUT;
+use latchkey::service::metrics::Counter;
+use latchkey::store::StoreError;
+use tracing::Instrument;
+
+use crate::error::Error;
+use crate::event::{Event, EventResponse};
+use crate::request::Request;
+use crate::response::Response;
+use crate::{log, runtime};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Serves events with `handler` until the environment ends, and does what `latchkey` has left to do
+/// after each answer.
+///
+/// # Errors
+///
+/// When the Lambda runtime API itself fails.
+pub async fn run<F, R>(latchkey: &Latchkey, handler: F) -> Result<(), lambda_runtime::Error>
+where
+    F: Fn(Request) -> R,
+    R: Future<Output = Response>,
+{
+    let serve = |event: LambdaEvent<Event>| {
+        let request_id = event.context.request_id;
+        let payload = event.payload.payload();
+        // Boxed: the compiler gives up on the layout of so many futures within each other.
+        let work = Box::pin(handler(event.payload.into()));
+        async move {
+            let response = answer(&request_id, work).await;
+            Ok::<_, Infallible>(EventResponse::new(response, payload))
+        }
+    };
+    runtime::run(serve, || latchkey.after_answer()).await
+}
+
+/// The response that `work` makes, with the request's id in `x-request-id`, which Chaser's SDK reads,
+/// and in each line that `work` logs: whoever reports a failure by that id can be found in the log.
+pub async fn answer(id: &str, work: impl Future<Output = Response>) -> Response {
+    let mut response = with_request_id(id, work).await;
+    // Lambda's ids are UUIDs.
+    if let Ok(id) = HeaderValue::from_str(id) {
+        response.headers.insert(REQUEST_ID, id);
+    }
+    response
+}
+
+/// Puts the request's id into each line that `work` logs.
+pub fn with_request_id<W: Future>(id: &str, work: W) -> impl Future<Output = W::Output> + use<W> {
+    work.instrument(tracing::error_span!("request", id))
+}
+
+/// Serves a request with `work`, in bounded time. What fails is logged and counted here, once.
+///
+/// # Errors
+///
+/// Those of `work`; [`StoreError::Unavailable`] if it takes longer than [`REQUEST_TIMEOUT`].
+pub async fn with_deadline<T, E: From<Error> + AsRef<Error>>(
+    latchkey: &Latchkey,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    // Boxed: requests are deep futures, and the compiler gives up on several within each other.
+    let answer = match tokio::time::timeout(REQUEST_TIMEOUT, Box::pin(work)).await {
+        Ok(answer) => answer,
+        Err(_) => {
+            let late = StoreError::unavailable("the request took too long");
+            Err(Error::Service(late.into()).into())
+        }
+    };
+    if let Err(failed) = &answer {
+        let error = failed.as_ref();
+        log::failure(error);
+        if let Error::Service(latchkey::Error::Store(_)) = error {
+            latchkey.metrics().count(Counter::StoreFailures, 1);
+        }
+    }
+    answer
+}

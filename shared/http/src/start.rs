@@ -1,0 +1,104 @@
+//! Starting a function: everything before its first event.
+
+use std::time::Duration;
+
+use latchkey::Latchkey;
+use latchkey::policy::{CachePolicy, KeyPolicy};
+use latchkey::service::{Clock, settings};
+use latchkey::store::environment::{Environment, InvalidSetting};
+use latchkey::store::{KeyStore, client};
+
+use crate::{log, metrics};
+
+const DEFAULT_LAST_USED_INTERVAL: Duration = Duration::from_secs(5 * 60);
+
+/// The settings that every function shares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Settings {
+    /// `LATCHKEY_TABLE`: the DynamoDB table.
+    table: String,
+    policy: KeyPolicy,
+    cache: CachePolicy,
+    /// `LATCHKEY_LAST_USED_INTERVAL`: how far apart two records of a key's use are at least. Default
+    /// 5 minutes; `0s` records none.
+    last_used_interval: Duration,
+    /// `LATCHKEY_METRICS_NAMESPACE`: where CloudWatch puts the metrics. Without it there are none.
+    metrics_namespace: Option<String>,
+}
+
+impl Settings {
+    fn from_environment(environment: &Environment) -> Result<Self, InvalidSetting> {
+        let last_used_interval = environment.parse(
+            "LATCHKEY_LAST_USED_INTERVAL",
+            "a duration such as `5m`; `0s` to record no use",
+            settings::duration,
+        )?;
+        Ok(Self {
+            table: environment
+                .required("LATCHKEY_TABLE", "set it to the name of the DynamoDB table")?,
+            policy: KeyPolicy::from_environment(environment)?,
+            cache: CachePolicy::from_environment(environment)?,
+            last_used_interval: last_used_interval.unwrap_or(DEFAULT_LAST_USED_INTERVAL),
+            metrics_namespace: environment.text("LATCHKEY_METRICS_NAMESPACE"),
+        })
+    }
+}
+
+/// Starts the service of `function` as `environment` says, with `connections` to the store, as many as
+/// one event uses at the same time.
+///
+/// # Errors
+///
+/// Names the first variable that is missing or has a bad value.
+pub async fn start(
+    function: &'static str,
+    environment: &Environment,
+    connections: usize,
+) -> Result<Latchkey, InvalidSetting> {
+    log::init(function, environment)?;
+    let settings = Settings::from_environment(environment)?;
+    let metrics = metrics::to_stdout(function, settings.metrics_namespace);
+    let measured = metrics.clone();
+    let client = client::from_environment(environment, move |took| measured.latency(took))?;
+    let clock = Clock::system();
+    let asked_at = clock.now();
+    let deployment = client::prewarm(&client, &settings.table, connections).await;
+    let store = KeyStore::new(client, settings.table);
+    let latchkey = Latchkey::new(store, settings.policy, &settings.cache, clock)
+        .with_last_used(settings.last_used_interval)
+        .with_metrics(metrics);
+    if let Some(deployment) = deployment {
+        latchkey.observe_deployment(deployment, asked_at);
+    }
+    Ok(latchkey)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(given: &'static [(&str, &str)]) -> Result<Settings, InvalidSetting> {
+        let environment = Environment::new(|variable| {
+            let found = given.iter().find(|(name, _)| *name == variable);
+            found.map(|(_, value)| (*value).to_owned())
+        });
+        Settings::from_environment(&environment)
+    }
+
+    #[test]
+    fn only_the_table_has_no_default() {
+        let settings = settings(&[("LATCHKEY_TABLE", "keys")]).expect("valid");
+        assert_eq!(settings.policy, KeyPolicy::default());
+        assert_eq!(settings.last_used_interval.as_secs(), 300);
+        assert_eq!(settings.metrics_namespace, None);
+        assert_eq!(self::settings(&[]).expect_err("no table").variable, "LATCHKEY_TABLE");
+    }
+
+    #[test]
+    fn a_bad_interval_is_named() {
+        let error = settings(&[("LATCHKEY_TABLE", "keys"), ("LATCHKEY_LAST_USED_INTERVAL", "soon")])
+            .expect_err("bad");
+        assert_eq!(error.variable, "LATCHKEY_LAST_USED_INTERVAL");
+        assert!(error.to_string().contains("soon"), "{error}");
+    }
+}

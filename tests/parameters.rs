@@ -1,0 +1,152 @@
+//! The template's parameters against the code that reads them: what the template takes, no function
+//! refuses at its start.
+
+use std::collections::BTreeMap;
+
+use authorizer::Settings;
+use chaser::AllowedScopes;
+use latchkey::config::{Config, InvalidConfig};
+use latchkey_testkit::project;
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::string::string_regex;
+use proptest::test_runner::TestRunner;
+use regex::Regex;
+use serde_json::Value;
+
+/// How many values of each pattern are tried.
+const VALUES: usize = 500;
+
+/// Lists of organizations that the template takes.
+const ORGANIZATIONS: &[&str] =
+    &["", "acme", "Acme-2.b_c", "acme,example", "acme, example", "a b c"];
+
+/// Lists that it refuses: a function would not start with the first ones, and the others are not needed.
+const NO_ORGANIZATIONS: &[&str] =
+    &["-acme", "acme;b", "a/b", ",", " ", "acme,,b", "acme,", " acme", "*"];
+
+/// The parameters that functions read, by the variables that they read them from.
+fn parameters() -> BTreeMap<String, Value> {
+    let template = project::yaml("template.yaml");
+    let functions = template["Resources"].as_object().expect("resources").values();
+    let own = functions.map(|resource| &resource["Properties"]["Environment"]["Variables"]);
+    let shared = &template["Globals"]["Function"]["Environment"]["Variables"];
+    let variables = own.chain([shared]).filter_map(Value::as_object).flatten();
+    let parameters = variables.filter_map(|(variable, value)| {
+        // What is put together of several is nobody's to type.
+        let parameter = template["Parameters"].get(value.as_str()?)?;
+        Some((variable.clone(), parameter.clone()))
+    });
+    parameters.collect()
+}
+
+/// Reads `value` as each function does at its start.
+fn read(variable: &str, value: &str) -> Result<(), InvalidConfig> {
+    let lookup = |asked: &str| match asked {
+        _ if asked == variable => Some(value.to_owned()),
+        "LATCHKEY_TABLE" => Some("table".to_owned()),
+        _ => None,
+    };
+    Config::from_lookup(lookup)?;
+    Settings::from_lookup(lookup)?;
+    oauth::Settings::from_lookup(lookup)?;
+    AllowedScopes::parse(&lookup("LATCHKEY_SCOPES").unwrap_or_default())?;
+    Ok(())
+}
+
+/// The pattern of a parameter.
+fn pattern(parameter: &Value) -> Option<Regex> {
+    let pattern = parameter["AllowedPattern"].as_str()?;
+    assert!(pattern.starts_with('^') && pattern.ends_with('$'), "{pattern} is for a part only");
+    Some(Regex::new(pattern).expect("a pattern"))
+}
+
+/// Values that the template takes, some of them at the bounds.
+fn taken(parameter: &Value) -> Vec<String> {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    if let Some(values) = parameter["AllowedValues"].as_array() {
+        return values.iter().map(text).collect();
+    }
+    if parameter["Type"] == "Number" {
+        return ["MinValue", "MaxValue"].map(|bound| text(&parameter[bound])).to_vec();
+    }
+    let pattern = pattern(parameter).expect("a pattern");
+    let pattern = pattern.as_str().trim_start_matches('^').trim_end_matches('$');
+    let strategy = string_regex(pattern).expect("a pattern");
+    let longest = parameter["MaxLength"].as_u64().unwrap_or(4096);
+    let mut runner = TestRunner::deterministic();
+    let values = (0..VALUES).map(|_| strategy.new_tree(&mut runner).expect("a value").current());
+    values.filter(|value| value.len() as u64 <= longest).collect()
+}
+
+#[test]
+fn a_function_starts_with_every_value_that_the_template_takes() {
+    let parameters = parameters();
+    assert_eq!(parameters.len(), 13, "{:?}", parameters.keys());
+    for (variable, parameter) in parameters {
+        for value in taken(&parameter) {
+            assert_eq!(read(&variable, &value), Ok(()));
+        }
+    }
+}
+
+#[test]
+fn the_template_takes_what_people_write_and_refuses_what_would_stop_the_functions() {
+    let parameters = parameters();
+    for (variable, good, bad) in [
+        (
+            "LATCHKEY_PREFIX",
+            &["sk", "_", "a_prefix_of_16__"][..],
+            &["", "SK", "a_prefix_of_17___"][..],
+        ),
+        (
+            "LATCHKEY_MAX_LIFETIME",
+            &["", "1s", "90d", "99999h", "9999d", "999w"],
+            &["0d", "10000d", "1000w", "9999w", "90", "d"],
+        ),
+        ("LATCHKEY_RETENTION", &["30d", "99999m", "9999d"], &["", "0d", "9999w", "30 days"]),
+        (
+            "LATCHKEY_SCOPES",
+            &["orders:read", "a b.c:d/*"],
+            &["", " a", "a  b", "\"a\"", &"a".repeat(65)],
+        ),
+        (
+            "LATCHKEY_CACHE_TTL",
+            &["0s", "10s", "999s", "2999s", "3600s", "1m", "60m"],
+            &["", "3601s", "3610s", "61m", "90m", "9999s", "1h", "-1s"],
+        ),
+        ("LATCHKEY_LAST_USED_INTERVAL", &["0s", "5m", "9999d"], &["", "5", "5w", "10000d"]),
+        ("LATCHKEY_AUTHORIZER_ORGANIZATIONS", ORGANIZATIONS, NO_ORGANIZATIONS),
+        ("LATCHKEY_VERIFY_ORGANIZATIONS", ORGANIZATIONS, NO_ORGANIZATIONS),
+        ("LATCHKEY_AUTHORIZER_HEADER", &["Authorization", "X-Api-Key"], &["", "X Api Key", "a:b"]),
+        (
+            "LATCHKEY_ROUTE_SCOPES",
+            &[
+                "",
+                "GET /health",
+                "GET /orders/{id} orders.read; POST /orders orders.write orders.read",
+                "ANY /{proxy+} a;$default b",
+                "$connect chat.use; $appsync; GET /health",
+            ],
+            &[
+                "$other x",
+                "$connected x",
+                "get /orders x",
+                "/orders x",
+                "orders",
+                "GET x",
+                "GET /a; ",
+                ";",
+                "GET  /a",
+            ],
+        ),
+    ] {
+        let pattern = pattern(&parameters[variable]).expect("a pattern");
+        for value in good {
+            assert!(pattern.is_match(value), "{variable}: {value:?} is refused");
+            assert_eq!(read(variable, value), Ok(()));
+        }
+        for value in bad {
+            assert!(!pattern.is_match(value), "{variable}: {value:?} is taken");
+        }
+    }
+}
