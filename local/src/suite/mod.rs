@@ -4,6 +4,8 @@
 //! leaves one out.
 
 pub mod accounts;
+mod case;
+pub mod change;
 mod dialect;
 pub mod expectations;
 mod function;
@@ -12,6 +14,7 @@ pub mod pages;
 pub mod refusals;
 pub mod secrets;
 
+pub use case::{Case, check_tables};
 pub use dialect::{Dialect, Marker};
 pub use function::Function;
 
