@@ -1,5 +1,14 @@
 //! The roles of the template against what the functions really ask of the table: exactly that.
 
+#[path = "../../functions/authorizer/tests/cases/mod.rs"]
+mod authorizer_cases;
+#[path = "../../functions/chaser/tests/cases/mod.rs"]
+mod chaser_cases;
+#[path = "../../functions/lakesail/tests/cases/mod.rs"]
+mod lakesail_cases;
+#[path = "../../functions/oauth/tests/cases/mod.rs"]
+mod oauth_cases;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -8,6 +17,7 @@ use latchkey::config::KeyPolicy;
 use latchkey::store::KeyStore;
 use latchkey::time::Clock;
 use latchkey_local::actions::Actions;
+use latchkey_local::suite::Case;
 use latchkey_local::{Answer, NO_CACHE, TestTable, event, project, sample};
 use serde_json::Value;
 
@@ -46,11 +56,11 @@ fn texts(list: &Value) -> BTreeSet<String> {
     texts.map(|text| text.as_str().expect("a text").to_owned()).collect()
 }
 
-/// Sends every event of `function` to `serve`, over a table and a service of its own, and returns what
-/// was asked of the tables: by the start, the events, and what follows each answer.
-async fn used(function: &str, serve: impl AsyncFn(&Latchkey, Value)) -> Actions {
+/// Sends each of `cases` to `serve`, a function of this name, over a table and a service of its own, and
+/// returns what was asked of the tables: by the start, the events, and what follows each answer.
+async fn used(function: &str, cases: Vec<Case>, serve: impl AsyncFn(&Latchkey, Value)) -> Actions {
     let actions = Actions::default();
-    for case in event::cases(function) {
+    for case in cases {
         let table = TestTable::start().await;
         let client = table.client_with(actions.clone());
         latchkey::client::prewarm(&client, table.name(), 1).await;
@@ -58,7 +68,7 @@ async fn used(function: &str, serve: impl AsyncFn(&Latchkey, Value)) -> Actions 
         let latchkey =
             Latchkey::new(store, KeyPolicy::default(), &NO_CACHE, Clock::new(sample::now))
                 .recording_uses(Duration::from_secs(1));
-        serve(&latchkey, event::json(function, &case)).await;
+        serve(&latchkey, case.event(function)).await;
         latchkey.after_answer().await;
     }
     actions
@@ -66,7 +76,7 @@ async fn used(function: &str, serve: impl AsyncFn(&Latchkey, Value)) -> Actions 
 
 #[tokio::test]
 async fn lakesail_may_do_what_it_does() {
-    let used = used("lakesail", async |latchkey, event| {
+    let used = used("lakesail", lakesail_cases::all(), async |latchkey, event| {
         let app = lakesail::App { latchkey: latchkey.clone() };
         let answer = Answer::from(lakesail::handle(&app, event::parse(event)).await);
         assert!(answer.status < 500, "{}", answer.text);
@@ -76,7 +86,7 @@ async fn lakesail_may_do_what_it_does() {
 
 #[tokio::test]
 async fn chaser_may_do_what_it_does() {
-    let used = used("chaser", async |latchkey, event| {
+    let used = used("chaser", chaser_cases::all(), async |latchkey, event| {
         let scopes = chaser::AllowedScopes::parse("").expect("the vendor's scopes");
         let app = chaser::App { latchkey: latchkey.clone(), scopes };
         let answer = Answer::from(chaser::handle(&app, event::parse(event)).await);
@@ -87,7 +97,7 @@ async fn chaser_may_do_what_it_does() {
 
 #[tokio::test]
 async fn oauth_may_do_what_it_does() {
-    let used = used("oauth", async |latchkey, event| {
+    let used = used("oauth", oauth_cases::all(), async |latchkey, event| {
         let settings = oauth::Settings::default();
         let app = oauth::App { latchkey: latchkey.clone(), settings };
         let answer = oauth::handle(&app, event::parse(event)).await;
@@ -98,7 +108,7 @@ async fn oauth_may_do_what_it_does() {
 
 #[tokio::test]
 async fn the_authorizer_may_do_what_it_does() {
-    let used = used("authorizer", async |latchkey, event| {
+    let used = used("authorizer", authorizer_cases::all(), async |latchkey, event| {
         let settings = authorizer::Settings::from_lookup(|_| None).expect("the defaults");
         let app = authorizer::App { latchkey: latchkey.clone(), settings };
         let event = serde_json::from_value(event).expect("an event");

@@ -8,8 +8,8 @@ use latchkey::route::{self, Route};
 use latchkey::{Latchkey, gateway};
 use latchkey_local::{TestTable, event};
 
-/// Asserts that each operation of `function`, other than those that `refuse` everything, succeeds with one
-/// of its events, each over a table of its own.
+/// Asserts that each sample of `function` succeeds, over a table of its own, and that each operation has
+/// one; those that `refuse` everything refuse theirs.
 async fn assert_each_succeeds<O: Copy + Debug + PartialEq>(
     function: &str,
     routes: &[Route<O>],
@@ -17,19 +17,19 @@ async fn assert_each_succeeds<O: Copy + Debug + PartialEq>(
     serve: impl AsyncFn(Latchkey, Request) -> u16,
 ) {
     let operations = routes.iter().map(|route| route.operation);
-    let mut left: Vec<O> = operations.filter(|operation| !refuse.contains(operation)).collect();
-    for case in event::cases(function) {
-        let request = event::parse(event::json(function, &case));
+    let mut left: Vec<O> = operations.collect();
+    for sample in event::samples(function) {
+        let request = event::parse(event::json(function, &sample));
         let (path, stage) = (request.raw_http_path(), gateway::stage(&request));
-        let Ok(found) = route::find(routes, request.method(), path, stage) else { continue };
-        let operation = found.operation;
-        if left.contains(&operation) {
-            let table = TestTable::start().await;
-            let status = serve(table.latchkey(KeyPolicy::default()), request).await;
-            left.retain(|other| *other != operation || !(200..300).contains(&status));
-        }
+        let found = route::find(routes, request.method(), path, stage);
+        let operation = found.expect("a sample asks for an operation").operation;
+        let table = TestTable::start().await;
+        let status = serve(table.latchkey(KeyPolicy::default()), request).await;
+        let expected = if refuse.contains(&operation) { 400..500 } else { 200..300 };
+        assert!(expected.contains(&status), "{sample}: {status}");
+        left.retain(|other| *other != operation);
     }
-    assert!(left.is_empty(), "no event of {function} shows how {left:?} succeeds");
+    assert!(left.is_empty(), "no sample of {function} shows {left:?}");
 }
 
 #[tokio::test]

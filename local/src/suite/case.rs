@@ -110,7 +110,7 @@ macro_rules! rows {
 pub fn check_tables(function: &str, cases: &[Case]) {
     let samples = cases.iter().filter(|case| case.changes.is_empty());
     let samples: BTreeSet<String> = samples.map(|case| case.name.clone()).collect();
-    assert_eq!(event::cases(function), samples);
+    assert_eq!(event::samples(function), samples);
     let mut known: Vec<(&str, Value)> = Vec::new();
     for case in cases {
         let event = case.event(function);

@@ -9,7 +9,7 @@ use latchkey::time::{Clock, Timestamp};
 use latchkey::{Latchkey, gateway};
 use serde_json::Value;
 
-use super::Dialect;
+use super::{Case, Dialect};
 use crate::contract::Contract;
 use crate::{Answer, TestTable, event, sample};
 
@@ -85,9 +85,9 @@ impl<D: Dialect> Function<D> {
         answer
     }
 
-    /// Answers the dialect's event of this name.
-    pub async fn answer_to(&self, case: &str) -> Answer {
-        self.answer(event::json(D::NAME, case)).await
+    /// Answers one of the dialect's samples, by its name, or what differs from one.
+    pub async fn answer_to(&self, case: impl Into<Case>) -> Answer {
+        self.answer(case.into().event(D::NAME)).await
     }
 
     /// Answers a `GET`.
