@@ -203,7 +203,7 @@ def assert_refused(address, key=None):
 
 def sample_key(event):
     """The key in a sample event: in the body of a form, or in `Authorization`."""
-    sample = json.loads((ROOT / f"events/oauth/{event}.json").read_text())
+    sample = json.loads((ROOT / f"events/{event}.json").read_text())
     if "body" in sample:
         return urllib.parse.parse_qs(sample["body"])["token"][0]
     return sample["headers"]["authorization"].removeprefix("Bearer ")
@@ -255,12 +255,12 @@ def assert_foreign(address, key, organization):
 
 def key_of_another_organization_is_refused(address):
     """The deployment accepts `dev` and `sample`: see `.ci/readme.py`."""
-    assert_foreign(address, sample_key("introspect-other-organization"), "other")
+    assert_foreign(address, sample_key("oauth/introspect-other-organization"), "other")
 
 
 def key_of_an_organization_that_the_proxy_does_not_name_is_refused(address):
     """The deployment would accept it."""
-    key = sample_key("verify-full-access")
+    key = sample_key("lakesail/list-keys")
     answer = requests.get(f"{URL}/verify", headers=bearer(key), timeout=TIMEOUT_SECONDS)
     assert answer.status_code == 204, answer.status_code
     assert_foreign(address, key, "sample")

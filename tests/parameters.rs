@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use authorizer::Settings;
 use chaser::AllowedScopes;
-use latchkey::config::{Config, InvalidConfig};
+use latchkey::store::environment::{Environment, InvalidSetting};
+use latchkey_http::Settings as Shared;
 use latchkey_testkit::project;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::string::string_regex;
@@ -40,16 +41,12 @@ fn parameters() -> BTreeMap<String, Value> {
 }
 
 /// Reads `value` as each function does at its start.
-fn read(variable: &str, value: &str) -> Result<(), InvalidConfig> {
-    let lookup = |asked: &str| match asked {
-        _ if asked == variable => Some(value.to_owned()),
-        "LATCHKEY_TABLE" => Some("table".to_owned()),
-        _ => None,
-    };
-    Config::from_lookup(lookup)?;
-    Settings::from_lookup(lookup)?;
-    oauth::Settings::from_lookup(lookup)?;
-    AllowedScopes::parse(&lookup("LATCHKEY_SCOPES").unwrap_or_default())?;
+fn read(variable: &str, value: &str) -> Result<(), InvalidSetting> {
+    let environment = Environment::from_iter([("LATCHKEY_TABLE", "table"), (variable, value)]);
+    Shared::from_environment(&environment)?;
+    Settings::from_environment(&environment)?;
+    oauth::Settings::from_environment(&environment)?;
+    AllowedScopes::from_environment(&environment)?;
     Ok(())
 }
 

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use authorizer::Settings;
 use chaser::AllowedScopes;
-use latchkey::config::Config;
+use latchkey::store::environment::Environment;
+use latchkey_http::Settings as Shared;
 use latchkey_testkit::project;
 use serde_json::Value;
 
@@ -48,10 +49,12 @@ fn deployed(variable: &str) -> Option<String> {
 #[test]
 fn the_templates_defaults_are_the_codes() {
     let table = |variable: &str| (variable == "LATCHKEY_TABLE").then(|| "keys".to_owned());
-    let config = Config::from_lookup(|variable| table(variable).or_else(|| deployed(variable)));
-    assert_eq!(config, Config::from_lookup(table));
-    assert_eq!(Settings::from_lookup(deployed), Settings::from_lookup(|_| None));
-    assert_eq!(oauth::Settings::from_lookup(deployed), Ok(oauth::Settings::default()));
+    let unset = Environment::new(table);
+    let deployed_to =
+        Environment::new(move |variable| table(variable).or_else(|| deployed(variable)));
+    assert_eq!(Shared::from_environment(&deployed_to), Shared::from_environment(&unset));
+    assert_eq!(Settings::from_environment(&deployed_to), Settings::from_environment(&unset));
+    assert_eq!(oauth::Settings::from_environment(&deployed_to), Ok(oauth::Settings::default()));
     let scopes = deployed("LATCHKEY_SCOPES").expect("scopes");
     assert_eq!(AllowedScopes::parse(&scopes), AllowedScopes::parse(""));
 }

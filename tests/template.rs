@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::TimeToLiveStatus;
-use latchkey_http::serve::REQUEST_TIMEOUT;
+use latchkey::service::REQUEST_TIMEOUT;
 use latchkey_testkit::project::resources;
 use latchkey_testkit::{TestTable, project};
 use serde_json::{Value, json};

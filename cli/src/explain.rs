@@ -174,8 +174,8 @@ mod tests {
     use std::time::Duration;
 
     use latchkey::account::AccountChange;
-    use latchkey::policy::KeyPolicy;
     use latchkey::id::{OrganizationId, ServiceAccountId};
+    use latchkey::policy::KeyPolicy;
     use latchkey::service::RotateRequest;
     use latchkey::service::operator::{self, MintSpec};
     use latchkey::store::KeyStore;

@@ -16,7 +16,8 @@ use crate::verify::verify;
 ///
 /// What went wrong and what to do, for the operator.
 pub(crate) async fn run(args: Args) -> Result<(), String> {
-    let policy = KeyPolicy::from_environment(&Environment::of_process()).map_err(|error| error.to_string())?;
+    let policy = KeyPolicy::from_environment(&Environment::of_process())
+        .map_err(|error| error.to_string())?;
     let operation = match args.command {
         Command::Verify(arguments) => {
             return verify(&arguments, args.target, policy, args.output).await;

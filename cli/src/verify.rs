@@ -3,9 +3,9 @@
 use std::io::Read;
 
 use latchkey::policy::{CachePolicy, KeyPolicy};
+use latchkey::scope::Scope;
 use latchkey::service::operator::OperatorError;
 use latchkey::service::{Clock, Freshness};
-use latchkey::scope::Scope;
 use latchkey::store::Lookup;
 use latchkey::time::Timestamp;
 use latchkey::token::Token;

@@ -6,8 +6,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use common::{column, latchkey, partition, printed, put, refused, reported, stderr, stdout};
 use latchkey::policy::KeyPolicy;
 use latchkey::service::Freshness;
+use latchkey_testkit::TestTable;
 use latchkey_testkit::sample::{ACCOUNT, DISABLED_ACCOUNT, FULL_ACCOUNT, OTHER_ACCOUNT, SampleKey};
-use latchkey_testkit::{TestTable};
 
 const SOON: &str = "Functions that have just verified such a key refuse it within their cache's time \
                     (LATCHKEY_CACHE_TTL, 10 seconds by default).\n";

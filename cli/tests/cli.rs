@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex};
 use common::{column, latchkey, latchkey_reading, printed, refused, reported, stderr, stdout};
 use latchkey::policy::KeyPolicy;
 use latchkey::principal::Principal;
-use latchkey::token::Token;
 use latchkey::service::Freshness;
+use latchkey::token::Token;
+use latchkey_testkit::TestTable;
 use latchkey_testkit::sample::{self, SampleKey};
 use latchkey_testkit::secrets::Secrets;
-use latchkey_testkit::{TestTable};
 use serde_json::Value;
 
 const BOOTSTRAP: &[&str] = &["bootstrap", "--organization", "acme", "--name", "Acme"];
@@ -28,7 +28,8 @@ async fn bootstrap_makes_a_key_that_authenticates_and_is_shown_once() {
     let token = made["key"]["key"].as_str().expect("a key");
 
     let latchkey = table.latchkey(KeyPolicy::default());
-    let Ok(Principal::ServiceAccount(principal)) = latchkey.verify(token, Freshness::Cached).await else {
+    let Ok(Principal::ServiceAccount(principal)) = latchkey.verify(token, Freshness::Cached).await
+    else {
         panic!("the key does not authenticate");
     };
     assert_eq!(principal.organization.as_ref(), "acme");

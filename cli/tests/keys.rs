@@ -5,11 +5,11 @@ mod common;
 use common::{id, key_prefix, latchkey, partition, printed, refused, reported, stderr, stdout};
 use latchkey::policy::KeyPolicy;
 use latchkey::principal::Principal;
-use latchkey::token::Token;
 use latchkey::service::Freshness;
+use latchkey::token::Token;
+use latchkey_testkit::TestTable;
 use latchkey_testkit::sample::{ACCOUNT, FULL_ACCOUNT, SampleKey};
 use latchkey_testkit::secrets::Secrets;
-use latchkey_testkit::{TestTable};
 use serde_json::{Value, json};
 
 const KEEP: &str = "Keep the key now: it is not stored and cannot be shown again.\n";

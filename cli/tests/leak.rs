@@ -10,9 +10,9 @@ use common::{
 };
 use latchkey::policy::KeyPolicy;
 use latchkey::service::Freshness;
+use latchkey_testkit::TestTable;
 use latchkey_testkit::sample::{ACCOUNT, DISABLED_ACCOUNT, OTHER_ACCOUNT, SampleKey};
 use latchkey_testkit::secrets::Secrets;
-use latchkey_testkit::{TestTable};
 
 /// Says of a sample key which key it came from.
 async fn link(table: &TestTable, key: SampleKey, attribute: &str, parent: SampleKey) {

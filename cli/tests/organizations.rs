@@ -5,8 +5,8 @@ mod common;
 use common::{column, latchkey, printed, refused, reported, stderr, stdout};
 use latchkey::policy::KeyPolicy;
 use latchkey::service::Freshness;
+use latchkey_testkit::TestTable;
 use latchkey_testkit::sample::{ACCOUNT, SampleKey};
-use latchkey_testkit::{TestTable};
 
 async fn works(table: &TestTable, key: SampleKey) -> bool {
     let latchkey = table.latchkey(KeyPolicy::default());

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, Subcommand};
 use latchkey::id::{OrganizationId, ServiceAccountId};
-use latchkey::service::operator::{KeyFilter, KeyStatus};
 use latchkey::scope::Scope;
+use latchkey::service::operator::{KeyFilter, KeyStatus};
 use latchkey::text::KeyName;
 use latchkey::time::Timestamp;
 

@@ -2,8 +2,8 @@
 
 use latchkey::id::ServiceAccountId;
 use latchkey::key::Key;
-use latchkey::service::operator::{FoundKey, KeyStatus};
 use latchkey::scope::Scopes;
+use latchkey::service::operator::{FoundKey, KeyStatus};
 use latchkey::text::KeyName;
 use latchkey::time::Timestamp;
 use serde::Serialize;

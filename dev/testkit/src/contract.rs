@@ -152,9 +152,7 @@ pub fn check_routes<O>(function: &str, routes: &[Route<O>]) {
     let code: BTreeSet<Place> =
         routes.iter().map(|route| (route.method.to_owned(), route.path.to_owned())).collect();
     assert_eq!(code, Contract::load(function).places());
-    let (initial, rest) = function.split_at(1);
-    let resource = format!("{}{rest}Function", initial.to_ascii_uppercase());
-    assert_eq!(code, template_places(&resource));
+    assert_eq!(code, template_places(&project::resource(function, "Function")));
     let paths: BTreeSet<String> = code.into_iter().map(|(_, path)| path).collect();
     assert_eq!(paths, watch_paths(function));
 }

@@ -1,4 +1,4 @@
-//! The events of `events/`: one API Gateway or function URL event a file.
+//! The samples of `events/`: one API Gateway or function URL event a file.
 
 use std::collections::BTreeSet;
 
@@ -8,21 +8,21 @@ use serde_json::{Value, json};
 
 use crate::project;
 
-/// The event in `events/<function>/<case>.json`, as JSON to be changed.
+/// The sample in `events/<function>/<sample>.json`, as JSON to be changed.
 ///
 /// # Panics
 ///
-/// If there is no such event.
-pub fn json(function: &str, case: &str) -> Value {
-    project::json(&format!("events/{function}/{case}.json"))
+/// If there is no such sample.
+pub fn json(function: &str, sample: &str) -> Value {
+    project::json(&format!("events/{function}/{sample}.json"))
 }
 
-/// The names of all events in `events/<function>/`.
+/// The names of all samples in `events/<function>/`.
 ///
 /// # Panics
 ///
 /// If there is no such folder.
-pub fn cases(function: &str) -> BTreeSet<String> {
+pub fn samples(function: &str) -> BTreeSet<String> {
     let folder = project::root().join("events").join(function);
     let entries = std::fs::read_dir(folder).expect("a folder of events");
     let names = entries.map(|entry| entry.expect("an entry").path());

@@ -27,7 +27,8 @@ impl Logs {
     pub fn capture(function: &'static str) -> Self {
         static INSTALL: Once = Once::new();
         INSTALL.call_once(|| {
-            let subscriber = latchkey_http::log::subscriber(function, LevelFilter::TRACE, || ThisThread);
+            let subscriber =
+                latchkey_http::log::subscriber(function, LevelFilter::TRACE, || ThisThread);
             tracing::subscriber::set_global_default(subscriber).expect("the first subscriber");
         });
         let logs = Self::default();

@@ -30,6 +30,12 @@ pub fn yaml(path: &str) -> Value {
     serde_saphyr::from_str(&text(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
+/// The logical id of a function's own resource in the template: `LakesailRole` of `lakesail`.
+pub fn resource(function: &str, kind: &str) -> String {
+    let (initial, rest) = function.split_at(1);
+    format!("{}{rest}{kind}", initial.to_ascii_uppercase())
+}
+
 /// The resources of a type in the template, by their logical ids.
 ///
 /// # Panics

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use latchkey::account::{Organization, ServiceAccount};
-use latchkey::policy::KeyPolicy;
 use latchkey::id::{KeyId, OrganizationId, ServiceAccountId};
 use latchkey::key::{Key, KeySpec};
+use latchkey::policy::KeyPolicy;
 use latchkey::scope::Scopes;
 use latchkey::store::KeyStore;
 use latchkey::time::Timestamp;

@@ -5,8 +5,8 @@ use aws_sdk_dynamodb::config::Intercept;
 use aws_sdk_dynamodb::types::AttributeValue;
 use latchkey::Latchkey;
 use latchkey::policy::{CachePolicy, KeyPolicy};
-use latchkey::store::KeyStore;
 use latchkey::service::Clock;
+use latchkey::store::KeyStore;
 use latchkey::time::Timestamp;
 use latchkey_database::LocalDatabase;
 

@@ -121,9 +121,7 @@ mod tests {
     fn a_failed_invocation_has_a_word_for_its_type() {
         for (reason, word) in [
             (
-                NoVerdict::Store(
-                    latchkey::Error::from(StoreError::unavailable("time-out")).into(),
-                ),
+                NoVerdict::Store(latchkey::Error::from(StoreError::unavailable("time-out")).into()),
                 "StoreUnavailable",
             ),
             (NoVerdict::Store(latchkey::Error::Busy.into()), "StoreUnavailable"),

@@ -1,7 +1,7 @@
 //! Which scopes a route of the protected API needs.
 
-use latchkey::store::environment::InvalidSetting;
 use latchkey::scope::Scope;
+use latchkey::store::environment::InvalidSetting;
 
 use crate::event::{APP_SYNC, CONNECT, DEFAULT};
 use crate::{Event, NoVerdict};

@@ -36,20 +36,18 @@ impl Settings {
     ///
     /// Names the first variable that has a bad value.
     pub fn from_environment(environment: &Environment) -> Result<Self, InvalidSetting> {
-        let header = environment.parse(
-            "LATCHKEY_AUTHORIZER_HEADER",
-            "the name of a header",
-            |name| HeaderName::from_bytes(name.as_bytes()).is_ok().then(|| name.to_owned()),
-        )?;
-        let response = environment.parse(
-            "LATCHKEY_AUTHORIZER_RESPONSE",
-            "`simple` or `policy`",
-            |form| match form {
-                "simple" => Some(ResponseForm::Simple),
-                "policy" => Some(ResponseForm::Policy),
-                _ => None,
-            },
-        )?;
+        let header =
+            environment.parse("LATCHKEY_AUTHORIZER_HEADER", "the name of a header", |name| {
+                HeaderName::from_bytes(name.as_bytes()).is_ok().then(|| name.to_owned())
+            })?;
+        let response =
+            environment.parse("LATCHKEY_AUTHORIZER_RESPONSE", "`simple` or `policy`", |form| {
+                match form {
+                    "simple" => Some(ResponseForm::Simple),
+                    "policy" => Some(ResponseForm::Policy),
+                    _ => None,
+                }
+            })?;
         let routes = environment.text("LATCHKEY_ROUTE_SCOPES").unwrap_or_default();
         let organizations = environment.read("LATCHKEY_AUTHORIZER_ORGANIZATIONS", str::parse)?;
         Ok(Self {
@@ -65,10 +63,7 @@ impl Settings {
 mod tests {
     use super::*;
 
-    fn settings(
-        variable: &'static str,
-        value: &'static str,
-    ) -> Result<Settings, InvalidSetting> {
+    fn settings(variable: &'static str, value: &'static str) -> Result<Settings, InvalidSetting> {
         let given = move |asked: &str| (asked == variable).then(|| value.to_owned());
         Settings::from_environment(&Environment::new(given))
     }

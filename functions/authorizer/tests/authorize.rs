@@ -1,20 +1,25 @@
 //! Authorizing: an event of each form in, its verdict out, the embedded DynamoDB between.
 
+mod cases;
+
 use authorizer::{App, NoVerdict, Settings, handle};
 use latchkey::Latchkey;
 use latchkey::policy::KeyPolicy;
-use latchkey::store::KeyStore;
 use latchkey::service::Clock;
+use latchkey::store::KeyStore;
+use latchkey::store::environment::Environment;
 use latchkey_testkit::sample::{self, SampleKey};
+use latchkey_testkit::suite::change::{self, by};
+use latchkey_testkit::suite::{Case, check_tables};
 use latchkey_testkit::{NO_CACHE, TestTable, event, faulty};
 use serde_json::{Value, json};
 
+use cases::Form;
+
 /// A deployment with these variables.
 fn app(latchkey: Latchkey, variables: &[(&str, &str)]) -> App {
-    let settings = Settings::from_lookup(|asked| {
-        let found = variables.iter().find(|(variable, _)| *variable == asked);
-        found.map(|(_, value)| (*value).to_owned())
-    });
+    let environment = Environment::from_iter(variables.iter().copied());
+    let settings = Settings::from_environment(&environment);
     App { latchkey, settings: settings.expect("valid settings") }
 }
 
@@ -24,9 +29,9 @@ async fn try_judge(app: &App, event: Value) -> Result<Value, NoVerdict> {
     Ok(serde_json::to_value(response).expect("JSON"))
 }
 
-async fn judge(table: &TestTable, variables: &[(&str, &str)], case: &str) -> Value {
+async fn judge(table: &TestTable, variables: &[(&str, &str)], case: impl Into<Case>) -> Value {
     let app = app(table.latchkey(KeyPolicy::default()), variables);
-    try_judge(&app, event::json("authorizer", case)).await.expect("a verdict")
+    try_judge(&app, case.into().event("authorizer")).await.expect("a verdict")
 }
 
 fn reader_context() -> Value {
@@ -55,16 +60,26 @@ fn policy(principal: &str, effect: &str, stage: &str, context: Option<Value>) ->
 #[tokio::test]
 async fn every_form_allows_a_valid_key_and_tells_the_backend_whose_it_is() {
     let table = TestTable::start().await;
-    let simple = json!({ "isAuthorized": true, "context": reader_context() });
-    assert_eq!(judge(&table, &[], "http-api-2").await, simple);
-
-    let as_policy = [("LATCHKEY_AUTHORIZER_RESPONSE", "policy")];
     let allow = |stage| policy(sample::ACCOUNT, "Allow", stage, Some(reader_context()));
-    assert_eq!(judge(&table, &as_policy, "http-api-2").await, allow("$default"));
-    for case in ["http-api-1", "rest-request", "rest-token", "websocket-connect"] {
-        assert_eq!(judge(&table, &[], case).await, allow("prod"), "{case}");
+    for (case, form) in cases::forms() {
+        let expected = match form {
+            Form::Simple => json!({ "isAuthorized": true, "context": reader_context() }),
+            Form::Policy => allow("prod"),
+            Form::AppSync => app_sync(Some("false")),
+        };
+        assert_eq!(judge(&table, &[], &case).await, expected, "{}", case.name());
     }
-    assert_eq!(judge(&table, &[], "appsync").await, app_sync(Some("false")));
+    let as_policy = [("LATCHKEY_AUTHORIZER_RESPONSE", "policy")];
+    assert_eq!(judge(&table, &as_policy, "http-api-2").await, allow("$default"));
+}
+
+/// A denial.
+fn denied(form: Form) -> Value {
+    match form {
+        Form::Simple => json!({ "isAuthorized": false }),
+        Form::Policy => policy("anonymous", "Deny", "prod", None),
+        Form::AppSync => app_sync(None),
+    }
 }
 
 /// What AppSync is answered: whose key it is if that passes, in texts, and never to cache it.
@@ -110,7 +125,7 @@ async fn an_event_api_of_app_sync_is_not_served() {
 #[tokio::test]
 async fn full_access_has_no_scopes_and_no_expiry_is_left_out() {
     let table = TestTable::start().await;
-    let context = &judge(&table, &[], "http-api-2-full-access").await["context"];
+    let context = &judge(&table, &[], cases::full_access()).await["context"];
     assert_eq!((&context["scopes"], &context["full_access"]), (&json!(""), &json!(true)));
     assert!(context.get("expires_at").is_none());
 }
@@ -118,31 +133,8 @@ async fn full_access_has_no_scopes_and_no_expiry_is_left_out() {
 #[tokio::test]
 async fn every_form_denies_with_a_response() {
     let table = TestTable::start().await;
-    for case in ["http-api-2-expired-key", "http-api-2-root-key", "http-api-2-no-key"] {
-        let denied = judge(&table, &[], case).await;
-        assert_eq!(denied, json!({ "isAuthorized": false }), "{case}");
-    }
-    // A key in a query string would end up in logs, so none is taken from there.
-    let in_query = "websocket-connect-key-in-query";
-    for case in ["rest-request-revoked-key", "rest-token-disabled-account", in_query] {
-        let denied = judge(&table, &[], case).await;
-        assert_eq!(denied, policy("anonymous", "Deny", "prod", None), "{case}");
-    }
-    assert_eq!(judge(&table, &[], "appsync-revoked-key").await, app_sync(None));
-}
-
-/// Puts `token` wherever an event has a key.
-fn present(event: &mut Value, token: &str) {
-    let bearer = format!("Bearer {token}");
-    for headers in ["headers", "multiValueHeaders"] {
-        for (name, value) in event[headers].as_object_mut().into_iter().flatten() {
-            if name.eq_ignore_ascii_case("authorization") {
-                *value = if value.is_array() { json!([bearer]) } else { bearer.clone().into() };
-            }
-        }
-    }
-    if !event["authorizationToken"].is_null() {
-        event["authorizationToken"] = bearer.into();
+    for (case, form) in cases::denials() {
+        assert_eq!(judge(&table, &[], &case).await, denied(form), "{}", case.name());
     }
 }
 
@@ -151,35 +143,29 @@ async fn every_form_denies_a_full_access_key_of_another_organization() {
     let table = TestTable::start().await;
     let restricted = ("LATCHKEY_AUTHORIZER_ORGANIZATIONS", "acme, sample");
     let as_policy = ("LATCHKEY_AUTHORIZER_RESPONSE", "policy");
-    let deny = |stage| policy("anonymous", "Deny", stage, None);
-    let forms = [
-        ("http-api-2", &[restricted][..], json!({ "isAuthorized": false })),
-        ("http-api-2", &[restricted, as_policy], deny("$default")),
-        ("http-api-1", &[restricted], deny("prod")),
-        ("rest-request", &[restricted], deny("prod")),
-        ("rest-token", &[restricted], deny("prod")),
-        ("websocket-connect", &[restricted], deny("prod")),
-        ("appsync", &[restricted], app_sync(None)),
-    ];
+    let deny = policy("anonymous", "Deny", "$default", None);
+    let mut forms = vec![(Case::of("http-api-2"), vec![restricted, as_policy], deny)];
+    forms.extend(
+        cases::forms().into_iter().map(|(case, form)| (case, vec![restricted], denied(form))),
+    );
     for (case, variables, denied) in forms {
+        let variables = variables.as_slice();
         let restricted = app(table.latchkey(KeyPolicy::default()), variables);
         let every = app(table.latchkey(KeyPolicy::default()), &variables[1..]);
-        let mut event = event::json("authorizer", case);
-        present(&mut event, &SampleKey::Other.token());
-        let verdict = try_judge(&restricted, event.clone()).await.expect("a verdict");
-        assert_eq!(verdict, denied, "{case}");
+        let event = |key| case.clone().with(by(key)).event("authorizer");
+        let other = event(SampleKey::Other);
+        let verdict = try_judge(&restricted, other.clone()).await.expect("a verdict");
+        assert_eq!(verdict, denied, "{case:?}");
         // It is the organization that is refused: without the restriction the same key passes.
-        let verdict = try_judge(&every, event.clone()).await.expect("a verdict");
-        assert_ne!(verdict, denied, "{case}");
-        present(&mut event, &SampleKey::FullAccess.token());
-        let verdict = try_judge(&restricted, event).await.expect("a verdict");
-        assert_ne!(verdict, denied, "{case}");
+        let verdict = try_judge(&every, other).await.expect("a verdict");
+        assert_ne!(verdict, denied, "{case:?}");
+        let own = event(SampleKey::FullAccess);
+        let verdict = try_judge(&restricted, own).await.expect("a verdict");
+        assert_ne!(verdict, denied, "{case:?}");
     }
-    for (case, denied) in [
-        ("http-api-2-other-organization", json!({ "isAuthorized": false })),
-        ("rest-request-other-organization", deny("prod")),
-    ] {
-        assert_eq!(judge(&table, &[restricted], case).await, denied, "{case}");
+    for (case, form) in cases::other_organization() {
+        let verdict = judge(&table, &[restricted], &case).await;
+        assert_eq!(verdict, denied(form), "{}", case.name());
     }
 }
 
@@ -191,7 +177,7 @@ async fn another_header_takes_the_key_with_or_without_bearer() {
         let app = app(table.latchkey(KeyPolicy::default()), &header);
         try_judge(&app, event).await.expect("a verdict")["isAuthorized"] == true
     };
-    let bare = event::json("authorizer", "http-api-2-api-key-header");
+    let bare = cases::api_key_header().event("authorizer");
     assert!(allowed(bare.clone()).await);
     let mut bearer = bare.clone();
     bearer["headers"]["x-api-key"] = format!("Bearer {}", SampleKey::Reader.token()).into();
@@ -201,7 +187,7 @@ async fn another_header_takes_the_key_with_or_without_bearer() {
     let mut twice = bare;
     twice["headers"]["X-API-KEY"] = SampleKey::Unknown.token().into();
     assert!(!allowed(twice).await);
-    assert_eq!(judge(&table, &[], "http-api-2-api-key-header").await["isAuthorized"], false);
+    assert_eq!(judge(&table, &[], cases::api_key_header()).await["isAuthorized"], false);
 }
 
 #[tokio::test]
@@ -226,7 +212,7 @@ async fn a_route_takes_keys_with_its_scopes_only() {
         }
     }
     let variables = [("LATCHKEY_ROUTE_SCOPES", "GET /orders/{id} orders.read")];
-    assert_eq!(judge(&table, &variables, "http-api-2-full-access").await["isAuthorized"], true);
+    assert_eq!(judge(&table, &variables, cases::full_access()).await["isAuthorized"], true);
 }
 
 #[tokio::test]
@@ -245,8 +231,7 @@ async fn a_route_for_all_methods_goes_by_the_requests_method() {
         let app = app(table.latchkey(KeyPolicy::default()), &[("LATCHKEY_ROUTE_SCOPES", routes)]);
         // A backend may take any spelling for the method that is listed.
         for (method, allowed) in [("POST", post), ("post", post), ("GET", get)] {
-            let mut event = event::json("authorizer", "http-api-2-any-route");
-            event["requestContext"]["http"]["method"] = method.into();
+            let event = cases::any_route().with(change::method(method)).event("authorizer");
             let verdict = try_judge(&app, event).await.expect("a verdict");
             assert_eq!(verdict["isAuthorized"], allowed, "{method} with {routes}");
         }
@@ -325,25 +310,5 @@ async fn a_failing_store_is_an_error_for_the_gateway_and_no_deny() {
 
 #[test]
 fn every_event_has_its_expectation() {
-    let expected = [
-        "http-api-1",
-        "http-api-2",
-        "http-api-2-any-route",
-        "http-api-2-api-key-header",
-        "http-api-2-expired-key",
-        "http-api-2-full-access",
-        "http-api-2-no-key",
-        "http-api-2-other-organization",
-        "http-api-2-root-key",
-        "rest-request",
-        "rest-request-other-organization",
-        "rest-request-revoked-key",
-        "rest-token",
-        "rest-token-disabled-account",
-        "websocket-connect",
-        "websocket-connect-key-in-query",
-        "appsync",
-        "appsync-revoked-key",
-    ];
-    assert_eq!(event::cases("authorizer"), expected.map(str::to_owned).into());
+    check_tables("authorizer", &cases::all());
 }

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use latchkey_testkit::database::{ACCESS_KEY, REGION, SECRET_KEY};
 use latchkey_testkit::runtime_api::RuntimeApi;
 use latchkey_testkit::sample::SampleKey;
+use latchkey_testkit::{ACCESS_KEY, REGION, SECRET_KEY};
 use latchkey_testkit::{TestTable, event};
 use serde_json::{Value, json};
 

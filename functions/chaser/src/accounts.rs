@@ -20,10 +20,7 @@ pub(crate) async fn current(app: &App, caller: &AccountPrincipal) -> Result<Resp
 }
 
 /// Lists the accounts that the key presented belongs to, of which there is one.
-pub(crate) async fn list_all(
-    app: &App,
-    caller: &AccountPrincipal,
-) -> Result<Response, Error> {
+pub(crate) async fn list_all(app: &App, caller: &AccountPrincipal) -> Result<Response, Error> {
     let organization = app.latchkey.organization(caller).await?;
     let accounts = [OrganizationInfo::new(&organization, caller)];
     Ok(Response::json(StatusCode::OK, &Organizations { accounts }))
@@ -74,8 +71,7 @@ pub(crate) async fn update(
     request: &AuthenticatedRequest<'_>,
 ) -> Result<Response, Error> {
     let account = wire::account_id(account)?;
-    let (name, disabled) =
-        request.json(|fields| (fields.text(NAME), fields.boolean(DISABLED)))?;
+    let (name, disabled) = request.json(|fields| (fields.text(NAME), fields.boolean(DISABLED)))?;
     let change = AccountChange { name: name?, description: None, disabled: disabled? };
     let account = app.latchkey.update_account(caller, &account, &change).await?;
     Ok(Response::json(StatusCode::OK, &Account::from(&account)))

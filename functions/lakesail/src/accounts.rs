@@ -18,15 +18,13 @@ pub(crate) async fn create(
     request: &AuthenticatedRequest<'_>,
 ) -> Result<Response, Error> {
     let repeatable = request.idempotency("CreateServiceAccount", &[])?;
-    let (username, description) = request.json(|fields| {
-        (fields.required_text(USERNAME), fields.required_text(DESCRIPTION))
-    })?;
+    let (username, description) = request
+        .json(|fields| (fields.required_text(USERNAME), fields.required_text(DESCRIPTION)))?;
     // A kept response is given again with this header, so the first one has it too.
     let respond = |account: &ServiceAccount| {
         Response::json(StatusCode::CREATED, &Account::from(account)).no_store()
     };
-    let created =
-        app.latchkey.create_account(caller, username?, description?, repeatable, respond);
+    let created = app.latchkey.create_account(caller, username?, description?, repeatable, respond);
     Ok(created.await?)
 }
 

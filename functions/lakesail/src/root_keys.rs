@@ -22,10 +22,7 @@ pub(crate) async fn create(
 }
 
 /// `ListRootKeys`
-pub(crate) async fn list(
-    app: &App,
-    request: &AuthenticatedRequest<'_>,
-) -> Result<Response, Error> {
+pub(crate) async fn list(app: &App, request: &AuthenticatedRequest<'_>) -> Result<Response, Error> {
     let asked = request.page(MARKER, &["root keys"], app.latchkey.now())?;
     let (size, after, listed) = (asked.size(), asked.after.as_deref(), Listed::NotRevoked);
     let page = app.latchkey.root_keys(request.principal(), listed, size, after).await?;

@@ -1,9 +1,18 @@
-//! The routes are in the code, the OpenAPI document, the template and the local router: the same ones.
+//! What is promised elsewhere of this function: its routes, its sample events and its role.
 
-use lakesail::ROUTES;
-use latchkey_testkit::contract;
+mod cases;
+#[expect(dead_code, reason = "the dialect alone is needed here")]
+#[path = "operations/common.rs"]
+mod common;
 
-#[test]
-fn code_document_template_and_local_router_have_the_same_routes() {
-    contract::check_routes("lakesail", ROUTES);
-}
+use common::LakeSail;
+use latchkey_testkit::scenario_tests;
+
+scenario_tests!(LakeSail, contract():
+    code_document_template_and_local_router_have_the_same_routes,
+    every_operation_succeeds_with_a_sample,
+);
+
+scenario_tests!(LakeSail, contract(cases::all()):
+    the_function_may_do_what_it_does,
+);

@@ -1,5 +1,6 @@
 //! No secret in an item, in a log line, in an error, or in a second response.
 
+mod cases;
 #[expect(dead_code, reason = "the dialect alone is needed here")]
 #[path = "operations/common.rs"]
 mod common;
@@ -7,12 +8,15 @@ mod common;
 use common::LakeSail;
 use latchkey_testkit::scenario_tests;
 
-scenario_tests!(LakeSail, secrets(&["create-key", "create-root-key"]):
+scenario_tests!(LakeSail, secrets(cases::all(), &["create-key", "create-root-key"]):
     no_item_log_line_or_error_holds_a_secret,
 );
 
 scenario_tests!(LakeSail, paused secrets():
     a_failing_store_is_logged_once_with_its_cause_and_without_a_secret,
-    no_operation_tells_a_secret_when_the_store_fails,
     a_busy_store_is_said_in_the_dialect,
+);
+
+scenario_tests!(LakeSail, paused secrets(cases::all()):
+    no_operation_tells_a_secret_when_the_store_fails,
 );

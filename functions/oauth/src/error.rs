@@ -69,10 +69,7 @@ pub(crate) fn render(Refused { error, scheme }: &Refused) -> Response {
 
 /// The challenge and the words for a caller who did not say who it is, where those for a bearer would
 /// be wrong. They never say which half of a client's credentials was wrong.
-fn credentials(
-    error: &Error,
-    scheme: Scheme,
-) -> (Option<&'static str>, Option<&'static str>) {
+fn credentials(error: &Error, scheme: Scheme) -> (Option<&'static str>, Option<&'static str>) {
     let basic = Some(r#"Basic realm="latchkey""#);
     let both = Some(r#"Bearer realm="latchkey", Basic realm="latchkey""#);
     match (scheme, error) {

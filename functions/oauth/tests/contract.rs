@@ -1,9 +1,15 @@
-//! The routes are in the code, the OpenAPI document, the template and the local router: the same ones.
+//! What is promised elsewhere of this function: its routes, its sample events and its role.
+
+mod cases;
 
 use std::collections::BTreeSet;
 
+use latchkey::Latchkey;
 use latchkey_testkit::contract::{Contract, Place, template_places, watch_paths};
-use oauth::ROUTES;
+use latchkey_testkit::event;
+use latchkey_testkit::permissions::check_role;
+use latchkey_testkit::samples::check_samples;
+use oauth::{App, Operation, ROUTES, Settings, handle};
 
 #[test]
 fn code_document_template_and_local_router_have_the_same_routes() {
@@ -26,4 +32,25 @@ fn code_document_template_and_local_router_have_the_same_routes() {
 fn greedy(path: &str) -> String {
     let (start, name) = path.rsplit_once('{').expect("a parameter");
     format!("{start}{{*{}}}", name.trim_end_matches("+}"))
+}
+
+fn app(latchkey: Latchkey) -> App {
+    App { latchkey, settings: Settings::default() }
+}
+
+#[tokio::test]
+async fn every_operation_succeeds_with_a_sample() {
+    check_samples("oauth", ROUTES, &[Operation::Token], async |latchkey, request| {
+        handle(&app(latchkey), request).await.status.as_u16()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_function_may_do_what_it_does() {
+    check_role("oauth", cases::all(), async |latchkey, event| {
+        let answer = handle(&app(latchkey.clone()), event::parse(event)).await;
+        assert!(!answer.status.is_server_error());
+    })
+    .await;
 }

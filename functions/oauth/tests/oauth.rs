@@ -1,25 +1,31 @@
 //! Introspection, revocation, metadata and forward authentication: event in, response out, the
 //! embedded DynamoDB between.
 
+mod cases;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use latchkey::Latchkey;
-use latchkey::policy::{CachePolicy, KeyPolicy};
 use latchkey::key::{Key, KeySpec};
-use latchkey::metrics::Metrics;
+use latchkey::policy::{CachePolicy, KeyPolicy};
 use latchkey::scope::Scopes;
-use latchkey::store::KeyStore;
 use latchkey::service::Clock;
+use latchkey::service::Freshness;
+use latchkey::store::KeyStore;
+use latchkey::store::environment::Environment;
 use latchkey::token::{Prefix, Token};
+use latchkey_http::{metrics, serve};
 use latchkey_testkit::contract::Contract;
 use latchkey_testkit::sample::{self, SampleKey};
+use latchkey_testkit::suite::{Case, check_tables};
 use latchkey_testkit::{Answer, NO_CACHE, TestTable, event, faulty};
 use oauth::{App, Settings, handle};
 use rand::rngs::SysRng;
 use serde_json::{Value, json};
 
-/// Where each event goes, by the beginning of its name.
+/// Where each request goes, by the beginning of its name. One that is for no operation is refused as the
+/// operation of its sample refuses it.
 const PLACES: &[(&str, (&str, &str))] = &[
     ("introspect", ("POST", "/oauth/introspect")),
     ("revoke", ("POST", "/oauth/revoke")),
@@ -27,160 +33,6 @@ const PLACES: &[(&str, (&str, &str))] = &[
     ("metadata", ("GET", "/.well-known/oauth-authorization-server")),
     ("verify-path", ("GET", "/verify/{path}")),
     ("verify", ("GET", "/verify")),
-    ("unknown-route", ("POST", "/oauth/introspect")),
-    ("wrong-method", ("POST", "/oauth/introspect")),
-];
-
-const BEARER: &str = r#"Bearer realm="latchkey""#;
-const BASIC: &str = r#"Basic realm="latchkey""#;
-const BOTH: &str = r#"Bearer realm="latchkey", Basic realm="latchkey""#;
-const INVALID_TOKEN: &str = r#"Bearer realm="latchkey", error="invalid_token""#;
-const INSUFFICIENT_SCOPE: &str = r#"Bearer realm="latchkey", error="insufficient_scope""#;
-
-const NOT_BASIC: &str =
-    "the `Authorization` header is not `Basic` and `<service account id>:<key>` in Base64";
-const NO_CLIENT: &str =
-    "the client id and the password are not a service account's id and a valid key of it";
-const ROOT_KEY: &str =
-    "a root key belongs to no organization; present a service account's key instead";
-
-const BAD_ORGANIZATION: &str = "the parameter `organization` takes organization IDs, separated by \
-     spaces; an organization id is 1 to 64 letters, digits, `.`, `_` or `-`, and starts with a letter or \
-     a digit";
-const NOT_ALLOWED: &str = "this key belongs to an organization that this endpoint does not accept";
-
-/// A refusal: the event, its status, its code, its description and its challenge.
-type Refusal = (&'static str, u16, &'static str, &'static str, &'static str);
-
-const REFUSALS: &[Refusal] = &[
-    ("introspect-no-token", 400, "invalid_request", "the parameter `token` must be given once", ""),
-    (
-        "introspect-two-tokens",
-        400,
-        "invalid_request",
-        "the parameter `token` must be given once",
-        "",
-    ),
-    (
-        "introspect-json-body",
-        400,
-        "invalid_request",
-        "the body must be a form: send `Content-Type: application/x-www-form-urlencoded`",
-        "",
-    ),
-    (
-        "introspect-no-credentials",
-        401,
-        "invalid_client",
-        "the request carries no credentials; send `Authorization: Bearer <key>`, or a service \
-         account's id and a key of it as `Basic`",
-        BOTH,
-    ),
-    (
-        "introspect-digest",
-        401,
-        "invalid_client",
-        "the `Authorization` header is neither `Bearer <key>` nor `Basic`",
-        BOTH,
-    ),
-    (
-        "introspect-expired-caller",
-        401,
-        "invalid_token",
-        "the key presented is not valid",
-        INVALID_TOKEN,
-    ),
-    ("introspect-basic-malformed", 401, "invalid_client", NOT_BASIC, BASIC),
-    ("introspect-basic-no-password", 401, "invalid_client", NOT_BASIC, BASIC),
-    ("introspect-basic-no-key", 401, "invalid_client", NO_CLIENT, BASIC),
-    ("introspect-basic-expired", 401, "invalid_client", NO_CLIENT, BASIC),
-    ("introspect-basic-other-client", 401, "invalid_client", NO_CLIENT, BASIC),
-    (
-        "introspect-missing-scope",
-        403,
-        "insufficient_scope",
-        "this key lacks the scope `keys.read`",
-        r#"Bearer realm="latchkey", error="insufficient_scope", scope="keys.read""#,
-    ),
-    ("introspect-root-caller", 403, "insufficient_scope", ROOT_KEY, INSUFFICIENT_SCOPE),
-    ("revoke-no-token", 400, "invalid_request", "the parameter `token` must be given once", ""),
-    (
-        "verify-no-scope-at-all",
-        400,
-        "invalid_request",
-        "the parameter `scope` takes scopes, separated by spaces; a scope is 1 to 64 printable ASCII \
-         characters other than space, `\"` and `\\`",
-        "",
-    ),
-    ("verify-no-organization-at-all", 400, "invalid_request", BAD_ORGANIZATION, ""),
-    ("verify-malformed-organization", 400, "invalid_request", BAD_ORGANIZATION, ""),
-    ("verify-other-organization", 403, "insufficient_scope", NOT_ALLOWED, INSUFFICIENT_SCOPE),
-    (
-        "token",
-        400,
-        "unsupported_grant_type",
-        "this service supports no grant; use a service account's key as the bearer token",
-        "",
-    ),
-    (
-        "token-no-grant-type",
-        400,
-        "invalid_request",
-        "the parameter `grant_type` must be given once",
-        "",
-    ),
-    ("verify-revoked", 401, "invalid_token", "the key presented is not valid", INVALID_TOKEN),
-    (
-        "verify-no-key",
-        401,
-        "invalid_request",
-        "the request carries no credentials; send `Authorization: Bearer <key>`",
-        BEARER,
-    ),
-    (
-        "verify-basic",
-        401,
-        "invalid_request",
-        "the `Authorization` header is not of the form `Bearer <key>`",
-        BEARER,
-    ),
-    (
-        "verify-missing-scope",
-        403,
-        "insufficient_scope",
-        "this key lacks the scope `keys.write`",
-        r#"Bearer realm="latchkey", error="insufficient_scope", scope="keys.write""#,
-    ),
-    (
-        "verify-missing-long-scope",
-        403,
-        "insufficient_scope",
-        "this key lacks the scope `ssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss`",
-        r#"Bearer realm="latchkey", error="insufficient_scope", scope="ssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss""#,
-    ),
-    ("verify-root", 403, "insufficient_scope", ROOT_KEY, INSUFFICIENT_SCOPE),
-    ("verify-path-revoked", 401, "invalid_token", "the key presented is not valid", INVALID_TOKEN),
-    (
-        "verify-path-no-key",
-        401,
-        "invalid_request",
-        "the request carries no credentials; send `Authorization: Bearer <key>`",
-        BEARER,
-    ),
-    ("verify-path-root", 403, "insufficient_scope", ROOT_KEY, INSUFFICIENT_SCOPE),
-    ("unknown-route", 404, "invalid_request", "no operation has this path", ""),
-    ("wrong-method", 405, "invalid_request", "this path does not take GET; it takes `POST`", ""),
-];
-
-/// Tokens of which nobody learns more than that they are not active.
-const INACTIVE: &[&str] = &[
-    "introspect-expired",
-    "introspect-revoked",
-    "introspect-disabled",
-    "introspect-unknown",
-    "introspect-other-organization",
-    "introspect-root",
-    "introspect-malformed",
 ];
 
 async fn answer(latchkey: &Latchkey, case: &str, event: Value) -> Answer {
@@ -199,16 +51,21 @@ async fn answer_with(settings: Settings, latchkey: &Latchkey, case: &str, event:
     answer
 }
 
-async fn answer_to(table: &TestTable, case: &str) -> Answer {
+async fn answer_to(table: &TestTable, case: &Case) -> Answer {
     let latchkey = table.latchkey(KeyPolicy::default());
-    answer(&latchkey, case, event::json("oauth", case)).await
+    answer(&latchkey, case.name(), case.event("oauth")).await
+}
+
+/// The request of this name, whatever is expected of it.
+fn named(name: &str) -> Case {
+    cases::all().into_iter().find(|case| case.name() == name).expect("a request of this name")
 }
 
 #[tokio::test]
 async fn a_valid_key_is_active_and_tells_whose_it_is() {
     let table = TestTable::start().await;
-    for case in ["introspect", "introspect-basic", "introspect-base64-body"] {
-        let answer = answer_to(&table, case).await;
+    for (case, _) in cases::introspections().into_iter().filter(|(_, active)| *active) {
+        let (answer, case) = (answer_to(&table, &case).await, case.name());
         let expected = json!({
             "active": true,
             "scope": "keys.write sessions.read",
@@ -252,8 +109,8 @@ async fn the_end_told_is_never_after_the_keys_own() {
 #[tokio::test]
 async fn whatever_is_not_valid_is_not_active_and_nothing_else() {
     let table = TestTable::start().await;
-    for case in INACTIVE {
-        let answer = answer_to(&table, case).await;
+    for (case, _) in cases::introspections().into_iter().filter(|(_, active)| !active) {
+        let (answer, case) = (answer_to(&table, &case).await, case.name());
         assert_eq!((answer.status, answer.text.as_str()), (200, "{\"active\":false}"), "{case}");
     }
 }
@@ -261,12 +118,12 @@ async fn whatever_is_not_valid_is_not_active_and_nothing_else() {
 #[tokio::test]
 async fn every_refusal_is_said_as_oauth_says_it() {
     let table = TestTable::start().await;
-    for (case, status, code, description, challenge) in REFUSALS {
-        let answer = answer_to(&table, case).await;
-        assert_eq!((answer.status, answer.string("/error")), (*status, *code), "{case}");
-        assert_eq!(answer.string("/error_description"), *description, "{case}");
-        assert_eq!(answer.header("www-authenticate"), *challenge, "{case}");
-        assert_eq!(answer.header("allow"), if *status == 405 { "POST" } else { "" }, "{case}");
+    for (case, (status, code, description, challenge)) in cases::refusals() {
+        let (answer, case) = (answer_to(&table, &case).await, case.name());
+        assert_eq!((answer.status, answer.string("/error")), (status, code), "{case}");
+        assert_eq!(answer.string("/error_description"), description, "{case}");
+        assert_eq!(answer.header("www-authenticate"), challenge, "{case}");
+        assert_eq!(answer.header("allow"), if status == 405 { "POST" } else { "" }, "{case}");
     }
 }
 
@@ -283,11 +140,11 @@ async fn refused_clients_are_counted_as_refused_bearers_are() {
     ] {
         let lines = Arc::new(Mutex::new(String::new()));
         let written = Arc::clone(&lines);
-        let metrics = Metrics::new("oauth", "Latchkey".to_owned(), move |line| {
+        let metrics = metrics::to("oauth", "Latchkey".to_owned(), move |line| {
             *written.lock().expect("no panic elsewhere") += line;
         });
         let latchkey = table.latchkey(KeyPolicy::default()).with_metrics(metrics);
-        answer(&latchkey, case, event::json("oauth", case)).await;
+        answer(&latchkey, case, named(case).event("oauth")).await;
         latchkey.after_answer().await;
         let lines = lines.lock().expect("no panic elsewhere").clone();
         assert!(lines.contains(&format!(r#""Reason":"{reason}""#)), "{case}: {lines}");
@@ -304,7 +161,8 @@ fn cached(table: &TestTable) -> Latchkey {
 async fn a_revoked_key_is_refused_at_once_where_it_was_revoked() {
     let table = TestTable::start().await;
     let latchkey = cached(&table);
-    let verify = async || answer(&latchkey, "verify", event::json("oauth", "verify-scope")).await;
+    let scoped = named("verify-scope").event("oauth");
+    let verify = async || answer(&latchkey, "verify", scoped.clone()).await;
     assert_eq!(verify().await.status, 204);
     for _ in 0..2 {
         let revoked = answer(&latchkey, "revoke", event::json("oauth", "revoke")).await;
@@ -331,8 +189,8 @@ async fn no_cache_asks_the_table_and_not_the_cache() {
 async fn revoking_what_is_no_key_is_no_error_and_changes_nothing() {
     let table = TestTable::start().await;
     let before = table.items().await;
-    for case in ["revoke-unknown", "revoke-malformed"] {
-        let answer = answer_to(&table, case).await;
+    for (case, _) in cases::revocations().into_iter().filter(|(_, revokes)| !revokes) {
+        let (answer, case) = (answer_to(&table, &case).await, case.name());
         assert_eq!((answer.status, answer.text.as_str()), (200, ""), "{case}");
     }
     // The right key with another secret: whoever guesses at ids revokes nothing.
@@ -345,25 +203,15 @@ async fn revoking_what_is_no_key_is_no_error_and_changes_nothing() {
     );
     let latchkey = table.latchkey(KeyPolicy::default());
     latchkey.revoke_presented(other.expect("random numbers").expose()).await.expect("nothing");
-    latchkey.verify(&SampleKey::Reader.token()).await.expect("still valid");
+    latchkey.verify(&SampleKey::Reader.token(), Freshness::Cached).await.expect("still valid");
     assert!(table.items().await == before, "something was written");
 }
 
 #[tokio::test]
 async fn verify_says_whose_key_it_is_in_headers_that_are_always_there() {
     let table = TestTable::start().await;
-    for (case, status, scopes) in [
-        ("verify", 204, "keys.read"),
-        ("verify-full-access", 204, ""),
-        ("verify-scope", 204, "keys.write sessions.read"),
-        ("verify-organization", 204, "keys.read"),
-        // Its query, `scope` included, is that of Envoy's client.
-        ("verify-path", 200, "keys.read"),
-        ("verify-path-full-access", 200, ""),
-        ("verify-path-stage-in-path", 200, "keys.read"),
-        ("verify-path-of-the-start-page", 200, "keys.read"),
-    ] {
-        let answer = answer_to(&table, case).await;
+    for (case, (status, scopes)) in cases::verifications() {
+        let (answer, case) = (answer_to(&table, &case).await, case.name());
         assert_eq!((answer.status, answer.text.as_str()), (status, ""), "{case}");
         assert_eq!(answer.header("x-latchkey-organization"), sample::ORGANIZATION);
         assert_eq!(answer.header("x-latchkey-account"), sample::ACCOUNT);
@@ -376,10 +224,8 @@ async fn verify_says_whose_key_it_is_in_headers_that_are_always_there() {
 
 /// The settings of a deployment whose `/verify` accepts `organizations` only.
 fn only(organizations: &str) -> Settings {
-    let settings = Settings::from_lookup(|variable| {
-        (variable == "LATCHKEY_VERIFY_ORGANIZATIONS").then(|| organizations.to_owned())
-    });
-    settings.expect("valid")
+    let organizations = ("LATCHKEY_VERIFY_ORGANIZATIONS", organizations);
+    Settings::from_environment(&Environment::from_iter([organizations])).expect("valid")
 }
 
 /// The status of the answer to the full-access key of the other organization, or of our own.
@@ -442,12 +288,8 @@ async fn envoys_client_has_no_part_in_which_organizations_pass() {
 #[tokio::test]
 async fn metadata_names_the_endpoints_where_the_client_asked() {
     let table = TestTable::start().await;
-    for (case, issuer) in [
-        ("metadata", "https://abc123.execute-api.us-east-1.amazonaws.com"),
-        ("metadata-stage-in-path", "https://abc123.execute-api.us-east-1.amazonaws.com/prod"),
-        ("metadata-stage-not-in-path", "https://abc123.execute-api.us-east-1.amazonaws.com"),
-    ] {
-        let metadata = answer_to(&table, case).await;
+    for (case, issuer) in cases::metadata() {
+        let (metadata, case) = (answer_to(&table, &case).await, case.name());
         assert_eq!(metadata.status, 200, "{case}: {}", metadata.text);
         let expected = json!({
             "issuer": issuer,
@@ -469,9 +311,8 @@ async fn metadata_name_the_issuer_that_the_deployment_names() {
     let table = TestTable::start().await;
     let latchkey = table.latchkey(KeyPolicy::default());
     for case in ["metadata", "metadata-stage-in-path"] {
-        let settings = Settings::from_lookup(|variable| {
-            (variable == "LATCHKEY_ISSUER").then(|| "https://keys.example.com".to_owned())
-        });
+        let issuer = ("LATCHKEY_ISSUER", "https://keys.example.com");
+        let settings = Settings::from_environment(&Environment::from_iter([issuer]));
         let event = event::json("oauth", case);
         let metadata = answer_with(settings.expect("valid"), &latchkey, "metadata", event).await;
         assert_eq!(metadata.string("/issuer"), "https://keys.example.com");
@@ -510,26 +351,5 @@ async fn a_failing_store_is_never_an_answer() {
 
 #[test]
 fn every_event_has_its_expectation() {
-    let expected = REFUSALS.iter().map(|case| case.0).chain(INACTIVE.iter().copied());
-    let successes = [
-        "introspect",
-        "introspect-basic",
-        "introspect-base64-body",
-        "revoke",
-        "revoke-unknown",
-        "revoke-malformed",
-        "metadata",
-        "metadata-stage-in-path",
-        "metadata-stage-not-in-path",
-        "verify",
-        "verify-full-access",
-        "verify-scope",
-        "verify-organization",
-        "verify-path",
-        "verify-path-full-access",
-        "verify-path-stage-in-path",
-        "verify-path-of-the-start-page",
-    ];
-    let expected = expected.chain(successes).map(str::to_owned).collect();
-    assert_eq!(event::cases("oauth"), expected);
+    check_tables("oauth", &cases::all());
 }

@@ -1,5 +1,7 @@
 //! No secret in an answer, a log line or an item.
 
+mod cases;
+
 use latchkey::policy::KeyPolicy;
 use latchkey_testkit::logs::Logs;
 use latchkey_testkit::secrets::Secrets;
@@ -12,10 +14,10 @@ async fn no_answer_log_line_or_item_holds_a_secret() {
     let table = TestTable::start().await;
     let secrets = Secrets::of_samples();
     let app = App { latchkey: table.latchkey(KeyPolicy::default()), settings: Settings::default() };
-    for case in event::cases("oauth") {
-        let request = event::parse(event::json("oauth", &case));
+    for case in cases::all() {
+        let request = event::parse(case.event("oauth"));
         let answer = Answer::from(handle(&app, request).await);
-        secrets.check(&format!("{:?} {}", answer.headers, answer.text), &case);
+        secrets.check(&format!("{:?} {}", answer.headers, answer.text), case.name());
     }
     secrets.check_items(&table).await;
     assert!(logs.text().contains("key revoked"));

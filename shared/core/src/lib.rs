@@ -10,7 +10,8 @@ pub mod store;
 
 // The vocabulary of every layer, and of everyone who uses this crate.
 pub use domain::{
-    account, error, id, idempotency, key, organizations, policy, principal, scope, text, time, token,
+    account, error, id, idempotency, key, organizations, policy, principal, scope, text, time,
+    token,
 };
 pub use error::Error;
 pub use service::{Latchkey, operator};

@@ -5,22 +5,20 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use lambda_http::http::{Method, Response};
-use lambda_http::{Body, Request};
+use latchkey::Latchkey;
 use latchkey::account::{AccountChange, ServiceAccount};
-use latchkey::policy::KeyPolicy;
 use latchkey::error::Error;
 use latchkey::id::{KeyId, ServiceAccountId};
-use latchkey::key::{Key, KeyChange, KeySpec};
+use latchkey::key::{Key, KeyChange, KeySpec, Minted};
+use latchkey::policy::KeyPolicy;
 use latchkey::principal::{AccountPrincipal, Denial};
 use latchkey::scope::{Scope, Scopes};
+use latchkey::service::{Clock, Freshness, MintRequest, RotateRequest};
 use latchkey::store::{KeyStore, Listed};
-use latchkey::service::Clock;
 use latchkey::time::Timestamp;
 use latchkey::token::Prefix;
-use latchkey::{Latchkey, MintRequest, Minted, RotateRequest};
 use latchkey_testkit::sample::{self, SampleKey};
-use latchkey_testkit::{NO_CACHE, TestTable, faulty, headers};
+use latchkey_testkit::{NO_CACHE, Response, TestTable, faulty, text_response};
 use rand::rngs::SysRng;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -75,8 +73,8 @@ async fn read(table: &TestTable, key: &KeyId) -> Key {
     found.expect("a table").key.expect("a key")
 }
 
-fn id_of(minted: &Minted) -> Response<Body> {
-    Response::new(Body::Text(minted.key.id.to_string()))
+fn id_of(minted: &Minted) -> Response {
+    text_response(minted.key.id.to_string())
 }
 
 async fn mint(
@@ -90,10 +88,9 @@ async fn mint(
         name: None,
         scopes: Some(scopes(&["sessions.read"])),
         expires_at,
-        expires_at_field: "expiresAt",
     };
     let answer = table.latchkey(policy).mint(caller, request, None, id_of).await?;
-    let id = std::str::from_utf8(answer.body()).expect("an id").parse().expect("an id");
+    let id = answer.body.parse().expect("an id");
     Ok(read(table, &id).await)
 }
 
@@ -105,7 +102,7 @@ async fn rotate(table: &TestTable, caller: &AccountPrincipal, key: &KeyId) -> Re
     };
     let respond = |minted: &Minted, _: &ServiceAccount| id_of(minted);
     let answer = table.latchkey(policy()).rotate(caller, &request, None, respond).await?;
-    let id = std::str::from_utf8(answer.body()).expect("an id").parse().expect("an id");
+    let id = answer.body.parse().expect("an id");
     Ok(read(table, &id).await)
 }
 
@@ -214,13 +211,9 @@ async fn a_change_that_was_allowed_for_other_scopes_is_not_made() {
 /// No emulator has replicas that lag, so this reads what is asked of the table.
 #[tokio::test]
 async fn every_change_is_authorized_by_a_consistent_read() {
-    for (method, consistent) in [
-        (Method::GET, false),
-        (Method::POST, true),
-        (Method::PATCH, true),
-        (Method::PUT, true),
-        (Method::DELETE, true),
-    ] {
+    for (freshness, consistent) in
+        [(Freshness::Cached, false), (Freshness::ForChange, true), (Freshness::Now, true)]
+    {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let note = Arc::clone(&asked);
         let client = faulty::client(move |operation, body| {
@@ -230,14 +223,12 @@ async fn every_change_is_authorized_by_a_consistent_read() {
         let store = KeyStore::new(client, "table");
         let clock = Clock::new(sample::now);
         let latchkey = Latchkey::new(store, KeyPolicy::default(), &NO_CACHE, clock);
-        let mut request = Request::new(Body::Empty);
-        *request.method_mut() = method.clone();
-        *request.headers_mut() = headers::bearer(SampleKey::FullAccess);
-        latchkey.authenticate_manager(&request).await.expect_err("refused by the table");
+        let token = SampleKey::FullAccess.token();
+        latchkey.authenticate(&token, freshness).await.expect_err("refused by the table");
         let asked = asked.lock().expect("one thread");
         let [read] = asked.as_slice() else { panic!("{asked:?}") };
         assert!(read.starts_with("BatchGetItem "), "{read}");
-        assert_eq!(read.contains("\"ConsistentRead\":true"), consistent, "{method} {read}");
+        assert_eq!(read.contains("\"ConsistentRead\":true"), consistent, "{freshness:?} {read}");
     }
 }
 
@@ -252,13 +243,8 @@ async fn another_organizations_account_costs_what_one_that_does_not_exist_costs(
     let mut used = Vec::new();
     for id in [sample::OTHER_ACCOUNT, "SAMPLEACCOUNT999"] {
         let (id, key) = (account(id), SampleKey::Other.mint().0.id);
-        let request = || MintRequest {
-            account: id.clone(),
-            name: None,
-            scopes: None,
-            expires_at: None,
-            expires_at_field: "expiresAt",
-        };
+        let request =
+            || MintRequest { account: id.clone(), name: None, scopes: None, expires_at: None };
         let rotation =
             RotateRequest { account: id.clone(), key: key.clone(), grace: Duration::ZERO };
         let disable = AccountChange { disabled: Some(true), ..AccountChange::default() };

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use latchkey::Latchkey;
 use latchkey::policy::{CachePolicy, KeyPolicy};
+use latchkey::service::{Clock, Freshness};
 use latchkey::store::KeyStore;
-use latchkey::service::Clock;
 use latchkey::time::Timestamp;
 use latchkey_testkit::faulty::Reply;
 use latchkey_testkit::logs::Logs;
@@ -35,7 +35,7 @@ impl Environment {
     /// What serving one event does.
     async fn verify(&self, key: SampleKey, millis: i64) {
         self.clock.store(millis, Ordering::Relaxed);
-        self.latchkey.verify(&key.token()).await.expect("valid");
+        self.latchkey.verify(&key.token(), Freshness::Cached).await.expect("valid");
         self.latchkey.after_answer().await;
     }
 }
@@ -71,7 +71,11 @@ async fn environments_that_verify_at_once_try_once_each_and_one_writes() {
     let table = TestTable::start().await;
     let environments = [(); 4].map(|()| Environment::new(table.store(), &CACHE, INTERVAL));
     for environment in &environments {
-        environment.latchkey.verify(&SampleKey::FullAccess.token()).await.expect("valid");
+        environment
+            .latchkey
+            .verify(&SampleKey::FullAccess.token(), Freshness::Cached)
+            .await
+            .expect("valid");
     }
     assert_eq!(table.meter.take().requests.keys().collect::<Vec<_>>(), [&"BatchGetItem"]);
     for (number, environment) in environments.iter().enumerate() {
@@ -86,7 +90,11 @@ async fn environments_that_verify_at_once_try_once_each_and_one_writes() {
 async fn nothing_is_written_before_the_answer() {
     let table = TestTable::start().await;
     let environment = Environment::new(table.store(), &CACHE, INTERVAL);
-    environment.latchkey.verify(&SampleKey::FullAccess.token()).await.expect("valid");
+    environment
+        .latchkey
+        .verify(&SampleKey::FullAccess.token(), Freshness::Cached)
+        .await
+        .expect("valid");
     let usage = table.meter.take();
     assert_eq!(usage.requests, [("BatchGetItem", 1)].into());
     assert_eq!(last_used(&table, SampleKey::FullAccess).await, None);
@@ -96,7 +104,7 @@ async fn nothing_is_written_before_the_answer() {
 async fn the_last_use_never_goes_back() {
     let table = TestTable::start().await;
     let [early, late] = [(); 2].map(|()| Environment::new(table.store(), &NO_CACHE, INTERVAL));
-    early.latchkey.verify(&SampleKey::FullAccess.token()).await.expect("valid");
+    early.latchkey.verify(&SampleKey::FullAccess.token(), Freshness::Cached).await.expect("valid");
     late.verify(SampleKey::FullAccess, 900_000).await;
     early.latchkey.after_answer().await;
     assert_eq!(last_used(&table, SampleKey::FullAccess).await, Some(900_000));
@@ -109,7 +117,7 @@ async fn root_keys_are_recorded_and_refused_keys_are_not() {
     environment.verify(SampleKey::Root, 1).await;
     assert_eq!(last_used(&table, SampleKey::Root).await, Some(1));
     for key in [SampleKey::Expired, SampleKey::Revoked, SampleKey::Disabled] {
-        environment.latchkey.verify(&key.token()).await.expect_err("refused");
+        environment.latchkey.verify(&key.token(), Freshness::Cached).await.expect_err("refused");
         environment.latchkey.after_answer().await;
         assert_eq!(last_used(&table, key).await, None);
     }
@@ -119,7 +127,7 @@ async fn root_keys_are_recorded_and_refused_keys_are_not() {
 async fn a_key_that_is_gone_stays_gone() {
     let table = TestTable::start().await;
     let environment = Environment::new(table.store(), &CACHE, INTERVAL);
-    environment.latchkey.verify(&SampleKey::Other.token()).await.expect("valid");
+    environment.latchkey.verify(&SampleKey::Other.token(), Freshness::Cached).await.expect("valid");
     let organization = sample::OTHER_ORGANIZATION.parse().expect("an id");
     let account = sample::OTHER_ACCOUNT.parse().expect("an id");
     table.store().delete_account(&organization, &account).await.expect("deleted");

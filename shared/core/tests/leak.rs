@@ -3,20 +3,19 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use lambda_http::Body;
-use lambda_http::http::Response;
-use latchkey::policy::KeyPolicy;
+use latchkey::Latchkey;
 use latchkey::error::Error;
 use latchkey::id::{KeyId, ServiceAccountId};
-use latchkey::service::operator::{self, OperatorError, Origin, Owner, RevokedTree};
+use latchkey::key::Minted;
+use latchkey::operator::{self, OperatorError, Origin, Owner, RevokedTree};
+use latchkey::policy::KeyPolicy;
 use latchkey::principal::AccountPrincipal;
+use latchkey::service::{Clock, Freshness, MintRequest, RotateRequest};
 use latchkey::store::KeyStore;
-use latchkey::service::Clock;
 use latchkey::token::Token;
-use latchkey::{Latchkey, MintRequest, Minted, RotateRequest};
-use latchkey_testkit::TestTable;
 use latchkey_testkit::interruption::Interruption;
 use latchkey_testkit::sample::{self, SampleKey};
+use latchkey_testkit::{Response, TestTable, text_response};
 
 /// A key that leaked, and what was done with it.
 struct Leak {
@@ -33,28 +32,22 @@ fn policy() -> KeyPolicy {
     KeyPolicy { key_limit: None, ..KeyPolicy::default() }
 }
 
-fn shown(minted: &Minted) -> Response<Body> {
-    Response::new(Body::Text(minted.token.expose().to_owned()))
+fn shown(minted: &Minted) -> Response {
+    text_response(minted.token.expose())
 }
 
-fn token(answer: Result<Response<Body>, Error>) -> Token {
-    let answer = answer.expect("an answer");
-    std::str::from_utf8(answer.body()).expect("UTF-8").parse().expect("a token")
+fn token(answer: Result<Response, Error>) -> Token {
+    answer.expect("an answer").body.parse().expect("a token")
 }
 
 async fn caller(latchkey: &Latchkey, token: &str) -> AccountPrincipal {
-    let principal = latchkey.verify(token).await.expect("valid");
+    let principal = latchkey.verify(token, Freshness::Cached).await.expect("valid");
     principal.service_account().expect("an account").clone()
 }
 
 async fn mint(latchkey: &Latchkey, by: &Token, account: &ServiceAccountId) -> Token {
-    let request = MintRequest {
-        account: account.clone(),
-        name: None,
-        scopes: None,
-        expires_at: None,
-        expires_at_field: "expires_at",
-    };
+    let request =
+        MintRequest { account: account.clone(), name: None, scopes: None, expires_at: None };
     let caller = caller(latchkey, by.expose()).await;
     token(latchkey.mint(&caller, request, None, shown).await)
 }
@@ -78,11 +71,10 @@ impl Leak {
         let holder = caller(&latchkey, leaked.expose()).await;
         let (name, description) = ("second".parse().expect("a name"), "".parse().expect("empty"));
         let created = latchkey.create_account(&holder, name, description, None, |account| {
-            Response::new(Body::Text(account.id.to_string()))
+            text_response(account.id.to_string())
         });
         let created = created.await.expect("an account");
-        let second: ServiceAccountId =
-            std::str::from_utf8(created.body()).expect("UTF-8").parse().expect("an id");
+        let second: ServiceAccountId = created.body.parse().expect("an id");
 
         // By the key, by what it made, and by what that made.
         let child = mint(&latchkey, &leaked, &first).await;
@@ -123,7 +115,7 @@ impl Leak {
     }
 
     async fn works(&self, token: &Token) -> bool {
-        self.latchkey.verify(token.expose()).await.is_ok()
+        self.latchkey.verify(token.expose(), Freshness::Cached).await.is_ok()
     }
 
     async fn assert_contained(&self) {
@@ -255,11 +247,11 @@ async fn a_root_key_is_revoked_with_the_root_keys_that_it_made() {
     let table = TestTable::start().await;
     let latchkey = table.latchkey(policy());
     let root: Token = SampleKey::Root.token().parse().expect("a token");
-    let principal = latchkey.verify(root.expose()).await.expect("valid");
-    let child = latchkey.create_root_key(&principal, None, "expires_at", None, shown).await;
+    let principal = latchkey.verify(root.expose(), Freshness::Cached).await.expect("valid");
+    let child = latchkey.create_root_key(&principal, None, None, shown).await;
     let child = token(child);
-    let principal = latchkey.verify(child.expose()).await.expect("valid");
-    let last = token(latchkey.create_root_key(&principal, None, "expires_at", None, shown).await);
+    let principal = latchkey.verify(child.expose(), Freshness::Cached).await.expect("valid");
+    let last = token(latchkey.create_root_key(&principal, None, None, shown).await);
 
     let store = table.store();
     let owner = operator::owner(&store, root.account(), None).await.expect("root keys");
@@ -267,7 +259,7 @@ async fn a_root_key_is_revoked_with_the_root_keys_that_it_made() {
     let (policy, clock) = (policy(), Clock::new(sample::now));
     let done = operator::revoke_tree(&store, &policy, &clock, &owner, child.key(), Duration::ZERO);
     assert_eq!(done.await.expect("revoked").revoked.len(), 2);
-    latchkey.verify(root.expose()).await.expect("its maker works");
-    latchkey.verify(child.expose()).await.expect_err("revoked");
-    latchkey.verify(last.expose()).await.expect_err("revoked");
+    latchkey.verify(root.expose(), Freshness::Cached).await.expect("its maker works");
+    latchkey.verify(child.expose(), Freshness::Cached).await.expect_err("revoked");
+    latchkey.verify(last.expose(), Freshness::Cached).await.expect_err("revoked");
 }

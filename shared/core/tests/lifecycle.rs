@@ -4,22 +4,20 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use lambda_http::http::Response;
-use lambda_http::{Body, Request};
+use latchkey::Latchkey;
 use latchkey::account::{AccountChange, ServiceAccount};
-use latchkey::policy::{CachePolicy, KeyPolicy};
 use latchkey::error::Error;
 use latchkey::id::{OrganizationId, ServiceAccountId};
-use latchkey::key::{Key, KeyChange, KeySpec};
+use latchkey::key::{Key, KeyChange, KeySpec, Minted};
+use latchkey::policy::{CachePolicy, KeyPolicy};
 use latchkey::principal::{AccountPrincipal, Principal};
 use latchkey::scope::{Scope, Scopes};
-use latchkey::store::Revoked;
-use latchkey::service::Clock;
+use latchkey::service::{Clock, Freshness, RotateRequest};
+use latchkey::store::Revocation;
 use latchkey::token::Prefix;
-use latchkey::{Latchkey, Minted, RotateRequest};
 use latchkey_testkit::interruption::Interruption;
 use latchkey_testkit::sample::{self, SampleKey};
-use latchkey_testkit::{TestTable, headers};
+use latchkey_testkit::{Response, TestTable, text_response};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -30,7 +28,7 @@ fn caching(table: &TestTable) -> Latchkey {
 }
 
 async fn caller(latchkey: &Latchkey, key: SampleKey) -> AccountPrincipal {
-    let principal = latchkey.authenticate(&headers::bearer(key)).await.expect("valid");
+    let principal = latchkey.verify(&key.token(), Freshness::Cached).await.expect("valid");
     principal.service_account().expect("an account").clone()
 }
 
@@ -38,8 +36,8 @@ fn account(id: &str) -> ServiceAccountId {
     id.parse().expect("an id")
 }
 
-fn respond(_: &Minted, _: &ServiceAccount) -> Response<Body> {
-    Response::new(Body::Empty)
+fn respond(_: &Minted, _: &ServiceAccount) -> Response {
+    text_response("")
 }
 
 #[tokio::test]
@@ -68,22 +66,18 @@ async fn whoever_ends_a_key_refuses_it_at_once() {
             }
             _ => latchkey.delete_account(&admin, &own).await.expect("deleted"),
         }
-        let refused = latchkey.verify(&SampleKey::Minter.token()).await;
+        let refused = latchkey.verify(&SampleKey::Minter.token(), Freshness::Cached).await;
         assert!(matches!(refused, Err(Error::Unauthenticated(_))), "{way}: {refused:?}");
         if way == "disable" {
             let change = AccountChange { disabled: Some(false), ..AccountChange::default() };
             latchkey.update_account(&admin, &own, &change).await.expect("enabled");
-            latchkey.verify(&SampleKey::Minter.token()).await.expect("restored");
-            latchkey.verify(&SampleKey::Revoked.token()).await.expect_err("still revoked");
+            latchkey.verify(&SampleKey::Minter.token(), Freshness::Cached).await.expect("restored");
+            latchkey
+                .verify(&SampleKey::Revoked.token(), Freshness::Cached)
+                .await
+                .expect_err("still revoked");
         }
     }
-}
-
-fn request(method: &str, key: SampleKey) -> Request {
-    let mut request = Request::new(Body::Empty);
-    *request.method_mut() = method.parse().expect("a method");
-    *request.headers_mut() = headers::bearer(key);
-    request
 }
 
 /// Whoever stole a key has until its verdict is forgotten to read with it, and no time to mint itself
@@ -94,7 +88,8 @@ async fn nobody_writes_with_a_key_that_was_ended_elsewhere() {
     for way in ["revoke", "disable"] {
         let table = TestTable::start().await;
         let (here, elsewhere) = (caching(&table), caching(&table));
-        here.authenticate_manager(&request("GET", SampleKey::Minter)).await.expect("valid");
+        let token = SampleKey::Minter.token();
+        here.authenticate(&token, Freshness::Cached).await.expect("valid");
         let admin = AccountPrincipal {
             account: account(sample::FULL_ACCOUNT),
             ..caller(&elsewhere, SampleKey::FullAccess).await
@@ -106,14 +101,13 @@ async fn nobody_writes_with_a_key_that_was_ended_elsewhere() {
             let own = &minter.spec.account;
             elsewhere.update_account(&admin, own, &change).await.expect("disabled");
         }
-        let get = request("GET", SampleKey::Minter);
-        here.authenticate_manager(&get).await.expect("kept for an hour");
-        for method in ["POST", "PATCH", "DELETE", "PUT"] {
-            let refused = here.authenticate_manager(&request(method, SampleKey::Minter)).await;
+        here.authenticate(&token, Freshness::Cached).await.expect("kept for an hour");
+        for _ in 0..2 {
+            let refused = here.authenticate(&token, Freshness::ForChange).await;
             assert!(matches!(refused, Err(Error::Unauthenticated(_))), "{way}: {refused:?}");
         }
         // Refused once, refused from then on.
-        let refused = here.authenticate_manager(&get).await;
+        let refused = here.authenticate(&token, Freshness::Cached).await;
         assert!(matches!(refused, Err(Error::Unauthenticated(_))), "{way}: {refused:?}");
     }
 }
@@ -125,9 +119,9 @@ async fn whoever_hears_that_a_key_was_revoked_before_refuses_it_too() {
         let (here, elsewhere) = (caching(&table), caching(&table));
         let other = SampleKey::Other.mint().0;
         let token = SampleKey::Other.token();
-        here.verify(&token).await.expect("valid");
+        here.verify(&token, Freshness::Cached).await.expect("valid");
         elsewhere.revoke_presented(&token).await.expect("revoked");
-        here.verify(&token).await.expect("kept for an hour");
+        here.verify(&token, Freshness::Cached).await.expect("kept for an hour");
         match way {
             "revoke" => {
                 let admin = caller(&here, SampleKey::Other).await;
@@ -143,7 +137,7 @@ async fn whoever_hears_that_a_key_was_revoked_before_refuses_it_too() {
                 here.revoke_presented(&token).await.expect("gone before");
             }
         }
-        let refused = here.verify(&token).await;
+        let refused = here.verify(&token, Freshness::Cached).await;
         assert!(matches!(refused, Err(Error::Unauthenticated(_))), "{way}: {refused:?}");
     }
 }
@@ -204,7 +198,8 @@ async fn deleting_an_account_can_be_interrupted_anywhere_and_finished() {
             let store = table.interrupted_store(Interruption::after(requests, last_is_sent));
             let outcome = store.delete_account(&organization, &other).await;
             let deleting = table.items().await.iter().any(|item| item.contains_key("deleting"));
-            let verified = table.latchkey(KeyPolicy::default()).verify(&token).await;
+            let verified =
+                table.latchkey(KeyPolicy::default()).verify(&token, Freshness::Cached).await;
             let untouched =
                 table.items().await.iter().filter(|item| of_account(item)).count() == 33;
             assert_eq!(verified.is_ok(), untouched, "after {requests} requests");
@@ -236,8 +231,10 @@ async fn an_account_with_more_keys_than_a_page_is_deleted_with_all_of_them() {
     let other = account(sample::OTHER_ACCOUNT);
     table.store().delete_account(&organization, &other).await.expect("deleted");
     assert!(!table.items().await.iter().any(of_account));
-    let principal =
-        table.latchkey(KeyPolicy::default()).verify(&SampleKey::FullAccess.token()).await;
+    let principal = table
+        .latchkey(KeyPolicy::default())
+        .verify(&SampleKey::FullAccess.token(), Freshness::Cached)
+        .await;
     assert!(matches!(principal, Ok(Principal::ServiceAccount(_))), "others are untouched");
 }
 

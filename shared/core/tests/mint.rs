@@ -4,40 +4,31 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use lambda_http::http::Response;
-use lambda_http::{Body, Request};
+use latchkey::Latchkey;
 use latchkey::account::ServiceAccount;
-use latchkey::policy::{CachePolicy, KeyPolicy};
 use latchkey::error::Error;
-use latchkey::idempotency::Retry;
-use latchkey::key::{Key, KeySpec};
+use latchkey::key::{Key, KeySpec, Minted};
+use latchkey::policy::{CachePolicy, KeyPolicy};
 use latchkey::scope::Scopes;
+use latchkey::service::{CallerSecret, Clock, Freshness, IdempotentRequest, MintRequest};
 use latchkey::text::Description;
-use latchkey::service::Clock;
 use latchkey::time::Timestamp;
 use latchkey::token::{Prefix, Token};
-use latchkey::{Latchkey, MintRequest, Minted};
 use latchkey_testkit::sample::{self, SampleKey};
-use latchkey_testkit::{TestTable, headers};
+use latchkey_testkit::{HttpError, Response, TestTable, text_response};
 use rand::rngs::SysRng;
 
 fn request(account: &str, expires_at: Option<Timestamp>) -> MintRequest {
-    MintRequest {
-        account: account.parse().expect("an id"),
-        name: None,
-        scopes: None,
-        expires_at,
-        expires_at_field: "expiresAt",
-    }
+    MintRequest { account: account.parse().expect("an id"), name: None, scopes: None, expires_at }
 }
 
-async fn mint(latchkey: &Latchkey, request: MintRequest) -> Result<Response<Body>, Error> {
-    let principal = latchkey.authenticate(&headers::bearer(SampleKey::Other)).await?;
+async fn mint(latchkey: &Latchkey, request: MintRequest) -> Result<Response, Error> {
+    let principal = latchkey.verify(&SampleKey::Other.token(), Freshness::Cached).await?;
     latchkey.mint(principal.service_account()?, request, None, respond).await
 }
 
-fn respond(minted: &Minted) -> Response<Body> {
-    Response::new(Body::Text(minted.token.expose().to_owned()))
+fn respond(minted: &Minted) -> Response {
+    text_response(minted.token.expose())
 }
 
 fn limit(limit: u32) -> KeyPolicy {
@@ -148,6 +139,7 @@ async fn another_organizations_account_is_indistinguishable_from_none() {
     let mut texts = Vec::new();
     for account in [sample::ACCOUNT, sample::FULL_ACCOUNT, sample::DISABLED_ACCOUNT, "NONE"] {
         let error = mint(&latchkey, request(account, None)).await.expect_err(account);
+        let error = HttpError::from(error);
         texts.push((error.status(), error.to_string().replace(account, "?")));
     }
     texts.dedup();
@@ -158,7 +150,8 @@ async fn another_organizations_account_is_indistinguishable_from_none() {
 async fn a_mint_is_two_round_trips_and_a_known_number_of_units() {
     let table = TestTable::start().await;
     let latchkey = table.latchkey(KeyPolicy::default());
-    let principal = latchkey.authenticate(&headers::bearer(SampleKey::Other)).await.expect("valid");
+    let principal =
+        latchkey.verify(&SampleKey::Other.token(), Freshness::Cached).await.expect("valid");
     let caller = principal.service_account().expect("an account");
     let verified = table.meter.take();
     assert_eq!(verified.requests, [("BatchGetItem", 1)].into());
@@ -180,11 +173,10 @@ async fn a_mint_is_two_round_trips_and_a_known_number_of_units() {
     assert_eq!(described.units, [("GetItem", 1.0), ("TransactWriteItems", 4.0)].into());
 
     // The kept answer is one item more.
-    let mut sent = Request::new(Body::Text("{}".to_owned()));
-    *sent.headers_mut() = headers::bearer(SampleKey::Other);
-    sent.headers_mut().insert("idempotency-key", "cost".parse().expect("a value"));
-    let retry = Retry::of(&sent, &caller.key, "mint", &[]).expect("a key");
-    latchkey.mint(caller, request(), retry, respond).await.expect("room");
+    let secret = CallerSecret::of(&SampleKey::Other.token());
+    let key = "cost".parse().expect("an idempotency key");
+    let sent = IdempotentRequest::new(&caller.key, &secret, &key, "mint", &[], b"{}");
+    latchkey.mint(caller, request(), Some(sent), respond).await.expect("room");
     let repeatable = table.meter.take();
     assert_eq!(repeatable.units, [("TransactWriteItems", 6.0)].into());
 }
@@ -196,17 +188,14 @@ async fn whoever_writes_is_verified_for_two_units_each_time() {
     let cache = CachePolicy { ttl: Duration::from_secs(60), entries: 10 };
     let (policy, clock) = (KeyPolicy::default(), Clock::new(sample::now));
     let latchkey = Latchkey::new(table.store(), policy, &cache, clock);
-    let request = |method: &str| {
-        let mut request = Request::new(Body::Empty);
-        *request.method_mut() = method.parse().expect("a method");
-        *request.headers_mut() = headers::bearer(SampleKey::Other);
-        request
-    };
-    for (method, units) in
-        [("GET", Some(1.5)), ("GET", None), ("POST", Some(2.0)), ("POST", Some(2.0))]
-    {
-        latchkey.authenticate_manager(&request(method)).await.expect("valid");
-        assert_eq!(table.meter.take().units.get("BatchGetItem").copied(), units, "{method}");
+    for (freshness, units) in [
+        (Freshness::Cached, Some(1.5)),
+        (Freshness::Cached, None),
+        (Freshness::ForChange, Some(2.0)),
+        (Freshness::ForChange, Some(2.0)),
+    ] {
+        latchkey.authenticate(&SampleKey::Other.token(), freshness).await.expect("valid");
+        assert_eq!(table.meter.take().units.get("BatchGetItem").copied(), units, "{freshness:?}");
     }
 }
 
@@ -262,8 +251,7 @@ async fn revoking_an_expired_key_never_lowers_the_count_below_the_truth() {
     let soon = sample::now().saturating_add(Duration::from_secs(60));
     let latchkey = table.latchkey(KeyPolicy::default());
     let minted = mint(&latchkey, request(sample::OTHER_ACCOUNT, Some(soon))).await.expect("room");
-    let token: Token =
-        String::from_utf8(minted.body().to_vec()).expect("UTF-8").parse().expect("a token");
+    let token: Token = minted.body.parse().expect("a token");
     assert_eq!(counts(&table).await, (2, 2));
     let (store, policy) = (table.store(), KeyPolicy::default());
     let expired = store.revoke_key(None, token.account(), token.key(), &policy, soon).await;
@@ -281,7 +269,8 @@ async fn an_account_or_a_key_whose_answer_cannot_be_composed_is_not_made() {
     let table = TestTable::start().await;
     let latchkey = table.latchkey(KeyPolicy::default());
     let before = table.items().await;
-    let principal = latchkey.authenticate(&headers::bearer(SampleKey::Other)).await.expect("valid");
+    let principal =
+        latchkey.verify(&SampleKey::Other.token(), Freshness::Cached).await.expect("valid");
     let caller = principal.service_account().expect("an account").clone();
     for way in ["account", "key"] {
         let (latchkey, caller) = (latchkey.clone(), caller.clone());
@@ -289,14 +278,15 @@ async fn an_account_or_a_key_whose_answer_cannot_be_composed_is_not_made() {
             match way {
                 "account" => {
                     let name = "nightly report".parse().expect("a name");
-                    let respond = |_: &ServiceAccount| panic!("no answer, as asked for");
+                    let respond =
+                        |_: &ServiceAccount| -> Response { panic!("no answer, as asked for") };
                     latchkey
                         .create_account(&caller, name, Description::empty(), None, respond)
                         .await
                 }
                 _ => {
                     let request = request(sample::OTHER_ACCOUNT, None);
-                    let respond = |_: &Minted| panic!("no answer, as asked for");
+                    let respond = |_: &Minted| -> Response { panic!("no answer, as asked for") };
                     latchkey.mint(&caller, request, None, respond).await
                 }
             }

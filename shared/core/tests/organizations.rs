@@ -5,20 +5,19 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use lambda_http::{Body, Request};
 use latchkey::Latchkey;
-use latchkey::policy::{CachePolicy, KeyPolicy};
-use latchkey::error::{Error, Refusal, Unauthenticated};
+use latchkey::error::{Error, Refusal};
 use latchkey::id::OrganizationId;
-use latchkey::service::operator::{self, OperatorError, OrganizationStatus};
+use latchkey::operator::{self, OperatorError, OrganizationStatus};
+use latchkey::policy::{CachePolicy, KeyPolicy};
 use latchkey::principal::Principal;
-use latchkey::store::KeyStore;
-use latchkey::service::Clock;
+use latchkey::service::{Clock, Freshness};
+use latchkey::store::{KeyStore, client};
 use latchkey::time::Timestamp;
 use latchkey_testkit::interruption::Interruption;
 use latchkey_testkit::meter::Usage;
 use latchkey_testkit::sample::{self, SampleKey};
-use latchkey_testkit::{TestTable, headers};
+use latchkey_testkit::{HttpError, TestTable, text_response};
 
 /// The keys of the samples that work, of the organization `sample`.
 const LIVE: [SampleKey; 3] = [SampleKey::FullAccess, SampleKey::Minter, SampleKey::Reader];
@@ -29,7 +28,7 @@ fn sample_organization() -> OrganizationId {
 
 fn refusal(outcome: Result<Principal, Error>) -> Refusal {
     match outcome {
-        Err(Error::Unauthenticated(Unauthenticated::Refused(refusal))) => refusal,
+        Err(Error::Unauthenticated(refusal)) => refusal,
         other => panic!("{other:?}"),
     }
 }
@@ -45,7 +44,7 @@ fn caching(table: &TestTable) -> (Latchkey, Arc<AtomicI64>) {
 }
 
 async fn verify(latchkey: &Latchkey, key: SampleKey) -> Result<Principal, Error> {
-    latchkey.verify(&key.token()).await
+    latchkey.verify(&key.token(), Freshness::Cached).await
 }
 
 async fn disable(table: &TestTable, disabled: bool) {
@@ -71,7 +70,7 @@ async fn one_write_stops_every_key_and_one_restores_those_that_worked() {
     assert_eq!(table.meter.take().requests.get("UpdateItem"), Some(&1));
     for key in LIVE {
         assert_eq!(refusal(verify(&latchkey, key).await), Refusal::OrganizationDisabled);
-        let now = latchkey.verify_now(&key.token()).await;
+        let now = latchkey.verify(&key.token(), Freshness::Now).await;
         assert_eq!(refusal(now), Refusal::OrganizationDisabled);
     }
     for key in others {
@@ -152,8 +151,8 @@ async fn knowing_the_deployment_costs_half_a_unit_once_in_a_while() {
         assert_eq!(read.to_bits(), 1.5_f64.to_bits());
     }
     let (started, _) = caching(&table);
-    let read = latchkey::store::client::prewarm(&table.client, table.name(), 2).await.expect("read");
-    started.learn_deployment(read, sample::now());
+    let read = client::prewarm(&table.client, table.name(), 2).await.expect("read");
+    started.observe_deployment(read, sample::now());
     assert_eq!(units(&table, &started, SampleKey::FullAccess).await.to_bits(), 1_f64.to_bits());
 }
 
@@ -161,16 +160,16 @@ async fn knowing_the_deployment_costs_half_a_unit_once_in_a_while() {
 async fn a_change_is_refused_within_the_bound_as_well() {
     let table = TestTable::start().await;
     let (latchkey, millis) = caching(&table);
-    let mut request = Request::new(Body::Empty);
-    *request.headers_mut() = headers::bearer(SampleKey::FullAccess);
-    latchkey.authenticate_manager(&request).await.expect("valid");
+    let token = SampleKey::FullAccess.token();
+    latchkey.authenticate(&token, Freshness::Cached).await.expect("valid");
     disable(&table, true).await;
-    *request.method_mut() = "POST".parse().expect("a method");
     millis.fetch_add(9_999, Ordering::Relaxed);
     // What it makes is refused with it.
-    latchkey.authenticate_manager(&request).await.expect("by the deployment as it is still known");
+    let known = latchkey.authenticate(&token, Freshness::ForChange).await;
+    known.expect("by the deployment as it is still known");
     millis.fetch_add(1, Ordering::Relaxed);
-    let refused = latchkey.authenticate_manager(&request).await;
+    let refused = latchkey.authenticate(&token, Freshness::ForChange).await;
+    let refused = refused.map(|authenticated| authenticated.principal);
     assert_eq!(refusal(refused), Refusal::OrganizationDisabled);
 }
 
@@ -255,10 +254,10 @@ async fn nothing_is_created_in_an_organization_that_is_being_deleted() {
     // Another process begins a deletion after the caller was verified.
     table.store().begin_deleting_organization(&sample_organization()).await.expect("begun");
     let (name, nothing) = ("ci".parse().expect("a name"), "".parse().expect("a description"));
-    let respond = |_: &_| lambda_http::http::Response::new(Body::Empty);
+    let respond = |_: &_| text_response("");
     let made = latchkey.create_account(caller, name, nothing, None, respond).await;
     assert!(matches!(made, Err(Error::OrganizationDisabled(_))), "{made:?}");
-    assert_eq!(made.expect_err("refused").status(), 409);
+    assert_eq!(HttpError::from(made.expect_err("refused")).status(), 409);
     let enabled =
         operator::set_organization_disabled(&table.store(), &sample_organization(), false).await;
     assert!(matches!(enabled, Err(OperatorError::OrganizationDeleting(_))), "{enabled:?}");
@@ -291,12 +290,12 @@ async fn a_start_knows_of_several_organizations_at_no_cost() {
     let table = TestTable::start().await;
     let latchkey = table.latchkey(KeyPolicy::default());
     assert_eq!(latchkey.several_organizations(), None, "nothing is known");
-    let read = latchkey::store::client::prewarm(&table.client, table.name(), 1).await.expect("read");
-    latchkey.learn_deployment(read, sample::now());
+    let read = client::prewarm(&table.client, table.name(), 1).await.expect("read");
+    latchkey.observe_deployment(read, sample::now());
     assert_eq!(latchkey.several_organizations(), Some(2));
     delete(&table.store()).await.expect("deleted");
-    let read = latchkey::store::client::prewarm(&table.client, table.name(), 1).await.expect("read");
-    latchkey.learn_deployment(read, sample::now());
+    let read = client::prewarm(&table.client, table.name(), 1).await.expect("read");
+    latchkey.observe_deployment(read, sample::now());
     assert_eq!(latchkey.several_organizations(), None);
 }
 
@@ -340,7 +339,7 @@ async fn an_organization_has_no_more_accounts_than_the_limit() {
             "organization `sample` already has 4 service accounts (the limit); delete one or raise \
              AccountLimit"
         );
-        assert_eq!(error.status(), 409);
+        assert_eq!(HttpError::from(error).status(), 409);
         if !is_counted {
             forget().await;
         }

@@ -5,10 +5,10 @@ use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use latchkey::policy::KeyPolicy;
 use latchkey::error::Error;
 use latchkey::id::ServiceAccountId;
 use latchkey::key::{Key, KeySpec, Rotation};
+use latchkey::policy::KeyPolicy;
 use latchkey::scope::Scopes;
 use latchkey::store::KeyStore;
 use latchkey::time::Timestamp;

@@ -5,20 +5,19 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use lambda_http::Body;
-use lambda_http::http::Response;
+use latchkey::Latchkey;
 use latchkey::account::AccountChange;
-use latchkey::policy::{CachePolicy, KeyPolicy};
 use latchkey::error::Error;
+use latchkey::key::Minted;
+use latchkey::policy::{CachePolicy, KeyPolicy};
 use latchkey::principal::{AccountPrincipal, Principal};
 use latchkey::scope::Scopes;
+use latchkey::service::{Clock, Freshness, MintRequest};
 use latchkey::store::{KeyStore, StoreError};
-use latchkey::service::Clock;
-use latchkey::{Latchkey, MintRequest, Minted, REQUEST_TIMEOUT};
 use latchkey_testkit::faulty::Reply;
 use latchkey_testkit::logs::Logs;
 use latchkey_testkit::sample::{self, SampleKey};
-use latchkey_testkit::{NO_CACHE, faulty, headers};
+use latchkey_testkit::{HttpError, NO_CACHE, Response, faulty, text_response};
 use serde_json::{Value, json};
 
 fn latchkey(client: Client) -> Latchkey {
@@ -27,7 +26,7 @@ fn latchkey(client: Client) -> Latchkey {
 }
 
 async fn authenticate(client: Client) -> Result<Principal, Error> {
-    latchkey(client).authenticate(&headers::bearer(SampleKey::FullAccess)).await
+    latchkey(client).verify(&SampleKey::FullAccess.token(), Freshness::Cached).await
 }
 
 fn caller() -> AccountPrincipal {
@@ -46,12 +45,16 @@ fn request() -> MintRequest {
         name: None,
         scopes: None,
         expires_at: None,
-        expires_at_field: "expiresAt",
     }
 }
 
-fn respond(minted: &Minted) -> Response<Body> {
-    Response::new(Body::Text(minted.token.expose().to_owned()))
+fn respond(minted: &Minted) -> Response {
+    text_response(minted.token.expose())
+}
+
+/// The status that a caller is answered with.
+fn status(error: Error) -> u16 {
+    HttpError::from(error).status().as_u16()
 }
 
 fn canceled(codes: &[&str]) -> (u16, String) {
@@ -81,7 +84,7 @@ async fn a_failing_store_is_an_error_and_never_an_allow() {
         "Responses": {},
         "UnprocessedKeys": { "table": { "Keys": [{ "pk": { "S": "a" }, "sk": { "S": "b" } }] } },
     });
-    for (answer, status) in [
+    for (answer, expected) in [
         (faulty::error(500, "InternalServerError"), 503),
         (faulty::error(503, "ServiceUnavailable"), 503),
         (faulty::error(400, "ProvisionedThroughputExceededException"), 503),
@@ -97,7 +100,7 @@ async fn a_failing_store_is_an_error_and_never_an_allow() {
         ((200, unprocessed.to_string()), 503),
         ((502, "bad gateway".to_owned()), 503),
     ]
-    .map(|(answer, status)| (Reply::from(answer), status))
+    .map(|(answer, expected)| (Reply::from(answer), expected))
     .into_iter()
     .chain([(Reply::Closed, 503), (Reply::Silence, 503)])
     {
@@ -109,7 +112,7 @@ async fn a_failing_store_is_an_error_and_never_an_allow() {
         });
         let error = authenticate(client).await.expect_err("never an allow");
         assert!(matches!(error, Error::Store(_)), "{answer:?}: {error:?}");
-        assert_eq!(error.status().as_u16(), status, "{answer:?}");
+        assert_eq!(status(error), expected, "{answer:?}");
         assert!(calls.count() <= 4, "{answer:?} was asked for {} times", calls.count());
     }
 }
@@ -142,14 +145,14 @@ async fn a_failure_is_never_cached() {
         let store = KeyStore::new(client, "table");
         let cache = CachePolicy { ttl: Duration::from_secs(10), entries: 10 };
         let latchkey = Latchkey::new(store, KeyPolicy::default(), &cache, Clock::new(sample::now));
-        let verify = async || latchkey.verify(&SampleKey::FullAccess.token()).await;
-        let statuses = |error: Error| error.status().as_u16();
-        assert_eq!(verify().await.map_err(statuses), Err(503));
+        let verify =
+            async || latchkey.verify(&SampleKey::FullAccess.token(), Freshness::Cached).await;
+        assert_eq!(verify().await.map_err(status), Err(503));
         failing.store(0, Ordering::Relaxed);
-        assert_eq!(verify().await.map_err(statuses), Err(401));
+        assert_eq!(verify().await.map_err(status), Err(401));
         // That verdict is kept: the next failure is not even noticed.
         failing.store(1, Ordering::Relaxed);
-        assert_eq!(verify().await.map_err(statuses), Err(401));
+        assert_eq!(verify().await.map_err(status), Err(401));
     }
 }
 
@@ -164,7 +167,7 @@ async fn a_damaged_item_is_an_error_and_never_an_allow() {
     let client = faulty::client(move |_, _| (200, body.to_string()));
     let error = authenticate(client).await.expect_err("never an allow");
     assert!(matches!(error, Error::Store(StoreError::Corrupt(_))), "{error:?}");
-    assert_eq!(error.status().as_u16(), 500);
+    assert_eq!(status(error), 500);
 }
 
 #[tokio::test]
@@ -228,6 +231,7 @@ async fn endless_conflicts_end_in_a_503_that_says_when_to_come_back() {
     });
     let error = latchkey(client).mint(&caller(), request(), None, respond).await.expect_err("busy");
     assert!(matches!(error, Error::Busy), "{error:?}");
+    let error = HttpError::from(error);
     assert_eq!((error.status().as_u16(), error.retry_after_seconds()), (503, Some(1)));
     assert_eq!(calls.count(), 8);
 }
@@ -238,7 +242,7 @@ async fn an_update_that_meets_a_transaction_is_retried() {
     // The caller's own, of which it is known whose it is.
     let id = caller().account;
     let change = AccountChange { disabled: Some(false), ..AccountChange::default() };
-    for (conflicts, answered) in [(3, "404"), (100, "503")] {
+    for (conflicts, answered) in [(3, 404), (100, 503)] {
         let calls = Calls::default();
         let counted = calls.clone();
         let client = faulty::client(move |operation, _| match operation {
@@ -248,7 +252,8 @@ async fn an_update_that_meets_a_transaction_is_retried() {
             _ => faulty::error(400, "ConditionalCheckFailedException"),
         });
         let error = latchkey(client).update_account(&caller(), &id, &change).await.expect_err("no");
-        assert_eq!(error.status().as_str(), answered, "{error:?}");
+        let shown = format!("{error:?}");
+        assert_eq!(status(error), answered, "{shown}");
         assert_eq!(calls.count(), if conflicts == 3 { 4 } else { 8 });
     }
 }
@@ -258,24 +263,6 @@ async fn a_table_that_stays_throttled_is_a_failure_of_the_store() {
     let client = faulty::client(|_, _| canceled(&["None", "ThrottlingError"]));
     let error = latchkey(client).mint(&caller(), request(), None, respond).await.expect_err("no");
     assert!(matches!(error, Error::Store(StoreError::Unavailable(_))), "{error:?}");
-}
-
-/// Each request to the store has its time, and so has the whole: a store that is slow all along would
-/// otherwise outlast the function.
-#[tokio::test(start_paused = true)]
-async fn a_request_is_given_up_on_before_the_function_is() {
-    let latchkey = latchkey(faulty::client(|_, _| Reply::Silence));
-    let began = tokio::time::Instant::now();
-    let work = async {
-        for _ in 0..3 {
-            let _ = latchkey.verify(&SampleKey::FullAccess.token()).await;
-        }
-        Ok(())
-    };
-    let error = latchkey.attend(work).await.expect_err("too long");
-    assert!(matches!(error, Error::Store(StoreError::Unavailable(_))), "{error:?}");
-    assert_eq!((error.status().as_u16(), error.retry_after_seconds()), (503, Some(1)));
-    assert_eq!(began.elapsed(), REQUEST_TIMEOUT);
 }
 
 #[tokio::test(start_paused = true)]
@@ -288,7 +275,7 @@ async fn a_transaction_that_is_wrong_in_itself_is_not_retried() {
     });
     let error =
         latchkey(client).mint(&caller(), request(), None, respond).await.expect_err("a bug");
-    assert_eq!(error.status().as_u16(), 500);
+    assert_eq!(status(error), 500);
     assert_eq!(calls.count(), 1);
 }
 
@@ -309,7 +296,7 @@ async fn a_key_whose_answer_cannot_be_given_does_not_stay() {
         .mint_and_describe(&caller(), request(), None, |minted, _| respond(minted))
         .await
         .expect_err("no answer");
-    assert_eq!(error.status().as_u16(), 503);
+    assert_eq!(status(error), 503);
 
     let transactions = transactions.lock().expect("no panic elsewhere");
     let [minted, removed] = transactions.as_slice() else { panic!("{transactions:?}") };

@@ -11,18 +11,16 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use lambda_http::http::Response;
-use lambda_http::{Body, Request};
-use latchkey::policy::KeyPolicy;
-use latchkey::error::{Error, Refusal, Unauthenticated};
+use latchkey::error::{Error, Refusal};
 use latchkey::id::OrganizationId;
-use latchkey::idempotency::Retry;
-use latchkey::service::operator;
+use latchkey::key::Minted;
+use latchkey::policy::KeyPolicy;
 use latchkey::principal::{AccountPrincipal, Principal};
+use latchkey::service::{CallerSecret, Freshness, IdempotentRequest, MintRequest, RotateRequest};
 use latchkey::store::Listed;
-use latchkey::{Latchkey, MintRequest, Minted, RotateRequest};
+use latchkey::{Latchkey, operator};
 use latchkey_testkit::sample::{self, SampleKey};
-use latchkey_testkit::{TestTable, headers};
+use latchkey_testkit::{Response, TestTable, text_response};
 use serde_json::Value;
 
 /// A table as a version left it, and what it showed.
@@ -31,7 +29,7 @@ struct Stored {
     table: TestTable,
     /// The token of the key that took the place of [`SampleKey::Minter`].
     rotated: String,
-    /// The answer to [`retry`].
+    /// The answer to [`repeated`].
     answer: String,
 }
 
@@ -82,12 +80,12 @@ fn value(json: &Value) -> AttributeValue {
     }
 }
 
-fn retry() -> Option<Retry> {
-    let mut request = Request::new(Body::Text("{}".to_owned()));
-    *request.headers_mut() = headers::bearer(SampleKey::FullAccess);
-    request.headers_mut().insert("idempotency-key", "stored".parse().expect("a value"));
+/// The request that every version has answered and kept the response of.
+fn repeated() -> IdempotentRequest {
     let caller = SampleKey::FullAccess.mint().0.id;
-    Retry::of(&request, &caller, "mint", &[]).expect("a key")
+    let secret = CallerSecret::of(&SampleKey::FullAccess.token());
+    let key = "stored".parse().expect("an idempotency key");
+    IdempotentRequest::new(&caller, &secret, &key, "mint", &[], b"{}")
 }
 
 fn mint(account: &str) -> MintRequest {
@@ -96,16 +94,15 @@ fn mint(account: &str) -> MintRequest {
         name: Some("stored".parse().expect("a name")),
         scopes: None,
         expires_at: None,
-        expires_at_field: "expires_at",
     }
 }
 
-fn respond(minted: &Minted) -> Response<Body> {
-    Response::new(Body::Text(minted.token.expose().to_owned()))
+fn respond(minted: &Minted) -> Response {
+    text_response(minted.token.expose())
 }
 
 async fn caller(latchkey: &Latchkey, key: SampleKey) -> AccountPrincipal {
-    let principal = latchkey.verify(&key.token()).await.expect("valid");
+    let principal = latchkey.verify(&key.token(), Freshness::Cached).await.expect("valid");
     principal.service_account().expect("an account").clone()
 }
 
@@ -120,9 +117,12 @@ async fn every_key_is_what_it_was() {
             assert_eq!((&held.account, &held.key), (&minted.spec.account, &minted.id), "{version}");
             assert_eq!(held.scopes, minted.spec.scopes, "{version}: {key:?}");
         }
-        let root = latchkey.verify(&SampleKey::Root.token()).await;
+        let root = latchkey.verify(&SampleKey::Root.token(), Freshness::Cached).await;
         assert!(matches!(root, Ok(Principal::Root { .. })), "{version}: {root:?}");
-        let new = latchkey.verify(&rotated).await.expect("the rotated key's successor");
+        let new = latchkey
+            .verify(&rotated, Freshness::Cached)
+            .await
+            .expect("the rotated key's successor");
         let new = new.service_account().expect("an account");
         assert_eq!((&new.scopes, new.expires_at), (&old.spec.scopes, None), "{version}");
 
@@ -132,15 +132,19 @@ async fn every_key_is_what_it_was() {
             (SampleKey::Disabled, Refusal::AccountDisabled),
             (SampleKey::Unknown, Refusal::Unknown),
         ] {
-            let refused = latchkey.verify(&key.token()).await.expect_err("refused");
-            let Error::Unauthenticated(Unauthenticated::Refused(refusal)) = refused else {
+            let refused =
+                latchkey.verify(&key.token(), Freshness::Cached).await.expect_err("refused");
+            let Error::Unauthenticated(refusal) = refused else {
                 panic!("{version}: {refused:?}");
             };
             assert_eq!(refusal, expected, "{version}: {key:?}");
         }
         let after_grace = table.latchkey_at(KeyPolicy::default(), sample::after_hours(24));
-        after_grace.verify(&SampleKey::Minter.token()).await.expect_err("the grace is over");
-        after_grace.verify(&rotated).await.expect("no end");
+        after_grace
+            .verify(&SampleKey::Minter.token(), Freshness::Cached)
+            .await
+            .expect_err("the grace is over");
+        after_grace.verify(&rotated, Freshness::Cached).await.expect("no end");
     }
 }
 
@@ -149,8 +153,8 @@ async fn what_was_begun_goes_on() {
     for Stored { version, table, rotated, answer } in stored().await {
         let latchkey = table.latchkey(KeyPolicy::default());
         let admin = caller(&latchkey, SampleKey::FullAccess).await;
-        let again = latchkey.mint(&admin, mint(sample::ACCOUNT), retry(), respond).await;
-        assert_eq!(again.expect("the first answer").body().as_ref(), answer.as_bytes());
+        let again = latchkey.mint(&admin, mint(sample::ACCOUNT), Some(repeated()), respond).await;
+        assert_eq!(again.expect("the first answer").body, answer);
 
         let store = table.store();
         let listed = store.keys(&admin.account, Listed::All, 100, None).await.expect("a list");
@@ -158,7 +162,7 @@ async fn what_was_begun_goes_on() {
         let used = listed.items.iter().find(|key| key.id == admin.key).expect("listed");
         assert_eq!(used.last_used_at, Some(sample::now()), "{version}");
 
-        let new = latchkey.verify(&rotated).await.expect("valid");
+        let new = latchkey.verify(&rotated, Freshness::Cached).await.expect("valid");
         let new = new.service_account().expect("an account");
         let grace = Duration::from_secs(60);
         let request = RotateRequest { account: new.account.clone(), key: new.key.clone(), grace };
@@ -210,12 +214,15 @@ async fn organizations_are_counted_disabled_and_deleted() {
         for disabled in [true, false] {
             let sample = id(sample::ORGANIZATION);
             operator::set_organization_disabled(&store, &sample, disabled).await.expect("set");
-            let verified = latchkey.verify(&SampleKey::FullAccess.token()).await;
+            let verified = latchkey.verify(&SampleKey::FullAccess.token(), Freshness::Cached).await;
             assert_eq!(verified.is_err(), disabled, "{version}");
         }
         operator::delete_organization(&store, &id(sample::ORGANIZATION)).await.expect("deleted");
-        latchkey.verify(&SampleKey::FullAccess.token()).await.expect_err("deleted");
-        latchkey.verify(&SampleKey::Other.token()).await.expect("untouched");
+        latchkey
+            .verify(&SampleKey::FullAccess.token(), Freshness::Cached)
+            .await
+            .expect_err("deleted");
+        latchkey.verify(&SampleKey::Other.token(), Freshness::Cached).await.expect("untouched");
         assert_eq!(count().await, Some(2), "{version}");
     }
 }

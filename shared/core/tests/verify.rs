@@ -6,21 +6,21 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use latchkey::Latchkey;
+use latchkey::error::{Error, Refusal};
 use latchkey::policy::{CachePolicy, KeyPolicy};
-use latchkey::error::{Error, Refusal, Unauthenticated};
 use latchkey::principal::Principal;
-use latchkey::service::Clock;
+use latchkey::service::{Clock, Freshness};
 use latchkey::time::Timestamp;
 use latchkey::token::Token;
+use latchkey_testkit::TestTable;
 use latchkey_testkit::meter::Usage;
 use latchkey_testkit::sample::{self, SampleKey};
-use latchkey_testkit::{TestTable, headers};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 fn refusal(outcome: Result<Principal, Error>) -> Refusal {
     match outcome {
-        Err(Error::Unauthenticated(Unauthenticated::Refused(refusal))) => refusal,
+        Err(Error::Unauthenticated(refusal)) => refusal,
         other => panic!("{other:?}"),
     }
 }
@@ -29,14 +29,14 @@ fn refusal(outcome: Result<Principal, Error>) -> Refusal {
 async fn a_valid_key_tells_whose_it_is() {
     let table = TestTable::start().await;
     let latchkey = table.latchkey(KeyPolicy::default());
-    let principal = latchkey.authenticate(&headers::bearer(SampleKey::Minter)).await;
+    let principal = latchkey.verify(&SampleKey::Minter.token(), Freshness::Cached).await;
     let Ok(Principal::ServiceAccount(principal)) = principal else { panic!("{principal:?}") };
     assert_eq!(principal.organization.as_ref(), sample::ORGANIZATION);
     assert_eq!(principal.account.as_ref(), sample::ACCOUNT);
     assert_eq!(principal.key, SampleKey::Minter.mint().0.id);
     assert!(principal.scopes.allow("keys.write") && !principal.scopes.allow("keys.read"));
 
-    let root = latchkey.authenticate(&headers::bearer(SampleKey::Root)).await;
+    let root = latchkey.verify(&SampleKey::Root.token(), Freshness::Cached).await;
     assert!(matches!(root, Ok(Principal::Root { .. })), "{root:?}");
 }
 
@@ -50,7 +50,7 @@ async fn every_refusal_has_its_reason() {
         (SampleKey::Revoked, Refusal::Revoked),
         (SampleKey::Expired, Refusal::Expired),
     ] {
-        assert_eq!(refusal(latchkey.authenticate(&headers::bearer(key)).await), expected);
+        assert_eq!(refusal(latchkey.verify(&key.token(), Freshness::Cached).await), expected);
     }
 }
 
@@ -59,10 +59,10 @@ async fn a_key_ends_the_instant_that_it_expires() {
     let table = TestTable::start().await;
     let end = SampleKey::Reader.mint().0.spec.expires_at.expect("an expiry");
     let before = Timestamp::from_millis(end.as_millis() - 1).expect("in range");
-    let bearer = headers::bearer(SampleKey::Reader);
+    let token = SampleKey::Reader.token();
     let policy = KeyPolicy::default;
-    assert!(table.latchkey_at(policy(), before).authenticate(&bearer).await.is_ok());
-    let outcome = table.latchkey_at(policy(), end).authenticate(&bearer).await;
+    assert!(table.latchkey_at(policy(), before).verify(&token, Freshness::Cached).await.is_ok());
+    let outcome = table.latchkey_at(policy(), end).verify(&token, Freshness::Cached).await;
     assert_eq!(refusal(outcome), Refusal::Expired);
 }
 
@@ -88,7 +88,7 @@ async fn the_right_key_with_another_secret_is_refused() {
         .expect("a write");
 
     let latchkey = table.latchkey(KeyPolicy::default());
-    let outcome = latchkey.authenticate(&headers::bearer(SampleKey::FullAccess)).await;
+    let outcome = latchkey.verify(&SampleKey::FullAccess.token(), Freshness::Cached).await;
     assert_eq!(refusal(outcome), Refusal::Digest);
 }
 
@@ -99,7 +99,7 @@ async fn a_key_of_an_account_that_is_gone_is_refused() {
     let delete = delete.key("pk", AttributeValue::S(format!("ACCOUNT#{}", sample::ACCOUNT)));
     delete.key("sk", AttributeValue::S("ACCOUNT".to_owned())).send().await.expect("a write");
     let latchkey = table.latchkey(KeyPolicy::default());
-    let outcome = latchkey.authenticate(&headers::bearer(SampleKey::FullAccess)).await;
+    let outcome = latchkey.verify(&SampleKey::FullAccess.token(), Freshness::Cached).await;
     assert_eq!(refusal(outcome), Refusal::Unknown);
 }
 
@@ -121,8 +121,7 @@ async fn a_truncated_transposed_or_altered_token_is_refused_without_a_read() {
     assert!(mutants.len() > 250);
     for mutant in mutants {
         assert!(mutant.parse::<Token>().is_err(), "{mutant}");
-        let headers = headers::authorization(&format!("Bearer {mutant}"));
-        latchkey.authenticate(&headers).await.expect_err("refused");
+        latchkey.verify(&mutant, Freshness::Cached).await.expect_err("refused");
     }
     assert_eq!(table.meter.take(), Usage::default());
 }
@@ -131,9 +130,9 @@ async fn a_truncated_transposed_or_altered_token_is_refused_without_a_read() {
 async fn an_unknown_key_costs_one_more_read() {
     let table = TestTable::start().await;
     let latchkey = table.latchkey(KeyPolicy::default());
-    latchkey.authenticate(&headers::bearer(SampleKey::Unknown)).await.expect_err("unknown");
+    latchkey.verify(&SampleKey::Unknown.token(), Freshness::Cached).await.expect_err("unknown");
     assert_eq!(table.meter.take().requests, [("BatchGetItem", 2)].into());
-    latchkey.authenticate(&headers::bearer(SampleKey::Root)).await.expect("known");
+    latchkey.verify(&SampleKey::Root.token(), Freshness::Cached).await.expect("known");
     assert_eq!(table.meter.take().requests, [("BatchGetItem", 1)].into());
 }
 
@@ -175,10 +174,10 @@ async fn set(table: &TestTable, sort_key: &str, attribute: &str, value: Attribut
 async fn a_cached_verification_reads_nothing() {
     let table = TestTable::start().await;
     let latchkey = SetClock::new().latchkey(&table);
-    let bearer = headers::bearer(SampleKey::FullAccess);
-    let first = latchkey.authenticate(&bearer).await.expect("valid");
+    let token = SampleKey::FullAccess.token();
+    let first = latchkey.verify(&token, Freshness::Cached).await.expect("valid");
     table.meter.take();
-    assert_eq!(latchkey.authenticate(&bearer).await.expect("valid"), first);
+    assert_eq!(latchkey.verify(&token, Freshness::Cached).await.expect("valid"), first);
     assert_eq!(table.meter.take(), Usage::default());
 }
 
@@ -198,18 +197,18 @@ async fn what_was_revoked_elsewhere_is_refused_within_the_bound() {
         let table = TestTable::start().await;
         let clock = SetClock::new();
         let latchkey = clock.latchkey(&table);
-        let bearer = headers::bearer(SampleKey::FullAccess);
-        latchkey.authenticate(&bearer).await.expect("valid");
+        let token = SampleKey::FullAccess.token();
+        latchkey.verify(&token, Freshness::Cached).await.expect("valid");
         set(&table, &sort_key, attribute, value).await;
 
         clock.advance(9_999);
-        latchkey.authenticate(&bearer).await.expect("still kept");
+        latchkey.verify(&token, Freshness::Cached).await.expect("still kept");
         clock.advance(1);
-        assert_eq!(refusal(latchkey.authenticate(&bearer).await), expected);
+        assert_eq!(refusal(latchkey.verify(&token, Freshness::Cached).await), expected);
         // Once refused, refused: also while and after that is kept.
         for _ in 0..4 {
             clock.advance(1_000);
-            assert_eq!(refusal(latchkey.authenticate(&bearer).await), expected);
+            assert_eq!(refusal(latchkey.verify(&token, Freshness::Cached).await), expected);
         }
     }
 }
@@ -221,10 +220,10 @@ async fn a_kept_key_ends_the_instant_that_it_expires() {
     let end = SampleKey::Reader.mint().0.spec.expires_at.expect("an expiry");
     clock.advance(end.as_millis() - sample::now().as_millis() - 1);
     let latchkey = clock.latchkey(&table);
-    let bearer = headers::bearer(SampleKey::Reader);
-    latchkey.authenticate(&bearer).await.expect("valid");
+    let token = SampleKey::Reader.token();
+    latchkey.verify(&token, Freshness::Cached).await.expect("valid");
     clock.advance(1);
-    assert_eq!(refusal(latchkey.authenticate(&bearer).await), Refusal::Expired);
+    assert_eq!(refusal(latchkey.verify(&token, Freshness::Cached).await), Refusal::Expired);
 }
 
 /// The checksum lets one guess in 2^32 through to the table; none of these, by a fixed seed.
@@ -247,7 +246,7 @@ async fn random_and_mutated_tokens_never_verify_and_read_nothing() {
             _ => mutated(&mut rng, &valid),
         };
         if guess != valid {
-            latchkey.verify(&guess).await.expect_err("a guess");
+            latchkey.verify(&guess, Freshness::Cached).await.expect_err("a guess");
         }
     }
     assert_eq!(table.meter.take(), Usage::default());

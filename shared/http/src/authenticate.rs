@@ -1,10 +1,10 @@
 //! Authenticating requests: the bearer is read once, and what else comes from it is carried along.
 
+use latchkey::Latchkey;
 use latchkey::error::Refusal;
 use latchkey::principal::{AccountPrincipal, Denial, Principal};
 use latchkey::service::{Authenticated, CallerSecret, Freshness, IdempotentRequest};
 use latchkey::time::Timestamp;
-use latchkey::Latchkey;
 
 use crate::bearer::bearer;
 use crate::error::Error;
@@ -43,8 +43,7 @@ pub async fn authenticate_for_management<'r>(
     request: &'r Request,
 ) -> Result<AuthenticatedRequest<'r>, Error> {
     let token = presented(latchkey, request)?;
-    let freshness =
-        if request.method.is_safe() { Freshness::Cached } else { Freshness::ForChange };
+    let freshness = if request.method.is_safe() { Freshness::Cached } else { Freshness::ForChange };
     let Authenticated { principal, secret } = latchkey.authenticate(token, freshness).await?;
     Ok(AuthenticatedRequest { request, principal, secret })
 }

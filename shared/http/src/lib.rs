@@ -27,4 +27,4 @@ pub use http;
 pub use http::StatusCode;
 pub use request::Request;
 pub use response::Response;
-pub use start::start;
+pub use start::{Settings, start};

@@ -49,16 +49,15 @@ where
 }
 
 fn level(environment: &Environment) -> Result<LevelFilter, InvalidSetting> {
-    let level = environment.read("AWS_LAMBDA_LOG_LEVEL", |text| {
-        match text.to_ascii_uppercase().as_str() {
+    let level =
+        environment.read("AWS_LAMBDA_LOG_LEVEL", |text| match text.to_ascii_uppercase().as_str() {
             "INFO" => Ok(LevelFilter::INFO),
             "TRACE" => Ok(LevelFilter::TRACE),
             "DEBUG" => Ok(LevelFilter::DEBUG),
             "WARN" => Ok(LevelFilter::WARN),
             "ERROR" | "FATAL" => Ok(LevelFilter::ERROR),
             _ => Err("must be TRACE, DEBUG, INFO, WARN, ERROR or FATAL"),
-        }
-    });
+        });
     Ok(level?.unwrap_or(LevelFilter::INFO))
 }
 

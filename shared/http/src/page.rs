@@ -1,8 +1,8 @@
 //! Pages of lists: how many entries, and after which one.
 
+use latchkey::Latchkey;
 use latchkey::service::{CallerSecret, Cursors};
 use latchkey::time::Timestamp;
-use latchkey::Latchkey;
 
 use crate::error::Error;
 use crate::request::Request;
@@ -58,13 +58,14 @@ impl PageRequest {
             ),
         };
         let cursors = Cursors::new(secret, format!("{cursor}/{}", list.join("/")));
-        let after = match once(request, cursor)? {
-            None => None,
-            Some(text) => Some(cursors.open(&text, now).ok_or(Error::InvalidPage {
-                parameter: cursor,
-                problem: InvalidPage::Cursor,
-            })?),
-        };
+        let after =
+            match once(request, cursor)? {
+                None => None,
+                Some(text) => Some(cursors.open(&text, now).ok_or(Error::InvalidPage {
+                    parameter: cursor,
+                    problem: InvalidPage::Cursor,
+                })?),
+            };
         Ok(Self { limit, after, cursors })
     }
 

@@ -179,7 +179,8 @@ mod tests {
 
     #[test]
     fn an_operation_takes_as_many_parameters_as_its_path_has() {
-        let matched = find_path(ROUTES, &Method::GET, "/v1/accounts/A/keys", None).expect("a route");
+        let matched =
+            find_path(ROUTES, &Method::GET, "/v1/accounts/A/keys", None).expect("a route");
         assert_eq!(matched.parameters(), ["A"]);
         let other = std::panic::catch_unwind(|| matched.parameters::<2>()).expect_err("a panic");
         assert_eq!(
@@ -202,7 +203,8 @@ mod tests {
     #[test]
     fn another_method_on_a_known_path_lists_those_that_it_takes() {
         let routes = &ROUTES[..4];
-        let error = find_path(routes, &Method::DELETE, "/v1/accounts/A/keys", None).expect_err("405");
+        let error =
+            find_path(routes, &Method::DELETE, "/v1/accounts/A/keys", None).expect_err("405");
         let Error::MethodNotAllowed { allowed, .. } = &error else { panic!("{error}") };
         assert_eq!(allowed, &[Method::POST, Method::GET]);
         assert_eq!(error.to_string(), "this path does not take DELETE; it takes `POST` and `GET`");

@@ -14,20 +14,27 @@ const DEFAULT_LAST_USED_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
 /// The settings that every function shares.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Settings {
+pub struct Settings {
     /// `LATCHKEY_TABLE`: the DynamoDB table.
-    table: String,
-    policy: KeyPolicy,
-    cache: CachePolicy,
+    pub table: String,
+    /// The rules for keys and accounts.
+    pub policy: KeyPolicy,
+    /// How long verdicts on keys are kept.
+    pub cache: CachePolicy,
     /// `LATCHKEY_LAST_USED_INTERVAL`: how far apart two records of a key's use are at least. Default
     /// 5 minutes; `0s` records none.
-    last_used_interval: Duration,
+    pub last_used_interval: Duration,
     /// `LATCHKEY_METRICS_NAMESPACE`: where CloudWatch puts the metrics. Without it there are none.
-    metrics_namespace: Option<String>,
+    pub metrics_namespace: Option<String>,
 }
 
 impl Settings {
-    fn from_environment(environment: &Environment) -> Result<Self, InvalidSetting> {
+    /// The settings that `environment` gives.
+    ///
+    /// # Errors
+    ///
+    /// Names the first variable that is missing or has a bad value.
+    pub fn from_environment(environment: &Environment) -> Result<Self, InvalidSetting> {
         let last_used_interval = environment.parse(
             "LATCHKEY_LAST_USED_INTERVAL",
             "a duration such as `5m`; `0s` to record no use",
@@ -96,8 +103,9 @@ mod tests {
 
     #[test]
     fn a_bad_interval_is_named() {
-        let error = settings(&[("LATCHKEY_TABLE", "keys"), ("LATCHKEY_LAST_USED_INTERVAL", "soon")])
-            .expect_err("bad");
+        let error =
+            settings(&[("LATCHKEY_TABLE", "keys"), ("LATCHKEY_LAST_USED_INTERVAL", "soon")])
+                .expect_err("bad");
         assert_eq!(error.variable, "LATCHKEY_LAST_USED_INTERVAL");
         assert!(error.to_string().contains("soon"), "{error}");
     }

@@ -3,16 +3,19 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use lambda_http::http::HeaderMap;
 use latchkey::Latchkey;
+use latchkey_http::authenticate::authenticate;
+use latchkey_http::http::HeaderMap;
+use latchkey_http::http::header::AUTHORIZATION;
+use latchkey_http::metrics::{self, NAMES};
+use latchkey_http::serve::with_deadline;
+use latchkey_http::{Error, Request};
 use latchkey::policy::{CachePolicy, KeyPolicy};
-use latchkey::error::Error;
-use latchkey::metrics::{Metrics, NAMES};
+use latchkey::service::{Clock, Freshness};
 use latchkey::store::StoreError;
-use latchkey::service::Clock;
 use latchkey_testkit::sample::{self, SampleKey};
 use latchkey_testkit::secrets::Secrets;
-use latchkey_testkit::{TestTable, headers};
+use latchkey_testkit::TestTable;
 use serde_json::Value;
 
 type Lines = Arc<Mutex<Vec<Value>>>;
@@ -20,7 +23,7 @@ type Lines = Arc<Mutex<Vec<Value>>>;
 fn measured(table: &TestTable) -> (Latchkey, Lines) {
     let lines = Lines::default();
     let written = Arc::clone(&lines);
-    let metrics = Metrics::new("oauth", "Latchkey".to_owned(), move |line| {
+    let metrics = metrics::to("oauth", "Latchkey".to_owned(), move |line| {
         Secrets::of_samples().check(line, "a line of metrics");
         let line = serde_json::from_str(line).expect("JSON");
         written.lock().expect("no panic elsewhere").push(line);
@@ -29,6 +32,16 @@ fn measured(table: &TestTable) -> (Latchkey, Lines) {
     let latchkey =
         Latchkey::new(table.store(), KeyPolicy::default(), &cache, Clock::new(sample::now));
     (latchkey.with_metrics(metrics), lines)
+}
+
+/// A request with this `Authorization`.
+fn authorized(value: &str) -> Request {
+    let headers = HeaderMap::from_iter([(AUTHORIZATION, value.parse().expect("a value"))]);
+    Request { headers, ..Request::default() }
+}
+
+fn bearer(key: SampleKey) -> Request {
+    authorized(&format!("Bearer {}", key.token()))
 }
 
 /// The sum of a metric over all lines with `dimensions` dimensions, by reason if that is one.
@@ -44,14 +57,14 @@ async fn every_verdict_is_counted_with_its_reason() {
     let table = TestTable::start().await;
     let (latchkey, lines) = measured(&table);
     for _ in 0..3 {
-        latchkey.authenticate(&headers::bearer(SampleKey::FullAccess)).await.expect("valid");
+        authenticate(&latchkey, &bearer(SampleKey::FullAccess)).await.expect("valid");
     }
     for key in [SampleKey::Expired, SampleKey::Revoked, SampleKey::Unknown, SampleKey::Disabled] {
-        latchkey.authenticate(&headers::bearer(key)).await.expect_err("refused");
+        authenticate(&latchkey, &bearer(key)).await.expect_err("refused");
     }
-    latchkey.authenticate(&HeaderMap::new()).await.expect_err("missing");
-    latchkey.authenticate(&headers::authorization("Basic x")).await.expect_err("scheme");
-    latchkey.verify("nonsense").await.expect_err("malformed");
+    authenticate(&latchkey, &Request::default()).await.expect_err("missing");
+    authenticate(&latchkey, &authorized("Basic x")).await.expect_err("scheme");
+    latchkey.verify("nonsense", Freshness::Cached).await.expect_err("malformed");
     latchkey.after_answer().await;
 
     assert_eq!(sum(&lines, "Verified", None), 3);
@@ -81,13 +94,13 @@ async fn what_cannot_be_answered_for_the_store_is_counted_once() {
     let table = TestTable::start().await;
     let (latchkey, lines) = measured(&table);
     for error in [
-        Error::Store(StoreError::Unavailable("silence".into())),
-        Error::Store(StoreError::Refused("no permission".into())),
+        Error::Service(StoreError::Unavailable("silence".into()).into()),
+        Error::Service(StoreError::Refused("no permission".into()).into()),
         // Others were in the way, or the caller is wrong: the store did as it should.
-        Error::Busy,
+        Error::Service(latchkey::Error::Busy),
         Error::RouteNotFound,
     ] {
-        latchkey.attend(async { Err::<(), _>(error) }).await.expect_err("failed");
+        with_deadline(&latchkey, async { Err::<(), _>(error) }).await.expect_err("failed");
     }
     latchkey.after_answer().await;
     assert_eq!(sum(&lines, "StoreFailures", None), 2);

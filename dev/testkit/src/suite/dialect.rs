@@ -1,5 +1,7 @@
 //! What a dialect says of itself, for the tests that all dialects share.
 
+use std::fmt::Debug;
+
 use latchkey::Latchkey;
 use latchkey_http::route::Route;
 use latchkey_http::{Request, Response};
@@ -17,7 +19,7 @@ pub struct Marker {
 /// A dialect's function, and all in which it differs from another's.
 pub trait Dialect: Sized {
     /// What is done at a route.
-    type Operation: Copy + PartialEq + 'static;
+    type Operation: Copy + Debug + PartialEq + 'static;
 
     /// The function's name, which its events and its OpenAPI document have too.
     const NAME: &'static str;

@@ -1,23 +1,18 @@
-//! Events and the answers that they are to get.
+//! Requests and their expected answers.
 
-use super::{Dialect, Function};
+use super::{Case, Dialect, Function};
 use crate::TestTable;
 
-/// An event that succeeds: its status, and its body, in which `*` stands for what is new each time.
-pub type Success = (&'static str, u16, String);
+/// A request that succeeds: its status, and its body, in which `*` stands for what is new each time.
+pub type Success = (Case, (u16, String));
 
-/// An event that is refused: its status, and the message that the client reads.
-pub type Refusal = (&'static str, u16, &'static str);
+/// A request that is refused: its status, and the message that the client reads.
+pub type Refusal = (Case, (u16, &'static str));
 
-/// Makes `cases`, the names of all events of a resource, and a test each of its successes and refusals.
+/// Makes a test of a resource's successes, and one of its refusals.
 #[macro_export]
 macro_rules! event_tests {
     ($dialect:ty, $successes:expr, $refusals:expr) => {
-        pub(crate) fn cases() -> Vec<&'static str> {
-            let successes = $successes.into_iter().map(|case| case.0);
-            successes.chain($refusals.iter().map(|case| case.0)).collect()
-        }
-
         $crate::scenario_tests!($dialect, expectations(&$successes):
             every_success_is_as_promised,
         );
@@ -27,7 +22,7 @@ macro_rules! event_tests {
     };
 }
 
-/// Each event succeeds as expected; in this order, each finds what those before it left.
+/// Each request succeeds as expected; in this order, each finds what those before it left.
 ///
 /// # Panics
 ///
@@ -35,14 +30,14 @@ macro_rules! event_tests {
 pub async fn every_success_is_as_promised<D: Dialect>(successes: &[Success]) {
     let table = TestTable::start().await;
     let function = Function::<D>::over(&table);
-    for (case, status, body) in successes {
-        let answer = function.answer_to(case).await;
+    for (case, (status, body)) in successes {
+        let (answer, case) = (function.answer_to(case.clone()).await, case.name());
         assert_eq!(answer.status, *status, "{case}: {}", answer.text);
         assert!(matches(body, &answer.text), "{case}: {} is not {body}", answer.text);
     }
 }
 
-/// Each event is refused as expected, and changes nothing.
+/// Each request is refused as expected, and changes nothing.
 ///
 /// # Panics
 ///
@@ -51,12 +46,17 @@ pub async fn every_refusal_is_as_promised_and_writes_nothing<D: Dialect>(refusal
     let table = TestTable::start().await;
     let function = Function::<D>::over(&table);
     let before = table.items().await;
-    for (case, status, message) in refusals {
-        let answer = function.answer_to(case).await;
+    for (case, (status, message)) in refusals {
+        let (answer, case) = (function.answer_to(case.clone()).await, case.name());
         assert_eq!(answer.body, D::refusal(*status, message), "{case}");
         assert_eq!(answer.status, *status, "{case}");
         assert!(table.items().await == before, "{case} wrote something");
     }
+}
+
+/// Returns the requests of a table, without what is expected of them.
+pub fn cases<E>(table: Vec<(Case, E)>) -> Vec<Case> {
+    table.into_iter().map(|(case, _)| case).collect()
 }
 
 /// Whether `text` is `pattern`, with a string's content for each `*`.

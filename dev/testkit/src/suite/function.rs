@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use latchkey::Latchkey;
 use latchkey::policy::{CachePolicy, KeyPolicy};
-use latchkey_http::Request;
-use latchkey_http::route::{self, Route};
 use latchkey::service::Clock;
 use latchkey::time::Timestamp;
+use latchkey_http::Request;
+use latchkey_http::route::{self, Route};
 use latchkey_http::serve;
 use serde_json::Value;
 
-use super::Dialect;
+use super::{Case, Dialect};
 use crate::contract::Contract;
 use crate::{Answer, TestTable, event, sample};
 
@@ -87,9 +87,9 @@ impl<D: Dialect> Function<D> {
         answer
     }
 
-    /// Answers the dialect's event of this name.
-    pub async fn answer_to(&self, case: &str) -> Answer {
-        self.answer(event::json(D::NAME, case)).await
+    /// Answers one of the dialect's samples, by its name, or what differs from one.
+    pub async fn answer_to(&self, case: impl Into<Case>) -> Answer {
+        self.answer(case.into().event(D::NAME)).await
     }
 
     /// Answers a `GET`.

@@ -4,6 +4,9 @@
 //! leaves one out.
 
 pub mod accounts;
+mod case;
+pub mod change;
+pub mod contract;
 mod dialect;
 pub mod expectations;
 mod function;
@@ -12,6 +15,7 @@ pub mod pages;
 pub mod refusals;
 pub mod secrets;
 
+pub use case::{Case, check_tables};
 pub use dialect::{Dialect, Marker};
 pub use function::Function;
 

@@ -1,6 +1,17 @@
-//! Refusals that every dialect says alike: the events of these names, and what their clients read.
+//! Refusals that every dialect says alike: what differs from its samples of these names, and what its
+//! clients read.
 
+use super::Case;
+use super::change::{
+    account, altered, basic, below, body, body_as, by, method, no_body, no_key, query, set,
+};
 use super::expectations::Refusal;
+use crate::rows;
+use crate::sample::SampleKey::{Disabled, Expired, FullAccess, Revoked, Root, Unknown};
+use crate::sample::{self, OTHER_ACCOUNT};
+
+/// The id of an account that does not exist.
+pub const UNKNOWN_ID: &str = "SAMPLEACCOUNT999";
 
 /// An account that does not exist.
 pub const UNKNOWN_ACCOUNT: &str = "service account `SAMPLEACCOUNT999` does not exist";
@@ -39,59 +50,73 @@ pub const DISABLED_ACCOUNT: &str =
 
 const NOT_JSON: &str = "the body must be JSON in UTF-8: send `Content-Type: application/json`";
 
+const FORM: &str = "application/x-www-form-urlencoded";
+
 /// Of creating a key.
-pub const CREATE_KEY: &[Refusal] = &[
-    ("create-key-bad-base64", 400, "the body is not valid base64"),
-    (
-        "create-key-malformed-json",
-        400,
-        "the body is not valid JSON: it ends too early at line 1, column 2",
-    ),
-    ("create-key-not-an-object", 400, "the body must be a JSON object, not a list"),
-    ("create-key-no-credentials", 401, NO_CREDENTIALS),
-    (
-        "create-key-basic-credentials",
-        401,
-        "the `Authorization` header is not of the form `Bearer <key>`",
-    ),
-    ("create-key-altered-key", 401, NOT_VALID),
-    ("create-key-unknown-key", 401, NOT_VALID),
-    ("create-key-expired-key", 401, NOT_VALID),
-    ("create-key-revoked-key", 401, NOT_VALID),
-    ("create-key-disabled-caller", 401, NOT_VALID),
-    ("create-key-root-key", 403, ROOT_KEY),
-    ("create-key-unknown-account", 404, UNKNOWN_ACCOUNT),
-    ("create-key-other-organization", 404, OTHER_ORGANIZATION),
-    ("unknown-route", 404, "no operation has this path"),
-    ("wrong-method", 405, "this path does not take PUT; it takes `POST` and `GET`"),
-    ("create-key-disabled-account", 409, DISABLED_ACCOUNT),
-    ("create-key-full-account", 409, FULL_ACCOUNT),
-    ("create-key-form-body", 415, NOT_JSON),
-];
+pub fn create_key() -> Vec<Refusal> {
+    rows! { Case::of("create-key").with(body("{}"));
+        "bad-base64" [set("/isBase64Encoded", true), body("not base64!")]
+            => 400, "the body is not valid base64";
+        "malformed-json" [body(r#"{""#)]
+            => 400, "the body is not valid JSON: it ends too early at line 1, column 2";
+        "not-an-object" [body("[]")] => 400, "the body must be a JSON object, not a list";
+        "no-credentials" [no_key()] => 401, NO_CREDENTIALS;
+        "basic-credentials" [basic("sample", "sample")]
+            => 401, "the `Authorization` header is not of the form `Bearer <key>`";
+        "altered-key" [altered(FullAccess)] => 401, NOT_VALID;
+        "unknown-key" [by(Unknown)] => 401, NOT_VALID;
+        "expired-key" [by(Expired)] => 401, NOT_VALID;
+        "revoked-key" [by(Revoked)] => 401, NOT_VALID;
+        "disabled-caller" [by(Disabled)] => 401, NOT_VALID;
+        "root-key" [by(Root)] => 403, ROOT_KEY;
+        "unknown-account" [account(UNKNOWN_ID)] => 404, UNKNOWN_ACCOUNT;
+        "other-organization" [account(OTHER_ACCOUNT)] => 404, OTHER_ORGANIZATION;
+        "unknown-route" [below("more/still")] => 404, "no operation has this path";
+        "wrong-method" [method("PUT"), no_body()]
+            => 405, "this path does not take PUT; it takes `POST` and `GET`";
+        "disabled-account" [account(sample::DISABLED_ACCOUNT)] => 409, DISABLED_ACCOUNT;
+        "full-account" [account(sample::FULL_ACCOUNT)] => 409, FULL_ACCOUNT;
+        "form-body" [body_as(FORM, "a=1")] => 415, NOT_JSON;
+    }
+}
 
 /// Of listing keys.
-pub const LIST_KEYS: &[Refusal] = &[
-    ("list-keys-bad-limit", 400, BAD_LIMIT),
-    ("list-keys-two-limits", 400, "the parameter `limit` must be given once"),
-    ("list-keys-no-credentials", 401, NO_CREDENTIALS),
-    ("list-keys-root-key", 403, ROOT_KEY),
-    ("list-keys-unknown-account", 404, UNKNOWN_ACCOUNT),
-    ("list-keys-other-organization", 404, OTHER_ORGANIZATION),
-    ("list-keys-of-root", 404, OF_ROOT),
-];
+pub fn list_keys() -> Vec<Refusal> {
+    rows! { "list-keys";
+        "bad-limit" [query("limit=101")] => 400, BAD_LIMIT;
+        "two-limits" [query("limit=1&limit=2")]
+            => 400, "the parameter `limit` must be given once";
+        "no-credentials" [no_key()] => 401, NO_CREDENTIALS;
+        "root-key" [by(Root)] => 403, ROOT_KEY;
+        "unknown-account" [account(UNKNOWN_ID)] => 404, UNKNOWN_ACCOUNT;
+        "other-organization" [account(OTHER_ACCOUNT)] => 404, OTHER_ORGANIZATION;
+        "of-root" [account("ROOT")] => 404, OF_ROOT;
+    }
+}
 
 /// Of what is done to accounts.
-pub const ACCOUNTS: &[Refusal] = &[
-    ("list-accounts-bad-limit", 400, BAD_LIMIT),
-    ("list-accounts-root-key", 403, ROOT_KEY),
-    ("create-account-root-key", 403, ROOT_KEY),
-    ("create-account-form-body", 415, NOT_JSON),
-    ("update-account-root-key", 403, ROOT_KEY),
-    ("update-account-unknown", 404, UNKNOWN_ACCOUNT),
-    ("update-account-other-organization", 404, OTHER_ORGANIZATION),
-    ("delete-account-root-key", 403, ROOT_KEY),
-    ("delete-account-unknown", 404, UNKNOWN_ACCOUNT),
-    ("delete-account-other-organization", 404, OTHER_ORGANIZATION),
-    ("delete-account-of-root", 404, OF_ROOT),
-    ("delete-account-own", 409, OWN_ACCOUNT),
-];
+pub fn accounts() -> Vec<Refusal> {
+    [
+        rows! { "list-accounts";
+            "bad-limit" [query("limit=0")] => 400, BAD_LIMIT;
+            "root-key" [by(Root)] => 403, ROOT_KEY;
+        },
+        rows! { "create-account";
+            "root-key" [by(Root)] => 403, ROOT_KEY;
+            "form-body" [body_as(FORM, "name=n")] => 415, NOT_JSON;
+        },
+        rows! { "update-account";
+            "root-key" [by(Root)] => 403, ROOT_KEY;
+            "unknown" [account(UNKNOWN_ID)] => 404, UNKNOWN_ACCOUNT;
+            "other-organization" [account(OTHER_ACCOUNT)] => 404, OTHER_ORGANIZATION;
+        },
+        rows! { "delete-account";
+            "root-key" [by(Root)] => 403, ROOT_KEY;
+            "unknown" [account(UNKNOWN_ID)] => 404, UNKNOWN_ACCOUNT;
+            "other-organization" [account(OTHER_ACCOUNT)] => 404, OTHER_ORGANIZATION;
+            "of-root" [account("ROOT")] => 404, OF_ROOT;
+            "own" [account(sample::ACCOUNT)] => 409, OWN_ACCOUNT;
+        },
+    ]
+    .concat()
+}

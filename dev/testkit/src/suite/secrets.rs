@@ -2,44 +2,50 @@
 //!
 //! Each scenario captures the logs of its thread, so their tests are in a file of their own.
 
-use latchkey::policy::KeyPolicy;
-use latchkey::store::KeyStore;
-use latchkey::service::Clock;
 use latchkey::Latchkey;
+use latchkey::policy::KeyPolicy;
+use latchkey::service::Clock;
+use latchkey::store::KeyStore;
 use latchkey_http::serve;
 use serde_json::Value;
 
-use super::Dialect;
+use super::change::header;
+use super::{Case, Dialect};
 use crate::logs::Logs;
 use crate::secrets::Secrets;
 use crate::{Answer, NO_CACHE, TestTable, event, faulty, sample};
 
-/// Every event is answered and logged without a secret, but for the key that it makes; those named in
+/// Each of `cases` is answered and logged without a secret, but for the key that it makes; those named in
 /// `minting` make one.
 ///
 /// # Panics
 ///
 /// If one is not.
-pub async fn no_item_log_line_or_error_holds_a_secret<D: Dialect>(minting: &[&str]) {
+pub async fn no_item_log_line_or_error_holds_a_secret<D: Dialect>(
+    mut cases: Vec<Case>,
+    minting: &[&str],
+) {
     let logs = Logs::capture(D::NAME);
     let table = TestTable::start().await;
     let mut secrets = Secrets::of_samples();
     let unlimited = KeyPolicy { key_limit: None, ..KeyPolicy::default() };
     let dialect = D::over(table.latchkey(unlimited));
     let mut minted = Vec::new();
-    for case in event::cases(D::NAME) {
-        let answer = answer(&dialect, &case, keeping::<D>(&case)).await;
+    // By name: a delete that ends the callers of other requests comes after the creates.
+    cases.sort_by(|left, right| left.name().cmp(right.name()));
+    for case in &cases {
+        let answer = answer(&dialect, case.name(), keeping::<D>(case)).await;
         match answer.body["key"].as_str() {
             Some(token) => {
                 secrets.check(&answer.text.replace(token, ""), "a response beside its key");
                 secrets.add(token);
-                minted.push(case);
+                minted.push(case.name());
             }
-            None => secrets.check(&answer.text, &case),
+            None => secrets.check(&answer.text, case.name()),
         }
     }
     for case in minting {
-        assert!(minted.iter().any(|minted| minted == case), "{case} minted nothing");
+        assert!(minted.contains(case), "{case} minted nothing");
     }
     let kept = format!("{:?}", table.items().await);
     assert!(kept.matches("S(\"IDEMPOTENCY#").count() >= minted.len(), "an answer was not kept");
@@ -54,7 +60,7 @@ pub async fn no_item_log_line_or_error_holds_a_secret<D: Dialect>(minting: &[&st
 /// If it is not.
 pub async fn a_failing_store_is_logged_once_with_its_cause_and_without_a_secret<D: Dialect>() {
     let logs = Logs::capture(D::NAME);
-    let answer = answer_over::<D>("AccessDeniedException", "create-key").await;
+    let answer = answer_over::<D>("AccessDeniedException", &"create-key".into()).await;
     assert_eq!(answer.status, 500);
     assert!(answer.text.contains(r#""message":"the key store refused the request""#), "{answer:?}");
 
@@ -67,19 +73,20 @@ pub async fn a_failing_store_is_logged_once_with_its_cause_and_without_a_secret<
     Secrets::of_samples().check(&logs.text(), "a log line");
 }
 
-/// A store that refuses leads no event to an answer or a log line with a secret.
+/// A store that refuses leads none of `cases` to an answer or a log line with a secret.
 ///
 /// # Panics
 ///
 /// If it does.
-pub async fn no_operation_tells_a_secret_when_the_store_fails<D: Dialect>() {
+pub async fn no_operation_tells_a_secret_when_the_store_fails<D: Dialect>(cases: Vec<Case>) {
     let logs = Logs::capture(D::NAME);
     let secrets = Secrets::of_samples();
-    for case in event::cases(D::NAME) {
-        let answer = answer_over::<D>("ResourceNotFoundException", &case).await;
+    for case in &cases {
+        let answer = answer_over::<D>("ResourceNotFoundException", case).await;
+        let case = case.name();
         // What needs no look at the table is refused as ever.
         assert!(matches!(answer.status, 401 | 404 | 405 | 500), "{case}: {}", answer.text);
-        secrets.check(&answer.text, &case);
+        secrets.check(&answer.text, case);
     }
     secrets.check(&logs.text(), "a log line");
 }
@@ -91,7 +98,7 @@ pub async fn no_operation_tells_a_secret_when_the_store_fails<D: Dialect>() {
 /// If it is another.
 pub async fn a_busy_store_is_said_in_the_dialect<D: Dialect>() {
     let logs = Logs::capture(D::NAME);
-    let answer = answer_over::<D>("ThrottlingException", "create-key").await;
+    let answer = answer_over::<D>("ThrottlingException", &"create-key".into()).await;
     assert_eq!(answer.status, 503);
     assert_eq!(answer.header("retry-after"), "1");
     let message = r#""message":"the key store did not answer; try again""#;
@@ -99,22 +106,17 @@ pub async fn a_busy_store_is_said_in_the_dialect<D: Dialect>() {
     assert_eq!(logs.lines().iter().filter(|line| line["level"] == "ERROR").count(), 1);
 }
 
-/// The event of this name, whose answer the table is to keep, sealed.
-fn keeping<D: Dialect>(case: &str) -> Value {
-    let mut event = event::json(D::NAME, case);
-    event["headers"]["idempotency-key"] = case.into();
-    if event["multiValueHeaders"].is_object() {
-        event["multiValueHeaders"]["idempotency-key"] = vec![case].into();
-    }
-    event
+/// The event of a request whose answer the table is to keep, sealed.
+fn keeping<D: Dialect>(case: &Case) -> Value {
+    case.clone().with(header("idempotency-key", case.name())).event(D::NAME)
 }
 
 /// What an event gets from a function whose store fails with `code`.
-async fn answer_over<D: Dialect>(code: &'static str, case: &str) -> Answer {
+async fn answer_over<D: Dialect>(code: &'static str, case: &Case) -> Answer {
     let store = KeyStore::new(faulty::client(move |_, _| faulty::error(400, code)), "table");
     let clock = Clock::new(sample::now);
     let dialect = D::over(Latchkey::new(store, KeyPolicy::default(), &NO_CACHE, clock));
-    answer(&dialect, case, event::json(D::NAME, case)).await
+    answer(&dialect, case.name(), case.event(D::NAME)).await
 }
 
 async fn answer<D: Dialect>(dialect: &D, id: &str, event: Value) -> Answer {

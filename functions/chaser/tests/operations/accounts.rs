@@ -3,100 +3,16 @@
 use latchkey_testkit::sample::{
     ACCOUNT, DISABLED_ACCOUNT, FULL_ACCOUNT, SampleKey, after_hours, full_access,
 };
-use latchkey_testkit::suite::Dialect;
 use latchkey_testkit::suite::accounts::check_new;
-use latchkey_testkit::suite::expectations::{Refusal, Success};
-use latchkey_testkit::suite::refusals::{
-    self, OF_ROOT, OTHER_ORGANIZATION, OWN_ACCOUNT, ROOT_KEY, UNKNOWN_ACCOUNT,
-};
+use latchkey_testkit::suite::change::{account, body};
+use latchkey_testkit::suite::refusals::OWN_ACCOUNT;
+use latchkey_testkit::suite::{Case, Dialect};
 use latchkey_testkit::{Answer, TestTable, event_tests, scenario_tests};
 
+use crate::cases;
 use crate::common::{Chaser, Function};
 
-const READS: &str = "this key lacks the scope `keys.read`";
-const FULL_ACCESS_NEEDED: &str =
-    "this key has scopes; managing service accounts needs a key with full access";
-const OTHER_SELECTED: &str = "this key belongs to another account than the one selected";
-const BAD_ID: &str = "this service account does not exist";
-
-const REFUSALS: &[Refusal] = &[
-    (
-        "list-accounts-foreign-cursor",
-        400,
-        "`cursor` is not one that this list gave out to this key within the last 24 hours; \
-         start again without it",
-    ),
-    ("list-accounts-missing-scope", 403, READS),
-    ("list-accounts-other-account-selected", 403, OTHER_SELECTED),
-    ("create-account-missing-name", 400, "`name` is required"),
-    ("create-account-empty-body", 400, "`name` is required"),
-    ("create-account-null-name", 400, "`name` must be a string, not null"),
-    ("create-account-blank-name", 400, "`name` must not be empty"),
-    ("create-account-long-name", 400, "`name` must be at most 128 characters"),
-    ("create-account-control-character", 400, "`name` must not hold control characters"),
-    (
-        "create-account-unknown-field",
-        400,
-        "`description` is not a field of this request; it takes `name`",
-    ),
-    ("create-account-scoped-caller", 403, FULL_ACCESS_NEEDED),
-    ("create-account-other-account-selected", 403, OTHER_SELECTED),
-    ("get-account-missing-scope", 403, READS),
-    ("get-account-root-key", 403, ROOT_KEY),
-    ("get-account-other-account-selected", 403, OTHER_SELECTED),
-    ("get-account-bad-id", 404, BAD_ID),
-    ("get-account-unknown", 404, UNKNOWN_ACCOUNT),
-    ("get-account-other-organization", 404, OTHER_ORGANIZATION),
-    ("get-account-of-root", 404, OF_ROOT),
-    ("update-account-null-name", 400, "`name` must be a string, not null"),
-    ("update-account-blank-name", 400, "`name` must not be empty"),
-    ("update-account-disabled-not-a-boolean", 400, "`disabled` must be a boolean, not a string"),
-    (
-        "update-account-unknown-field",
-        400,
-        "`description` is not a field of this request; it takes `name`, `disabled`",
-    ),
-    ("update-account-scoped-caller", 403, FULL_ACCESS_NEEDED),
-    ("update-account-other-account-selected", 403, OTHER_SELECTED),
-    ("update-account-bad-id", 404, BAD_ID),
-    ("update-account-own", 409, OWN_ACCOUNT),
-    ("delete-account-scoped-caller", 403, FULL_ACCESS_NEEDED),
-    ("delete-account-other-account-selected", 403, OTHER_SELECTED),
-    ("delete-account-bad-id", 404, BAD_ID),
-];
-
-fn successes() -> Vec<Success> {
-    let account = |id: &str, creator: &str, disabled: bool, name: &str| {
-        format!(
-            r#"{{"created_at":"2026-01-01T00:00:00.000Z","created_by_user_id":"{creator}","disabled":{disabled},"id":"{id}","name":"{name}","updated_at":"2026-01-01T00:00:00.000Z"}}"#
-        )
-    };
-    let sample =
-        |id: &str, disabled| account(id, "ROOT", disabled, &format!("sample account {id}"));
-    let own = sample(ACCOUNT, false);
-    let (full, disabled) = (sample(FULL_ACCOUNT, false), sample(DISABLED_ACCOUNT, true));
-    let all = format!(r#"{{"service_accounts":[{own},{full},{disabled}],"next_cursor":null}}"#);
-    let page = format!(r#"{{"service_accounts":[{own},{full}],"next_cursor":"*"}}"#);
-    let one = |account: String| format!(r#"{{"service_account":{account}}}"#);
-    let weekly = |disabled| one(account(FULL_ACCOUNT, "ROOT", disabled, "weekly report"));
-    vec![
-        ("list-accounts", 200, all.clone()),
-        ("list-accounts-scoped-caller", 200, all),
-        ("list-accounts-page", 200, page),
-        ("get-account", 200, one(full.clone())),
-        ("get-account-disabled", 200, one(disabled)),
-        ("get-account-own-scoped-caller", 200, one(own)),
-        ("update-account-empty-body", 200, one(full)),
-        ("update-account", 200, weekly(false)),
-        ("update-account-disable", 200, weekly(true)),
-        ("update-account-enable", 200, one(sample(DISABLED_ACCOUNT, false))),
-        ("update-account-own-name", 200, one(account(ACCOUNT, "ROOT", false, "own"))),
-        ("create-account", 200, one(account("*", ACCOUNT, false, "nightly report"))),
-        ("delete-account", 204, String::new()),
-    ]
-}
-
-event_tests!(Chaser, successes(), [refusals::ACCOUNTS, REFUSALS].concat());
+event_tests!(Chaser, cases::accounts::successes(), cases::accounts::refusals());
 scenario_tests!(Chaser, accounts(): a_deleted_account_is_gone_with_all_of_its_keys);
 
 #[tokio::test]
@@ -179,7 +95,10 @@ async fn a_key_revoked_while_its_account_is_disabled_stays_revoked() {
     let function = Function::over(&table);
     let path = Chaser::key_path(DISABLED_ACCOUNT, SampleKey::Disabled.mint().0.id.as_ref());
     assert_eq!(function.delete(&full_access(), &path).await.status, 204);
-    assert_eq!(function.answer_to("update-account-enable").await.status, 200);
+    let enabled = Case::of("update-account")
+        .with(account(DISABLED_ACCOUNT))
+        .with(body(r#"{"disabled":false}"#));
+    assert_eq!(function.answer_to(enabled).await.status, 200);
     assert_eq!(function.identify(&SampleKey::Disabled.token()).await, 401);
 }
 

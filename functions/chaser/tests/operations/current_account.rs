@@ -1,43 +1,18 @@
 //! The current account, and `X-Chaser-Account`, which selects it.
 
-use lambda_http::http::HeaderValue;
+use latchkey::operator::bootstrap;
 use latchkey::policy::KeyPolicy;
-use latchkey::service::operator::bootstrap;
+use latchkey_http::http::HeaderValue;
 use latchkey_testkit::sample::{ACCOUNT, FULL_ACCOUNT, SampleKey, full_access, now};
 use latchkey_testkit::suite::Dialect;
-use latchkey_testkit::suite::expectations::{Refusal, Success};
-use latchkey_testkit::suite::refusals::{NO_CREDENTIALS, NOT_VALID, ROOT_KEY};
 use latchkey_testkit::{TestTable, event, event_tests};
 
+use crate::cases;
 use crate::common::{Chaser, Function};
 
 const OTHER_ACCOUNT: &str = "this key belongs to another account than the one selected";
 
-const REFUSALS: &[Refusal] = &[
-    ("current-account-no-credentials", 401, NO_CREDENTIALS),
-    ("current-account-disabled-caller", 401, NOT_VALID),
-    ("current-account-other-account-selected", 403, OTHER_ACCOUNT),
-    ("current-account-unknown-account-selected", 403, OTHER_ACCOUNT),
-    ("current-account-root-key", 403, ROOT_KEY),
-];
-
-fn successes() -> Vec<Success> {
-    let account = |role: &str| {
-        format!(
-            r#"{{"id":"sample","kind":"organization","name":"Sample Organization","role":"{role}","personal":false,"created_at":"2026-01-01T00:00:00.000Z"}}"#
-        )
-    };
-    let current = |role: &str| format!(r#"{{"account":{}}}"#, account(role));
-    vec![
-        ("current-account", 200, current("admin")),
-        ("current-account-scoped-caller", 200, current("member")),
-        ("current-account-by-account-id", 200, current("admin")),
-        ("current-account-by-account-name", 200, current("admin")),
-        ("list-organizations", 200, format!(r#"{{"accounts":[{}]}}"#, account("admin"))),
-    ]
-}
-
-event_tests!(Chaser, successes(), REFUSALS);
+event_tests!(Chaser, cases::current_account::successes(), cases::current_account::refusals());
 
 /// Every operation: its method, its path, and a body that succeeds.
 fn operations() -> Vec<(&'static str, String, &'static str)> {
@@ -103,7 +78,7 @@ async fn a_name_in_latin_1_selects_its_account() {
     {
         let mut request = event::parse(event::call("GET", Chaser::IDENTITY, &token));
         let value = HeaderValue::from_bytes(selected).expect("a header's value");
-        request.headers_mut().insert("x-chaser-account", value);
+        request.headers.insert("x-chaser-account", value);
         assert_eq!(function.serve(request).await.status, status, "{selected:?}");
     }
 }

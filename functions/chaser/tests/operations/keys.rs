@@ -2,136 +2,13 @@
 
 use latchkey_testkit::sample::{ACCOUNT, FULL_ACCOUNT, SampleKey, after_hours, full_access};
 use latchkey_testkit::suite::Dialect;
-use latchkey_testkit::suite::expectations::{Refusal, Success};
-use latchkey_testkit::suite::refusals::{self, OF_ROOT, OTHER_ORGANIZATION, ROOT_KEY};
 use latchkey_testkit::{Answer, TestTable, event_tests};
 use serde_json::{Value, json};
 
+use crate::cases;
 use crate::common::{Chaser, Function};
 
-const READS: &str = "this key lacks the scope `keys.read`";
-const WRITES: &str = "this key lacks the scope `keys.write`";
-const OTHER_ACCOUNT: &str = "this key belongs to another account than the one selected";
-const BAD_ACCOUNT: &str = "this service account does not exist";
-const BAD_ID: &str = "this key does not exist";
-const UNKNOWN: &str = "key `018HULLP3H38Y9U0` does not exist";
-const OF_ANOTHER_ACCOUNT: &str = "key `018HULLP3I2BDRRK` does not exist";
-
-const REFUSALS: &[Refusal] = &[
-    (
-        "list-keys-foreign-cursor",
-        400,
-        "`cursor` is not one that this list gave out to this key within the last 24 hours; \
-         start again without it",
-    ),
-    ("list-keys-missing-scope", 403, READS),
-    ("list-keys-other-account-selected", 403, OTHER_ACCOUNT),
-    ("list-keys-bad-account", 404, BAD_ACCOUNT),
-    ("get-key-root-key", 403, ROOT_KEY),
-    ("get-key-missing-scope", 403, READS),
-    ("get-key-other-account-selected", 403, OTHER_ACCOUNT),
-    ("get-key-bad-id", 404, BAD_ID),
-    ("get-key-unknown", 404, UNKNOWN),
-    ("get-key-of-another-account", 404, OF_ANOTHER_ACCOUNT),
-    ("get-key-other-organization", 404, OTHER_ORGANIZATION),
-    ("get-key-of-root", 404, OF_ROOT),
-    (
-        "update-key-unknown-field",
-        400,
-        "`scope` is not a field of this request; did you mean `scopes`?",
-    ),
-    ("update-key-name-not-a-string", 400, "`name` must be a string or null, not a number"),
-    ("update-key-long-name", 400, "`name` must be at most 128 characters"),
-    (
-        "update-key-scopes-not-a-list",
-        400,
-        "`scopes` must be a list of strings or null, not a string",
-    ),
-    (
-        "update-key-unknown-scope",
-        400,
-        "`sessions.admin` is not a scope of this deployment; its scopes are `sessions.read`, \
-         `sessions.write`, `workspaces.read`, `workspaces.write`, `exec.write`, `files.read`, \
-         `files.write`, `keys.read`, `keys.write`, `billing.read`, `billing.write`, `audit.read`, \
-         `webhooks.read` and `webhooks.write`",
-    ),
-    ("update-key-root-key", 403, ROOT_KEY),
-    ("update-key-missing-scope", 403, WRITES),
-    (
-        "update-key-scope-not-held",
-        403,
-        "this key does not hold the scope `files.read`, so no key can get it from this one",
-    ),
-    (
-        "update-key-full-access-by-scoped-caller",
-        403,
-        "this key has scopes, so no key can get full access from it; name scopes that it holds",
-    ),
-    ("update-key-other-account-selected", 403, OTHER_ACCOUNT),
-    ("update-key-bad-id", 404, BAD_ID),
-    ("update-key-unknown", 404, UNKNOWN),
-    ("update-key-other-organization", 404, OTHER_ORGANIZATION),
-    ("update-key-revoked", 409, "key `018HULLP3HWYG9HJ` is revoked"),
-    ("update-key-expired", 409, "key `018HULLP3I1YVBWF` is expired"),
-    ("revoke-key-root-key", 403, ROOT_KEY),
-    ("revoke-key-missing-scope", 403, WRITES),
-    ("revoke-key-other-account-selected", 403, OTHER_ACCOUNT),
-    ("revoke-key-bad-id", 404, BAD_ID),
-    ("revoke-key-unknown", 404, UNKNOWN),
-    ("revoke-key-of-another-account", 404, OF_ANOTHER_ACCOUNT),
-    ("revoke-key-other-organization", 404, OTHER_ORGANIZATION),
-    ("revoke-key-of-root", 404, OF_ROOT),
-];
-
-/// A sample key: its id, and in JSON its name, its scopes, and when it ends and was revoked.
-fn key(id: &str, name: &str, scopes: &str, expires_at: &str, revoked_at: &str) -> String {
-    let full_access = scopes == "[]";
-    // Of the samples, one has expired.
-    let revoked = if id == "018HULLP3I1YVBWF" { expires_at } else { revoked_at };
-    format!(
-        r#"{{"id":"{id}","name":{name},"key_prefix":"sk_SAMPLEACCOUNT001_{id}_","scopes":{scopes},"full_access":{full_access},"created_at":"2026-01-01T00:00:00.000Z","expires_at":{expires_at},"last_used_at":null,"revoked":{revoked},"revoked_at":{revoked_at}}}"#
-    )
-}
-
-fn successes() -> Vec<Success> {
-    let sample = r#""sample""#;
-    let scopes = r#"["keys.write","sessions.read"]"#;
-    let renamed = |name: &str, scopes: &str| key("018HULLP3HG1YG7U", name, scopes, "null", "null");
-    let minter = renamed(sample, scopes);
-    let (reader_id, end) = ("018HULLP3HH0EIZ2", r#""2035-12-30T00:00:00.000Z""#);
-    let reader = key(reader_id, sample, r#"["keys.read"]"#, end, "null");
-    let full = key("018HULLP3HTUC8FM", sample, "[]", "null", "null");
-    let now = r#""2026-01-01T00:00:00.000Z""#;
-    let revoked = key("018HULLP3HWYG9HJ", sample, "[]", "null", now);
-    let expired = key("018HULLP3I1YVBWF", sample, "[]", r#""2025-12-31T23:59:59.000Z""#, "null");
-    let all = [&*minter, &reader, &full, &revoked, &expired].join(",");
-    let all = format!(r#"{{"keys":[{all}],"next_cursor":null}}"#);
-    let page = format!(r#"{{"keys":[{minter},{reader},{full}],"next_cursor":"*"}}"#);
-    let files = r#"["files.read","sessions.read"]"#;
-    vec![
-        ("list-keys", 200, all.clone()),
-        ("list-keys-scoped-caller", 200, all.clone()),
-        ("list-keys-by-account-name", 200, all),
-        ("list-keys-page", 200, page.clone()),
-        ("list-keys-rest-api", 200, page),
-        ("get-key", 200, reader),
-        ("get-key-expired", 200, expired),
-        ("get-key-revoked", 200, revoked),
-        ("get-key-scoped-caller", 200, full),
-        ("update-key-scoped-caller", 200, minter.clone()),
-        ("revoke-key", 204, String::new()),
-        ("revoke-key-revoked", 204, String::new()),
-        ("revoke-key-expired", 204, String::new()),
-        ("update-key-empty-body", 200, minter),
-        ("update-key-name-only", 200, renamed(r#""weekly report""#, scopes)),
-        ("update-key", 200, renamed(r#""nightly report""#, files)),
-        ("update-key-null-name", 200, renamed("null", files)),
-        ("update-key-null-scopes", 200, renamed("null", "[]")),
-        ("revoke-key-own", 204, String::new()),
-    ]
-}
-
-event_tests!(Chaser, successes(), [refusals::LIST_KEYS, REFUSALS].concat());
+event_tests!(Chaser, cases::keys::successes(), cases::keys::refusals());
 
 fn sample_path(key: SampleKey) -> String {
     Chaser::key_path(ACCOUNT, key.mint().0.id.as_ref())

@@ -2,45 +2,16 @@
 
 use latchkey_testkit::sample::{ACCOUNT, FULL_ACCOUNT, SampleKey, full_access};
 use latchkey_testkit::suite::Dialect;
-use latchkey_testkit::suite::expectations::{Refusal, Success};
+use latchkey_testkit::suite::expectations::Refusal;
 use latchkey_testkit::suite::refusals::{NO_CREDENTIALS, NOT_VALID, ROOT_KEY};
 use latchkey_testkit::{TestTable, event, event_tests};
 
+use crate::cases;
 use crate::common::{Chaser, Function};
 
 const PATH: &str = "/v1/keys";
 
-fn successes() -> Vec<Success> {
-    let made = |name: &str, scopes: &str| {
-        format!(
-            r#"{{"full_access":false,"id":"*","key":"sk_{ACCOUNT}_*","key_prefix":"sk_{ACCOUNT}_*","name":"{name}","scopes":{scopes}}}"#
-        )
-    };
-    let key = |id: &str, scopes: &str, full_access, expires_at: &str, revoked_at: &str| {
-        let revoked = if id == "018HULLP3I1YVBWF" { expires_at } else { revoked_at };
-        format!(
-            r#"{{"id":"{id}","name":"sample","key_prefix":"sk_{ACCOUNT}_{id}_","scopes":{scopes},"full_access":{full_access},"created_at":"2026-01-01T00:00:00.000Z","expires_at":{expires_at},"last_used_at":null,"revoked":{revoked},"revoked_at":{revoked_at}}}"#
-        )
-    };
-    let (end, ended) = (r#""2035-12-30T00:00:00.000Z""#, r#""2025-12-31T23:59:59.000Z""#);
-    let keys = [
-        key("018HULLP3HG1YG7U", r#"["keys.write","sessions.read"]"#, false, "null", "null"),
-        key("018HULLP3HH0EIZ2", r#"["keys.read"]"#, false, end, "null"),
-        key("018HULLP3HTUC8FM", "[]", true, "null", "null"),
-        key("018HULLP3HWYG9HJ", "[]", true, "null", r#""2026-01-01T00:00:00.000Z""#),
-        key("018HULLP3I1YVBWF", "[]", true, ended, "null"),
-    ];
-    let list = format!(r#"{{"keys":[{}],"next_cursor":null}}"#, keys.join(","));
-    vec![
-        ("list-own-keys", 200, list),
-        // Its name is sent with blanks around it.
-        ("create-own-key", 200, made("ci", r#"["sessions.read"]"#)),
-        ("rotate-own-key", 200, made("sample", r#"["keys.write","sessions.read"]"#)),
-        ("revoke-own-key", 204, String::new()),
-    ]
-}
-
-event_tests!(Chaser, successes(), [] as [Refusal; 0]);
+event_tests!(Chaser, cases::own_keys::successes(), [] as [Refusal; 0]);
 
 #[tokio::test]
 async fn every_refusal_is_that_of_the_accounts_own_routes_and_writes_nothing() {

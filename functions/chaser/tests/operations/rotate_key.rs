@@ -5,71 +5,17 @@ use latchkey::time::Timestamp;
 use latchkey_testkit::sample::{
     self, ACCOUNT, DISABLED_ACCOUNT, FULL_ACCOUNT, SampleKey, after_hours, full_access,
 };
-use latchkey_testkit::suite::Dialect;
-use latchkey_testkit::suite::expectations::{Refusal, Success};
-use latchkey_testkit::suite::refusals::{self, OF_ROOT, OTHER_ORGANIZATION, ROOT_KEY};
+use latchkey_testkit::suite::change::{account, body, key, key_id};
+use latchkey_testkit::suite::{Case, Dialect};
 use latchkey_testkit::{Answer, TestTable, event_tests};
 use serde_json::Value;
 
+use crate::cases;
 use crate::common::{Chaser, Function};
 
 const WEEK_HOURS: u64 = 7 * 24;
 
-const REFUSALS: &[Refusal] = &[
-    ("rotate-key-bad-grace", 400, "`grace_days` must be a whole number from 0 to 30"),
-    ("rotate-key-fractional-grace", 400, "`grace_days` must be a whole number from 0 to 30"),
-    ("rotate-key-grace-not-a-number", 400, "`grace_days` must be a number, not a string"),
-    ("rotate-key-null-grace", 400, "`grace_days` must be a number, not null"),
-    (
-        "rotate-key-unknown-field",
-        400,
-        "`grace` is not a field of this request; did you mean `grace_days`?",
-    ),
-    ("rotate-key-root-key", 403, ROOT_KEY),
-    ("rotate-key-missing-scope", 403, "this key lacks the scope `keys.write`"),
-    (
-        "rotate-key-stronger-key",
-        403,
-        "this key has scopes, so no key can get full access from it; name scopes that it holds",
-    ),
-    (
-        "rotate-key-scope-not-held",
-        403,
-        "this key does not hold the scope `keys.read`, so no key can get it from this one",
-    ),
-    (
-        "rotate-key-other-account-selected",
-        403,
-        "this key belongs to another account than the one selected",
-    ),
-    ("rotate-key-bad-id", 404, "this key does not exist"),
-    ("rotate-key-unknown", 404, "key `018HULLP3H38Y9U0` does not exist"),
-    ("rotate-key-other-organization", 404, OTHER_ORGANIZATION),
-    ("rotate-key-of-root", 404, OF_ROOT),
-    ("rotate-key-revoked", 409, "key `018HULLP3HWYG9HJ` is revoked"),
-    ("rotate-key-expired", 409, "key `018HULLP3I1YVBWF` is expired"),
-    ("rotate-key-full-account", 409, refusals::FULL_ACCOUNT),
-    ("rotate-key-disabled-account", 409, refusals::DISABLED_ACCOUNT),
-];
-
-/// The new key, with the old one's scopes.
-fn rotated(account: &str, scopes: &str) -> String {
-    let full_access = scopes == "[]";
-    format!(
-        r#"{{"full_access":{full_access},"id":"*","key":"sk_{account}_*","key_prefix":"sk_{account}_*","name":"sample","scopes":{scopes},"service_account":{{"created_at":"2026-01-01T00:00:00.000Z","created_by_user_id":"ROOT","disabled":false,"id":"{account}","name":"sample account {account}","updated_at":"2026-01-01T00:00:00.000Z"}}}}"#
-    )
-}
-
-fn successes() -> Vec<Success> {
-    vec![
-        ("rotate-key", 200, rotated(ACCOUNT, "[]")),
-        ("rotate-key-longest-grace", 200, rotated(ACCOUNT, r#"["keys.read"]"#)),
-        ("rotate-key-scoped-caller", 200, rotated(ACCOUNT, r#"["keys.write","sessions.read"]"#)),
-        ("rotate-key-no-grace", 200, rotated(FULL_ACCOUNT, "[]")),
-    ]
-}
-
-event_tests!(Chaser, successes(), REFUSALS);
+event_tests!(Chaser, cases::rotate_key::successes(), cases::rotate_key::refusals());
 
 fn rotate_path(account: &str, key: &str) -> String {
     format!("{}/rotate", Chaser::key_path(account, key))
@@ -235,10 +181,12 @@ async fn an_expiring_key_keeps_its_lifetime_and_never_ends_later() {
 async fn a_full_account_rotates_without_grace_and_holds_as_many_keys_as_before() {
     let table = TestTable::start().await;
     let function = Function::over(&table);
-    // The event's key; the new one is of the same millisecond, and may be listed before it.
+    // The key rotated; the new one is of the same millisecond, and may be listed before it.
     let listed = function.get(&full_access(), &Chaser::keys_path(FULL_ACCOUNT)).await.ids();
-    assert_eq!(function.answer_to("rotate-key-full-account").await.status, 409);
-    assert_eq!(function.answer_to("rotate-key-no-grace").await.status, 200);
+    let full = Case::of("rotate-key").with(account(FULL_ACCOUNT)).with(key_id(&listed[0]));
+    let no_grace = full.clone().with(body(r#"{"grace_days":0}"#));
+    assert_eq!(function.answer_to(full).await.status, 409);
+    assert_eq!(function.answer_to(no_grace).await.status, 200);
     let mint =
         || async { function.post(&full_access(), &Chaser::keys_path(FULL_ACCOUNT), "{}").await };
     assert_eq!(mint().await.status, 409);
@@ -280,10 +228,12 @@ async fn no_rotation_makes_more_of_a_key_than_the_caller_is() {
 async fn a_disabled_accounts_key_is_rotated_once_it_is_enabled() {
     let table = TestTable::start().await;
     let function = Function::over(&table);
-    assert_eq!(function.answer_to("rotate-key-disabled-account").await.status, 409);
+    let key = key(SampleKey::Disabled);
+    let disabled = Case::of("rotate-key").with(account(DISABLED_ACCOUNT)).with(key);
+    assert_eq!(function.answer_to(disabled.clone()).await.status, 409);
     let path = Chaser::account_path(DISABLED_ACCOUNT);
     function.patch(&full_access(), &path, r#"{"disabled":false}"#).await;
-    let new = function.answer_to("rotate-key-disabled-account").await;
+    let new = function.answer_to(disabled).await;
     assert_eq!(new.status, 200, "{}", new.text);
     assert_eq!(new.string("/service_account/updated_at"), sample::now().to_string());
 }

@@ -5,12 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use lambda_http::Body;
-use lambda_http::http::Response;
 use latchkey::Latchkey;
 use latchkey::policy::KeyPolicy;
-use latchkey::gateway::{EventResponse, Payload};
 use latchkey::service::Clock;
+use latchkey_http::event::{EventResponse, Payload};
+use latchkey_http::{Response, StatusCode};
 use latchkey_testkit::suite::Dialect;
 use latchkey_testkit::{Answer, NO_CACHE, Tenant, TestTable, sample};
 
@@ -120,8 +119,8 @@ async fn two_hundred_and_fifty_accounts_are_one_list() {
 
 /// The bytes of the response that Lambda is given.
 fn weight(answer: &Answer) -> usize {
-    let mut response = Response::new(Body::Text(answer.text.clone()));
-    response.headers_mut().clone_from(&answer.headers);
+    let (headers, body) = (answer.headers.clone(), answer.text.clone());
+    let response = Response { status: StatusCode::OK, headers, body };
     let event = EventResponse::new(response, Payload::V2);
     serde_json::to_vec(&event).expect("JSON").len()
 }

@@ -5,98 +5,12 @@ use latchkey_testkit::sample::{
 };
 use latchkey_testkit::suite::Dialect;
 use latchkey_testkit::suite::accounts::{check_new, items_of};
-use latchkey_testkit::suite::expectations::{Refusal, Success};
-use latchkey_testkit::suite::refusals::{
-    self, OF_ROOT, OTHER_ORGANIZATION, ROOT_KEY, UNKNOWN_ACCOUNT,
-};
 use latchkey_testkit::{Answer, TestTable, event_tests, scenario_tests};
 
+use crate::cases;
 use crate::common::{Function, LakeSail};
 
-const BAD_ID: &str = "the service account id may hold `A-Z` and `0-9` only, not 's'";
-const FULL_ACCESS_NEEDED: &str = "this key may not manage service accounts";
-const MISSING_SCOPE: &str = "this key may not read about service accounts and their keys";
-
-const REFUSALS: &[Refusal] = &[
-    (
-        "list-accounts-foreign-marker",
-        400,
-        "`marker` is not one that this list gave out to this key within the last 24 hours; \
-         start again without it",
-    ),
-    ("list-accounts-missing-scope", 403, MISSING_SCOPE),
-    ("create-account-missing-description", 400, "`description` is required"),
-    ("create-account-missing-username", 400, "`username` is required"),
-    ("create-account-empty-body", 400, "`username` is required"),
-    ("create-account-null-description", 400, "`description` must be a string, not null"),
-    ("create-account-username-not-a-string", 400, "`username` must be a string, not a number"),
-    ("create-account-blank-username", 400, "`username` must not be empty"),
-    ("create-account-long-username", 400, "`username` must be at most 128 characters"),
-    ("create-account-long-description", 400, "`description` must be at most 1024 characters"),
-    ("create-account-control-character", 400, "`username` must not hold control characters"),
-    (
-        "create-account-description-control-character",
-        400,
-        "`description` must not hold control characters other than tabs and line breaks",
-    ),
-    (
-        "create-account-unknown-field",
-        400,
-        "`name` is not a field of this request; it takes `username`, `description`",
-    ),
-    ("create-account-scoped-caller", 403, FULL_ACCESS_NEEDED),
-    ("describe-account-bad-id", 400, BAD_ID),
-    ("describe-account-missing-scope", 403, MISSING_SCOPE),
-    ("describe-account-root-key", 403, ROOT_KEY),
-    ("describe-account-unknown", 404, UNKNOWN_ACCOUNT),
-    ("describe-account-other-organization", 404, OTHER_ORGANIZATION),
-    ("describe-account-of-root", 404, OF_ROOT),
-    ("update-account-null", 400, "`description` must be a string, not null"),
-    ("update-account-blank-username", 400, "`username` must not be empty"),
-    (
-        "update-account-unknown-field",
-        400,
-        "`disabled` is not a field of this request; it takes `username`, `description`",
-    ),
-    ("update-account-bad-id", 400, BAD_ID),
-    ("update-account-scoped-caller", 403, FULL_ACCESS_NEEDED),
-    ("delete-account-bad-id", 400, BAD_ID),
-    ("delete-account-scoped-caller", 403, FULL_ACCESS_NEEDED),
-];
-
-fn successes() -> Vec<Success> {
-    let account = |id: &str, username: &str, description: &str| {
-        format!(
-            r#"{{"id":"{id}","username":"{username}","description":"{description}","createdAt":"2026-01-01T00:00:00.000Z","updatedAt":"2026-01-01T00:00:00.000Z"}}"#
-        )
-    };
-    let sample = |id: &str| account(id, &format!("sample account {id}"), "Made by the samples.");
-    let [own, full, disabled] = [ACCOUNT, FULL_ACCOUNT, DISABLED_ACCOUNT].map(sample);
-    let all = format!(r#"{{"items":[{own},{full},{disabled}]}}"#);
-    let weekly = "Writes the report of the week.";
-    vec![
-        ("list-accounts", 200, all.clone()),
-        ("list-accounts-scoped-caller", 200, all),
-        ("list-accounts-page", 200, format!(r#"{{"items":[{own},{full}],"marker":"*"}}"#)),
-        ("describe-account", 200, full.clone()),
-        ("describe-account-disabled", 200, disabled),
-        ("describe-account-own-scoped-caller", 200, own),
-        ("update-account-empty-body", 200, full),
-        ("update-account", 200, account(FULL_ACCOUNT, "weekly-report", weekly)),
-        ("update-account-description-only", 200, account(FULL_ACCOUNT, "weekly-report", "")),
-        ("update-account-own", 200, account(ACCOUNT, "own", "Made by the samples.")),
-        ("create-account", 201, account("*", "nightly-report", "Writes the report of the night.")),
-        ("create-account-empty-description", 201, account("*", "nightly-report", "")),
-        (
-            "create-account-description-lines",
-            201,
-            account("*", "nightly-report", r"Writes the report\nof the night:\n\t- sales\r\n"),
-        ),
-        ("delete-account", 204, String::new()),
-    ]
-}
-
-event_tests!(LakeSail, successes(), [refusals::ACCOUNTS, REFUSALS].concat());
+event_tests!(LakeSail, cases::accounts::successes(), cases::accounts::refusals());
 scenario_tests!(LakeSail, accounts(): a_deleted_account_is_gone_with_all_of_its_keys);
 
 #[tokio::test]

@@ -3,66 +3,24 @@
 use latchkey::policy::KeyPolicy;
 use latchkey::token::Token;
 use latchkey_testkit::contract::validate;
-use latchkey_testkit::suite::expectations::{self, Refusal};
-use latchkey_testkit::suite::refusals;
-use latchkey_testkit::{TestTable, event, project};
+use latchkey_testkit::sample::SampleKey;
+use latchkey_testkit::suite::change::{body, by, header, no_body};
+use latchkey_testkit::suite::{Case, expectations};
+use latchkey_testkit::{TestTable, project};
 
+use crate::cases::create_key;
 use crate::common::{Function, LakeSail};
-
-/// Every refusal that is this dialect's own: the event, its status, and the message that the client
-/// reads.
-const REFUSALS: &[Refusal] = &[
-    (
-        "create-key-bad-account",
-        400,
-        "the service account id may hold `A-Z` and `0-9` only, not 's'",
-    ),
-    ("create-key-null-expiry", 400, "`expiresAt` must be a string, not null"),
-    (
-        "create-key-bad-expiry",
-        400,
-        "`expiresAt` must be an RFC 3339 date-time with an offset, such as `2026-06-01T12:00:00Z`",
-    ),
-    ("create-key-past-expiry", 400, "`expiresAt` must be in the future"),
-    (
-        "create-key-unknown-field",
-        400,
-        "`expires_at` is not a field of this request; did you mean `expiresAt`?",
-    ),
-    ("create-key-duplicate-field", 400, "the body holds the field `expiresAt` twice"),
-    ("create-key-missing-scope", 403, "this key may not manage service account keys"),
-];
-
-/// Every success: the event and the expiry that the client reads.
-const SUCCESSES: &[(&str, Option<&str>)] = &[
-    ("create-key", Some("2099-06-01T12:00:00.000Z")),
-    ("create-key-offset-expiry", Some("2099-06-01T12:00:00.123Z")),
-    ("create-key-base64-body", Some("2099-06-01T12:00:00.000Z")),
-    ("create-key-stage-in-path", Some("2099-06-01T12:00:00.000Z")),
-    ("create-key-rest-api", Some("2099-06-01T12:00:00.000Z")),
-    ("create-key-function-url", Some("2099-06-01T12:00:00.000Z")),
-    ("create-key-empty-body", None),
-    ("create-key-empty-object", None),
-    ("create-key-scoped-caller", None),
-];
-
-fn all_refusals() -> Vec<Refusal> {
-    [refusals::CREATE_KEY, REFUSALS].concat()
-}
-
-pub(crate) fn cases() -> Vec<&'static str> {
-    SUCCESSES.iter().map(|case| case.0).chain(all_refusals().iter().map(|case| case.0)).collect()
-}
 
 #[tokio::test]
 async fn a_key_is_minted_from_every_kind_of_event() {
     let table = TestTable::start().await;
     let vendor = project::json("functions/lakesail/tests/vendor/create-key.json");
-    for (case, expires_at) in SUCCESSES {
+    for (case, expires_at) in create_key::successes() {
         let unlimited = KeyPolicy { key_limit: None, ..KeyPolicy::default() };
-        let answer = Function::with(&table, unlimited).answer_to(case).await;
+        let answer = Function::with(&table, unlimited).answer_to(&case).await;
+        let case = case.name();
         assert_eq!(answer.status, 201, "{case}: {}", answer.text);
-        assert_eq!(answer.body["expiresAt"].as_str(), *expires_at, "{case}");
+        assert_eq!(answer.body["expiresAt"].as_str(), expires_at, "{case}");
         assert_eq!(answer.string("/createdAt"), "2026-01-01T00:00:00.000Z");
         assert_eq!(answer.header("cache-control"), "no-store");
         validate(&vendor["response"], &answer.body, "vendor's response");
@@ -87,10 +45,10 @@ async fn every_refusal_is_as_promised_and_writes_nothing() {
     let table = TestTable::start().await;
     let vendor = project::json("functions/lakesail/tests/vendor/create-key.json");
     let function = Function::over(&table);
-    expectations::every_refusal_is_as_promised_and_writes_nothing::<LakeSail>(&all_refusals())
-        .await;
-    for (case, status, _) in all_refusals() {
-        let answer = function.answer_to(case).await;
+    let refusals = create_key::refusals();
+    expectations::every_refusal_is_as_promised_and_writes_nothing::<LakeSail>(&refusals).await;
+    for (case, (status, _)) in &refusals {
+        let (answer, case) = (function.answer_to(case).await, case.name());
         validate(&vendor["error"], &answer.body, "vendor's error");
         let challenge = match (status, case) {
             (401, "create-key-no-credentials" | "create-key-basic-credentials") => {
@@ -101,7 +59,7 @@ async fn every_refusal_is_as_promised_and_writes_nothing() {
             _ => "",
         };
         assert_eq!(answer.header("www-authenticate"), challenge, "{case}");
-        assert_eq!(answer.header("allow"), if status == 405 { "POST, GET" } else { "" }, "{case}");
+        assert_eq!(answer.header("allow"), if *status == 405 { "POST, GET" } else { "" }, "{case}");
     }
 }
 
@@ -109,11 +67,10 @@ async fn every_refusal_is_as_promised_and_writes_nothing() {
 async fn a_body_over_64_kib_is_too_large_and_one_of_64_kib_is_not() {
     let table = TestTable::start().await;
     let function = Function::over(&table);
-    let mut event = event::json("lakesail", "create-key-empty-object");
-    event["body"] = format!("{{{}}}", " ".repeat(64 * 1024 - 2)).into();
-    assert_eq!(function.answer(event.clone()).await.status, 201);
-    event["body"] = format!("{{{}}}", " ".repeat(64 * 1024 - 1)).into();
-    let answer = function.answer(event).await;
+    let of_bytes =
+        |bytes: usize| Case::of("create-key").with(body(format!("{{{}}}", " ".repeat(bytes - 2))));
+    assert_eq!(function.answer_to(of_bytes(64 * 1024)).await.status, 201);
+    let answer = function.answer_to(of_bytes(64 * 1024 + 1)).await;
     assert_eq!(answer.status, 413);
     assert_eq!(answer.string("/message"), "the body is larger than 65536 bytes");
 }
@@ -131,7 +88,7 @@ async fn no_key_outlives_the_deployments_maximum_lifetime() {
         refused.string("/message"),
         "`expiresAt` must be at most 90 days from now, the longest that this deployment lets a key live"
     );
-    let minted = function.answer_to("create-key-empty-body").await;
+    let minted = function.answer_to(Case::of("create-key").with(no_body())).await;
     assert_eq!(minted.string("/expiresAt"), "2026-04-01T00:00:00.000Z");
 }
 
@@ -139,10 +96,10 @@ async fn no_key_outlives_the_deployments_maximum_lifetime() {
 async fn a_new_key_authenticates_and_has_its_minters_scopes() {
     let table = TestTable::start().await;
     let function = Function::over(&table);
-    let minted = function.answer_to("create-key-scoped-caller").await;
-    let mut event = event::json("lakesail", "create-key-empty-body");
-    event["headers"]["authorization"] = format!("bearer {}", minted.string("/key")).into();
-    let second = function.answer(event).await;
+    let scoped = Case::of("create-key").with(by(SampleKey::Minter)).with(body("{}"));
+    let minted = function.answer_to(scoped).await;
+    let bearer = header("authorization", format!("bearer {}", minted.string("/key")));
+    let second = function.answer_to(Case::of("create-key").with(no_body()).with(bearer)).await;
     assert_eq!(second.status, 201, "{}", second.text);
 
     let items = table.items().await;

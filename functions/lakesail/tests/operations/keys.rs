@@ -1,84 +1,23 @@
 //! Listing, describing and deleting the keys of a service account.
 
 use latchkey_testkit::sample::{ACCOUNT, FULL_ACCOUNT, SampleKey, after_hours, full_access};
-use latchkey_testkit::suite::Dialect;
-use latchkey_testkit::suite::expectations::{Refusal, Success};
-use latchkey_testkit::suite::refusals::{
-    self, OF_ROOT, OTHER_ORGANIZATION, ROOT_KEY, UNKNOWN_ACCOUNT,
-};
+use latchkey_testkit::suite::change::{by, key};
+use latchkey_testkit::suite::{Case, Dialect};
 use latchkey_testkit::{TestTable, event_tests};
 
+use crate::cases;
 use crate::common::{Function, LakeSail};
 
-const MINTER: &str = r#"{"id":"018HULLP3HG1YG7U","createdAt":"2026-01-01T00:00:00.000Z","updatedAt":"2026-01-01T00:00:00.000Z"}"#;
-const READER: &str = r#"{"id":"018HULLP3HH0EIZ2","expiresAt":"2035-12-30T00:00:00.000Z","createdAt":"2026-01-01T00:00:00.000Z","updatedAt":"2026-01-01T00:00:00.000Z"}"#;
-const FULL_ACCESS: &str = r#"{"id":"018HULLP3HTUC8FM","createdAt":"2026-01-01T00:00:00.000Z","updatedAt":"2026-01-01T00:00:00.000Z"}"#;
-const EXPIRED: &str = r#"{"id":"018HULLP3I1YVBWF","expiresAt":"2025-12-31T23:59:59.000Z","createdAt":"2026-01-01T00:00:00.000Z","updatedAt":"2026-01-01T00:00:00.000Z"}"#;
-
-const BAD_ACCOUNT: &str = "the service account id may hold `A-Z` and `0-9` only, not 's'";
-const BAD_KEY: &str = "the key id may hold `A-Z` and `0-9` only, not 's'";
-const MAY_NOT_READ: &str = "this key may not read about service accounts and their keys";
-const MAY_NOT_MANAGE: &str = "this key may not manage service account keys";
-const REVOKED: &str = "key `018HULLP3HWYG9HJ` does not exist";
-const UNKNOWN: &str = "key `018HULLP3H38Y9U0` does not exist";
-const OF_ANOTHER_ACCOUNT: &str = "key `018HULLP3I2BDRRK` does not exist";
-
-const REFUSALS: &[Refusal] = &[
-    (
-        "list-keys-foreign-marker",
-        400,
-        "`marker` is not one that this list gave out to this key within the last 24 hours; \
-         start again without it",
-    ),
-    ("list-keys-bad-account", 400, BAD_ACCOUNT),
-    ("list-keys-missing-scope", 403, MAY_NOT_READ),
-    ("describe-key-bad-account", 400, BAD_ACCOUNT),
-    ("describe-key-bad-id", 400, BAD_KEY),
-    ("describe-key-root-key", 403, ROOT_KEY),
-    ("describe-key-missing-scope", 403, MAY_NOT_READ),
-    ("describe-key-revoked", 404, REVOKED),
-    ("describe-key-unknown", 404, UNKNOWN),
-    ("describe-key-of-another-account", 404, OF_ANOTHER_ACCOUNT),
-    ("describe-key-unknown-account", 404, UNKNOWN_ACCOUNT),
-    ("describe-key-other-organization", 404, OTHER_ORGANIZATION),
-    ("describe-key-of-root", 404, OF_ROOT),
-    ("delete-key-bad-account", 400, BAD_ACCOUNT),
-    ("delete-key-bad-id", 400, BAD_KEY),
-    ("delete-key-root-key", 403, ROOT_KEY),
-    ("delete-key-missing-scope", 403, MAY_NOT_MANAGE),
-    ("delete-key-revoked", 404, REVOKED),
-    ("delete-key-unknown", 404, UNKNOWN),
-    ("delete-key-of-another-account", 404, OF_ANOTHER_ACCOUNT),
-    ("delete-key-unknown-account", 404, UNKNOWN_ACCOUNT),
-    ("delete-key-other-organization", 404, OTHER_ORGANIZATION),
-    ("delete-key-of-root", 404, OF_ROOT),
-];
-
-fn successes() -> Vec<Success> {
-    let all = format!(r#"{{"items":[{MINTER},{READER},{FULL_ACCESS},{EXPIRED}]}}"#);
-    let page = format!(r#"{{"items":[{MINTER},{READER},{FULL_ACCESS}],"marker":"*"}}"#);
-    vec![
-        ("list-keys", 200, all.clone()),
-        ("list-keys-scoped-caller", 200, all),
-        ("list-keys-page", 200, page.clone()),
-        ("list-keys-rest-api", 200, page),
-        ("describe-key", 200, READER.to_owned()),
-        ("describe-key-expired", 200, EXPIRED.to_owned()),
-        ("describe-key-scoped-caller", 200, FULL_ACCESS.to_owned()),
-        ("delete-key", 204, String::new()),
-        ("delete-key-expired", 204, String::new()),
-        ("delete-key-own", 204, String::new()),
-    ]
-}
-
-event_tests!(LakeSail, successes(), [refusals::LIST_KEYS, REFUSALS].concat());
+event_tests!(LakeSail, cases::keys::successes(), cases::keys::refusals());
 
 #[tokio::test]
 async fn a_delete_takes_its_own_key_only() {
     let table = TestTable::start().await;
     let function = Function::over(&table);
-    for case in ["delete-key", "delete-key-expired", "delete-key-own"] {
-        assert_eq!(function.answer_to(case).await.status, 204, "{case}");
+    let case = Case::of("delete-key");
+    let own = case.clone().with(by(SampleKey::Minter)).with(key(SampleKey::Minter));
+    for case in [case.clone(), case.with(key(SampleKey::Expired)), own] {
+        assert_eq!(function.answer_to(&case).await.status, 204, "{case:?}");
     }
     let left = function.get(&full_access(), &LakeSail::keys_path(ACCOUNT)).await;
     assert_eq!(left.ids(), [SampleKey::FullAccess.mint().0.id.as_ref()]);

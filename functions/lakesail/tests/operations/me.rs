@@ -2,25 +2,12 @@
 
 use latchkey_testkit::sample::{ACCOUNT, full_access};
 use latchkey_testkit::suite::Dialect;
-use latchkey_testkit::suite::expectations::{Refusal, Success};
-use latchkey_testkit::suite::refusals::{NO_CREDENTIALS, NOT_VALID};
 use latchkey_testkit::{Tenant, TestTable, event_tests};
 
+use crate::cases;
 use crate::common::{Function, LakeSail};
 
-const REFUSALS: &[Refusal] =
-    &[("me-no-credentials", 401, NO_CREDENTIALS), ("me-disabled-caller", 401, NOT_VALID)];
-
-fn successes() -> Vec<Success> {
-    let account = r#"{"serviceAccount":{"id":"SAMPLEACCOUNT001","username":"sample account SAMPLEACCOUNT001","description":"Made by the samples.","createdAt":"2026-01-01T00:00:00.000Z","updatedAt":"2026-01-01T00:00:00.000Z"}}"#;
-    vec![
-        ("me", 200, account.to_owned()),
-        ("me-scoped-caller", 200, account.to_owned()),
-        ("me-root", 200, r#"{"root":{}}"#.to_owned()),
-    ]
-}
-
-event_tests!(LakeSail, successes(), REFUSALS);
+event_tests!(LakeSail, cases::me::successes(), cases::me::refusals());
 
 #[tokio::test]
 async fn the_account_is_described_as_it_is_now() {

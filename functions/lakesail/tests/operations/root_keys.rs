@@ -4,62 +4,16 @@ use std::time::Duration;
 
 use latchkey::policy::KeyPolicy;
 use latchkey_testkit::sample::{SampleKey, after_hours};
-use latchkey_testkit::suite::expectations::{Refusal, Success};
-use latchkey_testkit::suite::refusals::{BAD_LIMIT, NO_CREDENTIALS};
+use latchkey_testkit::suite::Case;
+use latchkey_testkit::suite::change::no_body;
 use latchkey_testkit::{TestTable, event_tests};
 
+use crate::cases;
 use crate::common::{Function, LakeSail};
 
 const PATH: &str = "/api/admin/v1/keys";
 
-const SAMPLE: &str = r#"{"id":"018HULLP3H4ONLLL","createdAt":"2026-01-01T00:00:00.000Z","updatedAt":"2026-01-01T00:00:00.000Z"}"#;
-
-const BAD_ID: &str = "the key id may hold `A-Z` and `0-9` only, not 'r'";
-const BY_ACCOUNT: &str = "this needs a root key; the key presented belongs to an organization";
-const UNKNOWN: &str = "key `018HULLP3H38Y9U0` does not exist";
-const OF_AN_ACCOUNT: &str = "key `018HULLP3HTUC8FM` does not exist";
-
-const REFUSALS: &[Refusal] = &[
-    ("create-root-key-null-expiry", 400, "`expiresAt` must be a string, not null"),
-    ("create-root-key-past-expiry", 400, "`expiresAt` must be in the future"),
-    (
-        "create-root-key-unknown-field",
-        400,
-        "`expires_at` is not a field of this request; did you mean `expiresAt`?",
-    ),
-    ("create-root-key-no-credentials", 401, NO_CREDENTIALS),
-    ("create-root-key-by-account", 403, BY_ACCOUNT),
-    ("list-root-keys-bad-limit", 400, BAD_LIMIT),
-    (
-        "list-root-keys-foreign-marker",
-        400,
-        "`marker` is not one that this list gave out to this key within the last 24 hours; \
-         start again without it",
-    ),
-    ("list-root-keys-by-account", 403, BY_ACCOUNT),
-    ("describe-root-key-bad-id", 400, BAD_ID),
-    ("describe-root-key-by-account", 403, BY_ACCOUNT),
-    ("describe-root-key-unknown", 404, UNKNOWN),
-    ("describe-root-key-of-an-account", 404, OF_AN_ACCOUNT),
-    ("delete-root-key-bad-id", 400, BAD_ID),
-    ("delete-root-key-by-account", 403, BY_ACCOUNT),
-    ("delete-root-key-unknown", 404, UNKNOWN),
-    ("delete-root-key-of-an-account", 404, OF_AN_ACCOUNT),
-];
-
-fn successes() -> Vec<Success> {
-    let times = r#""createdAt":"2026-01-01T00:00:00.000Z","updatedAt":"2026-01-01T00:00:00.000Z""#;
-    let expiry = r#""expiresAt":"2099-06-01T12:00:00.000Z""#;
-    vec![
-        ("list-root-keys", 200, format!(r#"{{"items":[{SAMPLE}]}}"#)),
-        ("describe-root-key", 200, SAMPLE.to_owned()),
-        ("create-root-key", 201, format!(r#"{{"id":"*",{expiry},"key":"sk_ROOT_*",{times}}}"#)),
-        ("create-root-key-empty-body", 201, format!(r#"{{"id":"*","key":"sk_ROOT_*",{times}}}"#)),
-        ("delete-root-key", 204, String::new()),
-    ]
-}
-
-event_tests!(LakeSail, successes(), REFUSALS);
+event_tests!(LakeSail, cases::root_keys::successes(), cases::root_keys::refusals());
 
 #[tokio::test]
 async fn a_new_root_key_administers_until_it_is_deleted() {
@@ -104,7 +58,7 @@ async fn root_keys_expire_and_obey_the_maximum_lifetime() {
         refused.string("/message"),
         "`expiresAt` must be at most 90 days from now, the longest that this deployment lets a key live"
     );
-    let minted = function.answer_to("create-root-key-empty-body").await;
+    let minted = function.answer_to(Case::of("create-root-key").with(no_body())).await;
     assert_eq!(minted.string("/expiresAt"), "2026-04-01T00:00:00.000Z");
     let later = Function::at(&table, after_hours(90 * 24));
     assert_eq!(later.get(minted.string("/key"), PATH).await.status, 401);

@@ -46,8 +46,7 @@ impl Latchkey {
                     _ => StoreError::corrupt("organization").into(),
                 })
             };
-            let created =
-                || tracing::info!(account.id = %account.id, "service account created");
+            let created = || tracing::info!(account.id = %account.id, "service account created");
             writer.write(respond(&account), write, created).await
         })
         .await

@@ -113,7 +113,6 @@ impl Latchkey {
         self.note_revoked(&revoked);
         Ok(revoked)
     }
-
 }
 
 /// Reads a key and its account, which must be of `organization` if there is one: another organization's
@@ -129,9 +128,9 @@ pub(super) async fn find_key(
     key: &KeyId,
 ) -> Result<(ServiceAccount, Key), Error> {
     let found = store.lookup(account, key, true).await?;
-    let own = found
-        .account
-        .filter(|found| organization.is_none_or(|organization| found.organization == *organization));
+    let own = found.account.filter(|found| {
+        organization.is_none_or(|organization| found.organization == *organization)
+    });
     let own = own.ok_or_else(|| Error::AccountNotFound(account.clone()))?;
     let key = found.key.ok_or_else(|| Error::KeyNotFound(key.clone()))?;
     Ok((own, key))

@@ -85,7 +85,11 @@ impl Latchkey {
     ///
     /// [`Error::Denied`] unless a root key asks, and what
     /// [`crate::store::KeyStore::revoke_key`] refuses.
-    pub async fn revoke_root_key(&self, caller: &Principal, key: &KeyId) -> Result<Revocation, Error> {
+    pub async fn revoke_root_key(
+        &self,
+        caller: &Principal,
+        key: &KeyId,
+    ) -> Result<Revocation, Error> {
         caller.root()?;
         let (account, now) = (ServiceAccountId::root(), self.clock.now());
         let revoked = self.store.revoke_key(None, &account, key, &self.policy, now).await?;

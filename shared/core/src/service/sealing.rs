@@ -42,7 +42,6 @@ impl fmt::Debug for CallerSecret {
 pub(crate) struct SealingKey(Zeroizing<[u8; 32]>);
 
 impl SealingKey {
-
     /// Seals `plain` for the place `context`.
     ///
     /// # Errors

@@ -48,11 +48,10 @@ impl KeyPolicy {
             "a duration of up to 100 years, such as `30d`",
             duration,
         )?;
-        let prefix = environment.parse(
-            "LATCHKEY_PREFIX",
-            "1 to 16 of `a-z`, `0-9` and `_`",
-            |text| text.parse().ok(),
-        )?;
+        let prefix =
+            environment.parse("LATCHKEY_PREFIX", "1 to 16 of `a-z`, `0-9` and `_`", |text| {
+                text.parse().ok()
+            })?;
         Ok(Self {
             prefix: prefix.unwrap_or_default(),
             key_limit: NonZeroU32::new(key_limit),

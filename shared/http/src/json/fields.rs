@@ -26,10 +26,7 @@ impl Fields {
     /// # Errors
     ///
     /// [`InvalidBody`], naming the field and the rule; never quoting values.
-    pub fn read<T>(
-        request: &Request,
-        read: impl FnOnce(&mut Self) -> T,
-    ) -> Result<T, InvalidBody> {
+    pub fn read<T>(request: &Request, read: impl FnOnce(&mut Self) -> T) -> Result<T, InvalidBody> {
         let body = request.body()?;
         // No body has no type: clients that always send a `Content-Type` need not lie about it.
         if !body.is_empty() && !is_json(request.headers.get(CONTENT_TYPE)) {
@@ -198,7 +195,8 @@ fn parse<T>(field: &'static str, text: &str) -> Result<T, InvalidBody>
 where
     T: FromStr<Err: Into<InvalidValue>>,
 {
-    text.parse().map_err(|problem: T::Err| InvalidBody::InvalidValue { field, problem: problem.into() })
+    text.parse()
+        .map_err(|problem: T::Err| InvalidBody::InvalidValue { field, problem: problem.into() })
 }
 
 fn string(

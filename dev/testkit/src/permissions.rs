@@ -1,0 +1,82 @@
+//! The roles of the template against what the functions really ask of the table.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use latchkey::Latchkey;
+use latchkey::policy::KeyPolicy;
+use latchkey::service::Clock;
+use latchkey::store::{KeyStore, client};
+use serde_json::Value;
+
+use crate::actions::Actions;
+use crate::suite::Case;
+use crate::{NO_CACHE, TestTable, project, sample};
+
+/// Checks that the role of `function` allows exactly what it does. Sends each of `cases` to `serve`, over a
+/// table and a service of its own; what counts is what is asked of the tables by the start, the events, and
+/// what follows each answer.
+///
+/// # Panics
+///
+/// If the role allows more or less.
+pub async fn check_role(
+    function: &str,
+    cases: Vec<Case>,
+    serve: impl AsyncFn(&Latchkey, Value),
+) {
+    let actions = Actions::default();
+    for case in cases {
+        let table = TestTable::start().await;
+        let client = table.client_with(actions.clone());
+        client::prewarm(&client, table.name(), 1).await;
+        let store = KeyStore::new(client, table.name());
+        let latchkey =
+            Latchkey::new(store, KeyPolicy::default(), &NO_CACHE, Clock::new(sample::now))
+                .with_last_used(Duration::from_secs(1));
+        serve(&latchkey, case.event(function)).await;
+        latchkey.after_answer().await;
+    }
+    let role = project::resource(function, "Role");
+    assert_eq!(actions.noted(), allowed(&role));
+    let updatable = updatable(&role);
+    if !updatable.is_empty() {
+        assert_eq!(actions.updated(), updatable);
+    }
+}
+
+/// The statements of `role`.
+fn statements(role: &str) -> Vec<Value> {
+    let template = project::yaml("template.yaml");
+    let policies = template["Resources"][role]["Properties"]["Policies"].as_array().cloned();
+    let statements = policies.expect("policies").into_iter().flat_map(|policy| {
+        policy["PolicyDocument"]["Statement"].as_array().cloned().expect("statements")
+    });
+    // One that is there for a choice only is the second part of the choice.
+    statements.map(|one| one.get(1).cloned().unwrap_or(one)).collect()
+}
+
+/// What `role` may do with the table.
+fn allowed(role: &str) -> BTreeSet<String> {
+    let statements = statements(role).into_iter();
+    let actions = statements.flat_map(|statement| texts(&statement["Action"]));
+    actions.filter(|action| action.starts_with("dynamodb:")).collect()
+}
+
+/// The attributes that `role` may name in an update, if that is bounded.
+fn updatable(role: &str) -> BTreeSet<String> {
+    let bounds = statements(role)
+        .into_iter()
+        .filter(|statement| texts(&statement["Action"]).contains("dynamodb:UpdateItem"));
+    let attributes = bounds.map(|statement| {
+        texts(&statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"])
+    });
+    attributes.flatten().collect()
+}
+
+/// The texts of a list.
+fn texts(list: &Value) -> BTreeSet<String> {
+    let texts = list.as_array().expect("a list").iter();
+    texts.map(|text| text.as_str().expect("a text").to_owned()).collect()
+}
+

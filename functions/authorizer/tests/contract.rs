@@ -1,0 +1,19 @@
+//! What the template says of this function: its role.
+
+mod cases;
+
+use authorizer::{App, Settings, handle};
+use latchkey::store::environment::Environment;
+use latchkey_testkit::permissions::check_role;
+
+#[tokio::test]
+async fn the_function_may_do_what_it_does() {
+    let settings = Settings::from_environment(&Environment::new(|_| None)).expect("the defaults");
+    check_role("authorizer", cases::all(), async |latchkey, event| {
+        let app = App { latchkey: latchkey.clone(), settings: settings.clone() };
+        let event = serde_json::from_value(event).expect("an event");
+        // An event that names no API has no verdict, and reads nothing.
+        let _ = handle(&app, event).await;
+    })
+    .await;
+}

@@ -1,0 +1,57 @@
+//! Every request of the tests: its differences from a sample event, beside the expected answer.
+//!
+//! The tables have no tests of their own, so that several test binaries can go over all requests.
+
+pub(crate) mod accounts;
+pub(crate) mod create_key;
+pub(crate) mod current_account;
+pub(crate) mod keys;
+pub(crate) mod own_keys;
+pub(crate) mod rotate_key;
+
+use latchkey_testkit::suite::Case;
+use latchkey_testkit::suite::change::{Change, header};
+use latchkey_testkit::suite::expectations::cases;
+
+/// A cursor that no list gave out.
+const FOREIGN_CURSOR: &str =
+    "cursor=nDXemfwyh40p8DG1R5sRsvS_uscerlopVU0W5qLqc0GkQ4f6pu447gjSgMMYL3WQIyPtRw";
+
+const NOT_OF_THIS_LIST: &str = "`cursor` is not one that this list gave out to this key within the \
+                                last 24 hours; start again without it";
+
+const OTHER_SELECTED: &str = "this key belongs to another account than the one selected";
+
+const FULL_ACCESS_NOT_HELD: &str =
+    "this key has scopes, so no key can get full access from it; name scopes that it holds";
+
+const FILES_READ_NOT_HELD: &str =
+    "this key does not hold the scope `files.read`, so no key can get it from this one";
+
+const UNKNOWN_SCOPE: &str = "`sessions.admin` is not a scope of this deployment; its scopes are `sessions.read`, \
+     `sessions.write`, `workspaces.read`, `workspaces.write`, `exec.write`, `files.read`, \
+     `files.write`, `keys.read`, `keys.write`, `billing.read`, `billing.write`, `audit.read`, \
+     `webhooks.read` and `webhooks.write`";
+
+/// Selects this account.
+fn select(account: &str) -> Change {
+    header("x-chaser-account", account)
+}
+
+/// Every request.
+pub(crate) fn all() -> Vec<Case> {
+    [
+        cases(accounts::successes()),
+        cases(accounts::refusals()),
+        cases(create_key::successes()),
+        cases(create_key::refusals()),
+        cases(current_account::successes()),
+        cases(current_account::refusals()),
+        cases(keys::successes()),
+        cases(keys::refusals()),
+        cases(own_keys::successes()),
+        cases(rotate_key::successes()),
+        cases(rotate_key::refusals()),
+    ]
+    .concat()
+}

@@ -1,0 +1,215 @@
+//! Every request of the tests: its differences from a sample event, beside the expected answer.
+//!
+//! The tables have no tests of their own, so that several test binaries can go over all requests.
+
+use latchkey_testkit::rows;
+use latchkey_testkit::sample::SampleKey::{
+    self, Disabled, Expired, FullAccess, Minter, Other, Reader, Revoked, Root, Unknown,
+};
+use latchkey_testkit::sample::{ACCOUNT, FULL_ACCOUNT};
+use latchkey_testkit::suite::Case;
+use latchkey_testkit::suite::change::{
+    Change, basic, body, body_as, by, header, method, no_body, no_key, path, query, set,
+};
+use latchkey_testkit::suite::expectations::cases;
+
+const BEARER: &str = r#"Bearer realm="latchkey""#;
+const BASIC: &str = r#"Basic realm="latchkey""#;
+const BOTH: &str = r#"Bearer realm="latchkey", Basic realm="latchkey""#;
+const INVALID_TOKEN: &str = r#"Bearer realm="latchkey", error="invalid_token""#;
+const INSUFFICIENT_SCOPE: &str = r#"Bearer realm="latchkey", error="insufficient_scope""#;
+
+const NOT_BASIC: &str =
+    "the `Authorization` header is not `Basic` and `<service account id>:<key>` in Base64";
+const NO_CLIENT: &str =
+    "the client id and the password are not a service account's id and a valid key of it";
+const ROOT_KEY: &str =
+    "a root key belongs to no organization; present a service account's key instead";
+
+const BAD_ORGANIZATION: &str = "the parameter `organization` takes organization IDs, separated by \
+     spaces; an organization id is 1 to 64 letters, digits, `.`, `_` or `-`, and starts with a letter or \
+     a digit";
+const NOT_ALLOWED: &str = "this key belongs to an organization that this endpoint does not accept";
+const ONE_TOKEN: &str = "the parameter `token` must be given once";
+const NOT_VALID: &str = "the key presented is not valid";
+const NO_CREDENTIALS: &str =
+    "the request carries no credentials; send `Authorization: Bearer <key>`";
+
+/// A scope as long as one may be.
+macro_rules! long_scope {
+    () => {
+        "ssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss"
+    };
+}
+
+/// Sends a sample key as the token.
+fn token(key: SampleKey) -> Change {
+    body(format!("token={}", key.token()))
+}
+
+/// Sends a sample key as the token, and what kind of token it is.
+fn hinted(key: SampleKey) -> Change {
+    body(format!("token={}&token_type_hint=access_token", key.token()))
+}
+
+/// Introspections, and whether the token is active.
+pub(crate) fn introspections() -> Vec<(Case, bool)> {
+    [
+        rows! { "introspect-base64-body"; _ => true; },
+        rows! { "introspect-other-organization"; _ => false; },
+        rows! { "introspect";
+            _ => true;
+            "basic" [basic(ACCOUNT, &Reader.token()), hinted(Minter)] => true;
+            "expired" [token(Expired)] => false;
+            "revoked" [token(Revoked)] => false;
+            "disabled" [token(Disabled)] => false;
+            "unknown" [token(Unknown)] => false;
+            "root" [token(Root)] => false;
+            "malformed" [body("token=abc")] => false;
+        },
+    ]
+    .concat()
+}
+
+/// Revocations, and whether each revokes a key.
+pub(crate) fn revocations() -> Vec<(Case, bool)> {
+    rows! { "revoke";
+        _ => true;
+        "unknown" [token(Unknown)] => false;
+        "malformed" [body("token=abc")] => false;
+    }
+}
+
+/// Requests for metadata, and the issuer in the answer.
+pub(crate) fn metadata() -> Vec<(Case, &'static str)> {
+    [
+        rows! { "metadata";
+            _ => "https://abc123.execute-api.us-east-1.amazonaws.com";
+            "stage-not-in-path" [set("/requestContext/stage", "prod")]
+                => "https://abc123.execute-api.us-east-1.amazonaws.com";
+        },
+        rows! { "metadata-stage-in-path";
+            _ => "https://abc123.execute-api.us-east-1.amazonaws.com/prod";
+        },
+    ]
+    .concat()
+}
+
+/// Requests that pass, with the status and the scopes in the answer.
+pub(crate) fn verifications() -> Vec<(Case, (u16, &'static str))> {
+    [
+        rows! { "verify";
+            _ => 204, "keys.read";
+            "full-access" [by(FullAccess), method("DELETE")] => 204, "";
+            "scope" [by(Minter), query("scope=keys.write%20sessions.read")]
+                => 204, "keys.write sessions.read";
+            "organization" [query("organization=sample&organization=acme+example&scope=keys.read")]
+                => 204, "keys.read";
+        },
+        // Its query, `scope` included, is that of Envoy's client.
+        rows! { "verify-path";
+            _ => 200, "keys.read";
+            "full-access" [by(FullAccess), method("DELETE")] => 200, "";
+            "stage-in-path" [set("/requestContext/stage", "prod"), path("/prod/verify/envoy/orders/1")]
+                => 200, "keys.read";
+            "of-the-start-page" [path("/verify/envoy/"), query("")] => 200, "keys.read";
+        },
+    ]
+    .concat()
+}
+
+/// A refusal: its status, code, description, and challenge.
+pub(crate) type Refusal = (Case, (u16, &'static str, &'static str, &'static str));
+
+pub(crate) fn refusals() -> Vec<Refusal> {
+    [
+        rows! { "introspect";
+            "no-token" [body("")] => 400, "invalid_request", ONE_TOKEN, "";
+            "two-tokens" [body("token=a&token=b")] => 400, "invalid_request", ONE_TOKEN, "";
+            "json-body" [body_as("application/json", r#"{"token":"a"}"#)]
+                => 400, "invalid_request",
+                "the body must be a form: send `Content-Type: application/x-www-form-urlencoded`", "";
+            "no-credentials" [no_key(), body("token=abc")]
+                => 401, "invalid_client",
+                "the request carries no credentials; send `Authorization: Bearer <key>`, or a service \
+                 account's id and a key of it as `Basic`", BOTH;
+            "expired-caller" [by(Expired), body("token=abc")]
+                => 401, "invalid_token", NOT_VALID, INVALID_TOKEN;
+            "basic-other-client" [basic(FULL_ACCOUNT, &Reader.token())]
+                => 401, "invalid_client", NO_CLIENT, BASIC;
+            "missing-scope" [by(Minter)]
+                => 403, "insufficient_scope", "this key lacks the scope `keys.read`",
+                r#"Bearer realm="latchkey", error="insufficient_scope", scope="keys.read""#;
+            "root-caller" [by(Root)] => 403, "insufficient_scope", ROOT_KEY, INSUFFICIENT_SCOPE;
+            "unknown-route" [by(FullAccess), path("/oauth/authorize"), body("a=b")]
+                => 404, "invalid_request", "no operation has this path", "";
+            "wrong-method" [by(FullAccess), method("GET"), no_body()]
+                => 405, "invalid_request", "this path does not take GET; it takes `POST`", "";
+        },
+        rows! { Case::of("introspect").with(hinted(Minter));
+            "digest" [header("authorization", r#"Digest username="SAMPLEACCOUNT001""#)]
+                => 401, "invalid_client",
+                "the `Authorization` header is neither `Bearer <key>` nor `Basic`", BOTH;
+            "basic-malformed" [header("authorization", "Basic !!!")]
+                => 401, "invalid_client", NOT_BASIC, BASIC;
+            // The account's id without a colon.
+            "basic-no-password" [header("authorization", "Basic U0FNUExFQUNDT1VOVDAwMQ==")]
+                => 401, "invalid_client", NOT_BASIC, BASIC;
+            "basic-no-key" [basic(ACCOUNT, "password")] => 401, "invalid_client", NO_CLIENT, BASIC;
+            "basic-expired" [basic(ACCOUNT, &Expired.token())]
+                => 401, "invalid_client", NO_CLIENT, BASIC;
+        },
+        rows! { "revoke";
+            "no-token" [body("")] => 400, "invalid_request", ONE_TOKEN, "";
+        },
+        rows! { "token";
+            _ => 400, "unsupported_grant_type",
+                "this service supports no grant; use a service account's key as the bearer token", "";
+            "no-grant-type" [body("scope=keys.read")]
+                => 400, "invalid_request", "the parameter `grant_type` must be given once", "";
+        },
+        rows! { "verify";
+            "no-scope-at-all" [query("scope=files.read%22%2C+realm%3D%22x")]
+                => 400, "invalid_request",
+                "the parameter `scope` takes scopes, separated by spaces; a scope is 1 to 64 printable \
+                 ASCII characters other than space, `\"` and `\\`", "";
+            "no-organization-at-all" [query("organization=")]
+                => 400, "invalid_request", BAD_ORGANIZATION, "";
+            "malformed-organization" [query("organization=-sample")]
+                => 400, "invalid_request", BAD_ORGANIZATION, "";
+            "revoked" [by(Revoked)] => 401, "invalid_token", NOT_VALID, INVALID_TOKEN;
+            "no-key" [no_key()] => 401, "invalid_request", NO_CREDENTIALS, BEARER;
+            "basic" [basic(ACCOUNT, &Reader.token())]
+                => 401, "invalid_request",
+                "the `Authorization` header is not of the form `Bearer <key>`", BEARER;
+            "other-organization" [by(Other), query("organization=sample")]
+                => 403, "insufficient_scope", NOT_ALLOWED, INSUFFICIENT_SCOPE;
+            "missing-scope" [query("scope=keys.write")]
+                => 403, "insufficient_scope", "this key lacks the scope `keys.write`",
+                r#"Bearer realm="latchkey", error="insufficient_scope", scope="keys.write""#;
+            "missing-long-scope" [query(concat!("scope=", long_scope!()))]
+                => 403, "insufficient_scope",
+                concat!("this key lacks the scope `", long_scope!(), "`"),
+                concat!(r#"Bearer realm="latchkey", error="insufficient_scope", scope=""#, long_scope!(), r#"""#);
+            "root" [by(Root)] => 403, "insufficient_scope", ROOT_KEY, INSUFFICIENT_SCOPE;
+        },
+        rows! { "verify-path";
+            "revoked" [by(Revoked)] => 401, "invalid_token", NOT_VALID, INVALID_TOKEN;
+            "no-key" [no_key()] => 401, "invalid_request", NO_CREDENTIALS, BEARER;
+            "root" [by(Root)] => 403, "insufficient_scope", ROOT_KEY, INSUFFICIENT_SCOPE;
+        },
+    ]
+    .concat()
+}
+
+/// Every request.
+pub(crate) fn all() -> Vec<Case> {
+    [
+        cases(introspections()),
+        cases(revocations()),
+        cases(metadata()),
+        cases(verifications()),
+        cases(refusals()),
+    ]
+    .concat()
+}
