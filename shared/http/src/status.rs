@@ -7,8 +7,8 @@ use latchkey::principal::Denial;
 use latchkey::store::StoreError;
 use serde::Serialize;
 
+use crate::body::InvalidBody;
 use crate::error::Error;
-use crate::json::InvalidBody;
 use crate::response::Response;
 
 /// The challenge to present a key. A scheme never stands alone (RFC 6750, section 3).

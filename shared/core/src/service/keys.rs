@@ -110,7 +110,7 @@ impl Latchkey {
         }
         let now = self.clock.now();
         let revoked = self.store.revoke_key(Some(caller), account, key, &self.policy, now).await?;
-        self.note_revoked(&revoked);
+        self.record_revoked(&revoked);
         Ok(revoked)
     }
 }

@@ -69,7 +69,7 @@ impl Latchkey {
                 let write = async |response: Option<&_>| {
                     self.store.rotate_key(rotation, organization, &self.policy, now, response).await
                 };
-                let created = || self.note_rotated(caller, rotation);
+                let created = || self.record_rotated(caller, rotation);
                 writer.write(respond(minted, account), write, created).await
             };
             let (store, policy) = (&self.store, &self.policy);
@@ -80,7 +80,7 @@ impl Latchkey {
         .await
     }
 
-    fn note_rotated(&self, caller: &AccountPrincipal, Rotation { old, new, .. }: &Rotation) {
+    fn record_rotated(&self, caller: &AccountPrincipal, Rotation { old, new, .. }: &Rotation) {
         self.verifier.forget(&old.digest);
         self.metrics.count(Counter::KeysRotated, 1);
         tracing::info!(
