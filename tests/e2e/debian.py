@@ -2,17 +2,17 @@
 
 import dataclasses
 import os
-import pathlib
 import shutil
 import subprocess
-import sys
 
-TOOLS = pathlib.Path(__file__).resolve().parent.parent / ".tools"
+from processes import ROOT
+
+TOOLS = ROOT / ".tools"
 FOLDER = TOOLS / "proxies"
 PARTIAL = TOOLS / "proxies.partial"
 APT_WITHIN_SECONDS = 600
 
-# Lists and cache of our own, and none of the hooks that tidy up the system's.
+# Its own lists and cache, and none of the hooks that tidy up the system's.
 CONFIGURATION = f"""\
 Dir::State "{PARTIAL}/state";
 Dir::State::status "/var/lib/dpkg/status";
@@ -41,7 +41,8 @@ def find(asked):
             fetch(missing, asked)
         return {name: program(name, FOLDER, argument) for name, argument in asked.items()}
     except (OSError, subprocess.SubprocessError) as problem:
-        sys.exit(f"error: install {' and '.join(asked)}, or let apt-get fetch them: {problem}")
+        names = " and ".join(asked)
+        raise AssertionError(f"install {names}, or let apt-get fetch them: {problem}") from problem
 
 
 def program(name, folder, argument):
@@ -74,7 +75,6 @@ def runs(folder, names, asked):
 
 def fetch(names, asked):
     """Fills the folder, which is only there when it is whole."""
-    print(f"fetching the Debian packages of {' and '.join(names)} into {FOLDER}", flush=True)
     shutil.rmtree(PARTIAL, ignore_errors=True)
     for folder in ["state/lists/partial", "cache/archives/partial", "whole"]:
         (PARTIAL / folder).mkdir(parents=True)

@@ -1,6 +1,7 @@
-"""Every operation of the Chaser dialect."""
+"""Every operation of the Chaser dialect, on the deployed function."""
 
-from environment import check
+# The event's key is of no deployment.
+RUNTIME = {"event": "create-key.json", "valid_key": False, "answer": {"statusCode": 401}}
 
 ALL = "/v1/accounts"
 CURRENT = "/v1/accounts/current"
@@ -21,43 +22,44 @@ KEY = [
 ERROR = ["code", "error", "message"]
 
 
-def drive(gateway, organization, key):
-    """Drives every operation on accounts and keys, and then those on a machine's own keys."""
+def drive(deployed):
+    """Calls every operation on accounts and keys, and then those on a machine's own keys."""
+    gateway, organization, key = deployed.gateway, deployed.organization, deployed.key
     call = gateway.call
     current = within("account", call(f"GET {CURRENT}", 200, ["account"], key=key), ORGANIZATION)
-    check((current["id"], current["role"]) == (organization, "admin"), f"the current account is {current}")
+    assert (current["id"], current["role"]) == (organization, "admin"), f"the current account is {current}"
     listed = call(f"GET {ALL}", 200, ["accounts"], key=key)
-    check(listed["accounts"] == [current], f"the accounts are {listed}")
+    assert listed["accounts"] == [current], f"the accounts are {listed}"
     account = call_account(gateway, f"POST {ACCOUNTS}", key=key, json={"name": " deployment "})
-    check(account["name"] == "deployment", f"the account is called {account['name']!r}")
+    assert account["name"] == "deployment", f"the account is called {account['name']!r}"
     ids = {"service_account_id": account["id"]}
     listed = call(f"GET {ACCOUNTS}", 200, ["service_accounts", "next_cursor"], key=key)
-    check(account in listed["service_accounts"], "the new account is not listed")
+    assert account in listed["service_accounts"], "the new account is not listed"
     call_account(gateway, f"GET {ONE_ACCOUNT}", ids, key=key)
     changed = call_account(gateway, f"PATCH {ONE_ACCOUNT}", ids, key=key, json={"disabled": True})
-    check(changed["disabled"], "the account is not disabled")
+    assert changed["disabled"], "the account is not disabled"
     new = {"name": "ci", "scopes": ["sessions.read"]}
     call(f"POST {KEYS}", 409, ERROR, ids, key=key, json=new, note="(disabled account) ")
     call_account(gateway, f"PATCH {ONE_ACCOUNT}", ids, key=key, json={"disabled": False})
 
-    minted = mint(gateway, account["id"], key, new)
-    check((minted["scopes"], minted["full_access"]) == (["sessions.read"], False), f"{minted['scopes']}")
+    minted = mint_for(gateway, account["id"], key, new)
+    assert (minted["scopes"], minted["full_access"]) == (["sessions.read"], False), f"{minted['scopes']}"
     one = {**ids, "key_id": minted["id"]}
     listed = call(f"GET {KEYS}", 200, ["keys", "next_cursor"], ids, key=key)
-    check([item["id"] for item in listed["keys"]] == [minted["id"]], "the new key is not listed")
+    assert [item["id"] for item in listed["keys"]] == [minted["id"]], "the new key is not listed"
     found = call(f"GET {ONE_KEY}", 200, KEY, one, key=key)
-    check((found["revoked"], found["revoked_at"]) == (None, None), "the live key has a time of revocation")
+    assert (found["revoked"], found["revoked_at"]) == (None, None), "the live key has a time of revocation"
     changed = call(f"PATCH {ONE_KEY}", 200, KEY, one, key=key, json={"name": "renamed"})
-    check(changed["name"] == "renamed", f"the key is still {changed['name']}")
+    assert changed["name"] == "renamed", f"the key is still {changed['name']}"
     rotated = call(f"POST {ONE_KEY}/rotate", 200, MINTED, one, key=key, json={"grace_days": 0})
-    check(rotated["scopes"] == minted["scopes"], "the rotated key has other scopes")
+    assert rotated["scopes"] == minted["scopes"], "the rotated key has other scopes"
     refused = call(f"GET {CURRENT}", 401, ERROR, key=minted["key"], note="(rotated key) ")
     check_error(refused, "unauthorized")
     two = {**ids, "key_id": rotated["id"]}
     call(f"DELETE {ONE_KEY}", 204, (), two, key=key)
     check_revoked(call(f"GET {ONE_KEY}", 200, KEY, two, key=key))
 
-    drive_own_keys(gateway, mint(gateway, account["id"], key, {"scopes": ["keys.read", "keys.write"]}))
+    drive_own_keys(gateway, mint_for(gateway, account["id"], key, {"scopes": ["keys.read", "keys.write"]}))
     call(f"DELETE {ONE_ACCOUNT}", 204, (), ids, key=key)
     refused = call(f"GET {ONE_ACCOUNT}", 404, ERROR, ids, key=key, note="(deleted account) ")
     check_error(refused, "not_found")
@@ -67,15 +69,15 @@ def drive_own_keys(gateway, machine):
     """Mints, lists, rotates, and revokes keys as the machine that holds the key `machine`."""
     call, key = gateway.call, machine["key"]
     minted = call(f"POST {OWN_KEYS}", 200, OWN_MINTED, key=key, json={"scopes": ["keys.read"]})
-    check("service_account" not in minted, f"the machine's new key shows its account: {sorted(minted)}")
+    assert "service_account" not in minted, f"the machine's new key shows its account: {sorted(minted)}"
     one = {"key_id": minted["id"]}
     rotated = call(f"POST {ONE_OWN_KEY}/rotate", 200, OWN_MINTED, one, key=key, json={"grace_days": 0})
-    check(rotated["scopes"] == ["keys.read"], f"the rotated key has the scopes {rotated['scopes']}")
+    assert rotated["scopes"] == ["keys.read"], f"the rotated key has the scopes {rotated['scopes']}"
     call(f"DELETE {ONE_OWN_KEY}", 204, (), {"key_id": rotated["id"]}, key=key)
     listed = call(f"GET {OWN_KEYS}", 200, ["keys", "next_cursor"], key=key)
     keys = {item["id"]: item for item in listed["keys"]}
-    check({machine["id"], minted["id"], rotated["id"]} <= set(keys), f"only {sorted(keys)} are listed")
-    check(keys[machine["id"]]["revoked"] is None, "the machine's own key is revoked")
+    assert {machine["id"], minted["id"], rotated["id"]} <= set(keys), f"only {sorted(keys)} are listed"
+    assert keys[machine["id"]]["revoked"] is None, "the machine's own key is revoked"
     check_revoked(keys[rotated["id"]])
     refused = call(f"GET {OWN_KEYS}", 401, ERROR, key=minted["key"], note="(rotated key) ")
     check_error(refused, "unauthorized")
@@ -90,25 +92,24 @@ def call_account(gateway, route, ids=None, **request):
 def within(name, answer, fields):
     """What an answer holds under `name`, which must have the `fields`."""
     missing = sorted(set(fields) - set(answer[name]))
-    check(not missing, f"{name} lacks {missing}: {answer}")
+    assert not missing, f"{name} lacks {missing}: {answer}"
     return answer[name]
 
 
 def check_error(answer, code):
     detail = {"code": code, "message": answer["message"]}
-    check(answer == {**detail, "error": detail}, f"the error is {answer}")
+    assert answer == {**detail, "error": detail}, f"the error is {answer}"
 
 
 def check_revoked(key):
     revoked = key["revoked"]
-    check(revoked is not None and revoked == key["revoked_at"], f"the revoked key is {key}")
+    assert revoked is not None and revoked == key["revoked_at"], f"the revoked key is {key}"
 
 
-def mint(gateway, account, key, new):
+def mint_for(gateway, account, key, new):
     return gateway.call(f"POST {KEYS}", 200, MINTED, {"service_account_id": account}, key=key, json=new)
 
 
-def last_use(gateway, account, key, minted):
-    """When the key `minted` was last used, if that is known; not a drive, so it may be asked often."""
-    path = ONE_KEY.format(service_account_id=account, key_id=minted["id"])
-    return gateway.send("GET", path, key=key).json()["last_used_at"]
+def mint(deployed):
+    """A new key of the first account."""
+    return mint_for(deployed.gateway, deployed.account, deployed.key, {"name": "after"})["key"]

@@ -1,9 +1,9 @@
-"""Builds, deploys and looks at a stack."""
+"""Builds and deploys a stack, and describes what is deployed."""
 
 from samtranslator.yaml_helper import yaml_parse
 
-from environment import REGION, check, environment_without_aws, sam
-from expand import expand
+from deployment.environment import FOLDER, REGION, sam
+from deployment.expand import expand
 
 BUILD_WITHIN_SECONDS = 45 * 60
 
@@ -11,11 +11,12 @@ BUILD_WITHIN_SECONDS = 45 * 60
 class Stack:
     """A stack in the emulator, made of the template at `source`."""
 
-    def __init__(self, emulator, name, source, folder):
+    def __init__(self, processes, emulator, name, source):
+        self.processes = processes
         self.emulator = emulator
         self.name = name
         self.source = yaml_parse(source.read_text())
-        self.folder = folder / name
+        self.folder = FOLDER / name
         self.folder.mkdir()
 
     def deploy(self, template, parameters):
@@ -23,6 +24,7 @@ class Stack:
         packaged = self.folder / "packaged.yaml"
         environment = self.emulator.environment
         sam(
+            self.processes,
             *["package", "--resolve-s3", "--template-file", template, "--output-template-file", packaged],
             environment=environment,
         )
@@ -30,14 +32,12 @@ class Stack:
         expanded.write_text(expand(packaged.read_text(), REGION))
         overrides = [f"{name}={value}" for name, value in parameters.items()]
         sam(
+            self.processes,
             *["deploy", "--template-file", expanded, "--stack-name", self.name, "--no-confirm-changeset"],
             *(["--parameter-overrides", *overrides] if overrides else []),
             environment=environment,
         )
         self.set_time_to_live()
-        routes, declared = self.routes(), self.declared_routes()
-        check(routes == declared, f"of the routes {declared} only {routes} are deployed")
-        print(f"  deployed {self.name} with {len(routes)} routes, as many as its template has events")
 
     def set_time_to_live(self):
         """The emulator ignores a table's `TimeToLiveSpecification`."""
@@ -51,7 +51,7 @@ class Stack:
             if describe()["TimeToLiveStatus"] != "ENABLED":
                 dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=wanted)
             expected = {"TimeToLiveStatus": "ENABLED", "AttributeName": wanted["AttributeName"]}
-            check(describe() == expected, f"the time to live of {table} is {describe()}")
+            assert describe() == expected
 
     def resource(self, name):
         """The physical id of a resource."""
@@ -62,7 +62,7 @@ class Stack:
 
     def outputs(self):
         stack = self.emulator.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"][0]
-        check(stack["StackStatus"].endswith("_COMPLETE"), f"{self.name} is {stack['StackStatus']}")
+        assert stack["StackStatus"].endswith("_COMPLETE"), f"{self.name} is {stack['StackStatus']}"
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
     def function(self, name):
@@ -89,16 +89,17 @@ class Stack:
         )
 
 
-def build(source, folder):
-    """Builds the functions as a release does, for this machine's processor, and says where.
+def build(processes, source, environment):
+    """Builds the functions as a release does, for this machine's processor, and gives the template.
 
-    Apart from `.aws-sam`, where what an operator built for AWS may lie.
+    Not in `.aws-sam`, which may hold what an operator built for AWS.
     """
     # Builds for this machine, without zig.
-    environment = {**environment_without_aws(), "CARGO_LAMBDA_COMPILER": "cargo"}
-    output = folder / "build"
+    environment = {**environment, "CARGO_LAMBDA_COMPILER": "cargo"}
+    output = FOLDER / "build"
     architecture = ["--parameter-overrides", "Architecture=x86_64"]
     sam(
+        processes,
         *["build", "--template-file", source, "--build-dir", output, *architecture],
         environment=environment,
         within=BUILD_WITHIN_SECONDS,

@@ -1,33 +1,28 @@
-"""Runs Chaser's own SDK against Latchkey, with another `base_url` and nothing else changed.
+"""Chaser's own SDK works with Latchkey, with another `base_url` and nothing else changed.
 
-Prints one line per check and continues after a failure, so you can compare two versions of the service.
-To run it by hand against `cargo dev`:
-
-    . .latchkey/dev.env && .tools/ci/bin/python .ci/vendor_sdk.py
+Every test runs against the local stack and against the deployed one.
 """
 
 import contextlib
 import importlib.metadata
-import os
 import re
 import secrets
 import string
-import sys
 import typing
 import urllib.request
 
 import boto3
+import pytest
 from botocore.config import Config
 from chaser_sdk import ChaserApiError, ChaserClient
 
-TIMEOUT_SECONDS = 60
+from local_stack import TIMEOUT_SECONDS
+
 LIST_LENGTH = 250
 # The default of KeyLimit.
 KEY_LIMIT = 10
 # What DynamoDB takes in one batch.
 BATCH_MAX = 25
-# Characters of a failure's reason: some show a whole list.
-REASON_MAX = 500
 
 CODES = {400: "invalid_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 409: "conflict"}
 ACCOUNT_INFO = {"id", "kind", "name", "role", "personal", "created_at"}
@@ -40,10 +35,9 @@ KEY_INFO = {
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 # No service account or key has this ID.
 UNKNOWN = "0" * 16
-# The check that needs a second organization.
-NON_ASCII = "with_account: a name that is not ASCII"
-
-CHECKS = []
+# An ID, and a name that the SDK sends in Latin-1.
+NON_ASCII = ("mueller", "Müller GmbH")
+DEPLOYED = pytest.param("deployed", marks=pytest.mark.deployment)
 
 
 class Organization(typing.NamedTuple):
@@ -121,7 +115,7 @@ def new_ids(count):
 
 
 class Caller:
-    """The service account that the checks call as, created for one run so that its keys are known."""
+    """The service account that the tests call as, created for these tests so that its keys are known."""
 
     def __init__(self, organization, table, non_ascii):
         self.organization = organization
@@ -133,7 +127,7 @@ class Caller:
         first = self.keys.create(self.id)
         self.key = first["id"]
         self.client = organization.client.with_token(first["key"])
-        # For the keys that checks need besides the caller's own.
+        # For the keys that tests need besides the caller's own.
         self.other = self.new_account()
 
     @property
@@ -142,11 +136,11 @@ class Caller:
 
     @property
     def keys(self):
-        """The calls on service account keys with the organization's key, to prepare a check."""
+        """The calls on service account keys with the organization's key, to prepare a test."""
         return self.organization.client.accounts.service_accounts.keys
 
     def new_account(self):
-        """Creates a service account in the LakeSail dialect, so that only one check depends on `create`."""
+        """Creates a service account in the LakeSail dialect, so that only one test depends on `create`."""
         body = {"username": "chaser-sdk", "description": ""}
         request = self.organization.client._request_json
         account = request("POST", "/api/org/v1/service-accounts", json_body=body)["id"]
@@ -165,14 +159,6 @@ class Caller:
             # A service with a defect may have deleted it already.
             with contextlib.suppress(ChaserApiError):
                 self.organization.client.accounts.service_accounts.delete(account)
-
-
-def check(name):
-    def add(function):
-        CHECKS.append((name, function))
-        return function
-
-    return add
 
 
 def equal(found, expected):
@@ -227,21 +213,63 @@ def is_minted(minted, name, scopes):
     assert minted["key"].startswith(minted["key_prefix"]), f"the prefix is {minted['key_prefix']!r}"
 
 
+@pytest.fixture(scope="module", params=["local", DEPLOYED])
+def caller(request, note):
+    """A service account of the local or the deployed stack, for all tests of that stack."""
+    # The SDK calls `urlopen`, which would send even a request to loopback through a configured proxy.
+    urllib.request.install_opener(urllib.request.build_opener(urllib.request.ProxyHandler({})))
+    stack = request.getfixturevalue(request.param)
+    made = local_caller(stack) if request.param == "local" else deployed_caller(stack)
+    note(f"chaser-sdk {importlib.metadata.version('chaser-sdk')} called the {request.param} stack")
+    yield made
+    made.clean_up()
+
+
+def local_caller(stack):
+    environment = stack.environment
+    dynamodb = boto3.client(
+        "dynamodb",
+        endpoint_url=environment["AWS_ENDPOINT_URL_DYNAMODB"],
+        region_name=environment["AWS_REGION"],
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        config=Config(proxies={}),
+    )
+    table = Table(dynamodb, environment["LATCHKEY_TABLE"])
+    client = ChaserClient(base_url=stack.url, api_key=stack.token, timeout=TIMEOUT_SECONDS)
+    id = stack.organization
+    return Caller(Organization(id, table.organization_name(id), client), table, None)
+
+
+def deployed_caller(deployed):
+    gateway = deployed.gateway
+    table = Table(deployed.emulator.client("dynamodb"), deployed.stack.resource("Table"))
+
+    def client(key):
+        # The emulator tells APIs apart by the `Host` header.
+        headers = {"Host": gateway.host}
+        options = {"default_headers": headers, "timeout": TIMEOUT_SECONDS}
+        return ChaserClient(base_url=gateway.url, api_key=key, **options)
+
+    id = deployed.organization
+    organization = Organization(id, table.organization_name(id), client(deployed.key))
+    id, name = NON_ASCII
+    made = deployed.latchkey("bootstrap", "--organization", id, "--name", name)
+    return Caller(organization, table, Organization(id, name, client(made["key"]["key"])))
+
+
 # --- accounts ---
 
 
-@check("accounts.current: all fields, role admin for a full-access key")
-def _(caller):
+def test_accounts_current_has_all_fields_and_role_admin_for_a_full_access_key(caller):
     is_account(caller.accounts.current(), caller.organization, "admin")
 
 
-@check("accounts.current: role member for a scoped key")
-def _(caller):
+def test_accounts_current_has_role_member_for_a_scoped_key(caller):
     is_account(caller.scoped("sessions.read").accounts.current(), caller.organization, "member")
 
 
-@check("accounts.list: the current account")
-def _(caller):
+def test_accounts_list_has_only_the_current_account(caller):
     [only] = caller.accounts.list()
     is_account(only, caller.organization, "admin")
 
@@ -249,8 +277,7 @@ def _(caller):
 # --- accounts.service_accounts ---
 
 
-@check("accounts.service_accounts.create: the account, its name stripped")
-def _(caller):
+def test_service_accounts_create_strips_the_name(caller):
     made = caller.accounts.service_accounts.create("  chaser-sdk made \t")
     caller.made.append(made["id"])
     has(made, SERVICE_ACCOUNT_INFO)
@@ -260,15 +287,13 @@ def _(caller):
     is_time(made["updated_at"])
 
 
-@check("accounts.service_accounts.list: all fields of an account")
-def _(caller):
+def test_service_accounts_list_has_all_fields_of_an_account(caller):
     found = by_id(caller.accounts.service_accounts.list(), caller.id)
     has(found, SERVICE_ACCOUNT_INFO)
     equal((found["name"], found["disabled"]), ("chaser-sdk", False))
 
 
-@check("accounts.service_accounts.delete: the account and its keys are gone")
-def _(caller):
+def test_service_accounts_delete_ends_the_account_and_its_keys(caller):
     account = caller.new_account()
     owner = caller.client_of(caller.keys.create(account))
     equal(by_id(caller.accounts.service_accounts.list(), account)["id"], account)
@@ -281,15 +306,13 @@ def _(caller):
 # --- accounts.service_accounts.keys ---
 
 
-@check("accounts.service_accounts.keys.create: no name or scopes means full access")
-def _(caller):
+def test_service_accounts_keys_create_without_name_and_scopes_gives_full_access(caller):
     minted = caller.accounts.service_accounts.keys.create(caller.new_account())
     is_minted(minted, None, [])
     has(minted["service_account"], SERVICE_ACCOUNT_INFO)
 
 
-@check("accounts.service_accounts.keys.create: name and scopes, the name stripped")
-def _(caller):
+def test_service_accounts_keys_create_keeps_scopes_and_strips_the_name(caller):
     scopes = ["files.read", "sessions.write"]
     account = caller.new_account()
     minted = caller.accounts.service_accounts.keys.create(account, name=" \tnightly  report ", scopes=scopes)
@@ -297,8 +320,7 @@ def _(caller):
     equal(minted["service_account"]["id"], account)
 
 
-@check("accounts.service_accounts.keys.create: the key authenticates until it is revoked")
-def _(caller):
+def test_service_accounts_keys_authenticate_until_they_are_revoked(caller):
     account = caller.new_account()
     minted = caller.accounts.service_accounts.keys.create(account)
     owner = caller.client_of(minted)
@@ -307,8 +329,7 @@ def _(caller):
     refused(401, owner.accounts.service_accounts.keys.list, account)
 
 
-@check("accounts.service_accounts.keys.list: all fields of a live and of a revoked key")
-def _(caller):
+def test_service_accounts_keys_list_has_all_fields_of_live_and_revoked_keys(caller):
     account, keys = caller.new_account(), caller.accounts.service_accounts.keys
     ended = keys.create(account, name="ended")
     minted = keys.create(account, name="ci", scopes=["files.read"])
@@ -324,8 +345,7 @@ def _(caller):
     equal((second["revoked"], second["last_used_at"]), (None, None))
 
 
-@check("accounts.service_accounts.keys.revoke: twice is no error")
-def _(caller):
+def test_service_accounts_keys_revoke_twice_is_no_error(caller):
     account, keys = caller.new_account(), caller.accounts.service_accounts.keys
     minted = keys.create(account)
     keys.revoke(account, minted["id"])
@@ -334,8 +354,7 @@ def _(caller):
     equal(keys.list(account)[0]["revoked"], since)
 
 
-@check("accounts.service_accounts.keys: `not k.get('revoked')` finds the live keys")
-def _(caller):
+def test_live_service_account_keys_are_those_that_are_not_revoked(caller):
     account, keys = caller.new_account(), caller.accounts.service_accounts.keys
     first, second, third = [keys.create(account)["id"] for _ in range(3)]
     keys.revoke(account, second)
@@ -345,8 +364,7 @@ def _(caller):
 # --- keys ---
 
 
-@check("keys.list: the keys of the caller's own account")
-def _(caller):
+def test_keys_list_has_the_keys_of_the_callers_own_account(caller):
     found = by_id(caller.client.keys.list(), caller.key)
     has(found, KEY_INFO)
     equal((found["full_access"], found["scopes"], found["revoked"]), (True, [], None))
@@ -354,8 +372,7 @@ def _(caller):
     equal([key["id"] for key in caller.client.keys.list()], [key["id"] for key in own])
 
 
-@check("keys.create: no name or scopes means full access")
-def _(caller):
+def test_keys_create_without_name_and_scopes_gives_full_access(caller):
     minted = caller.client.keys.create()
     try:
         is_minted(minted, None, [])
@@ -365,8 +382,7 @@ def _(caller):
         caller.keys.revoke(caller.id, minted["id"])
 
 
-@check("keys.create: name and scopes, the name stripped")
-def _(caller):
+def test_keys_create_keeps_scopes_and_strips_the_name(caller):
     minted = caller.client.keys.create(name="  nightly report\t", scopes=["files.read"])
     try:
         is_minted(minted, "nightly report", ["files.read"])
@@ -374,8 +390,7 @@ def _(caller):
         caller.keys.revoke(caller.id, minted["id"])
 
 
-@check("keys.revoke: the key authenticates until then, and twice is no error")
-def _(caller):
+def test_keys_authenticate_until_they_are_revoked_and_twice_is_no_error(caller):
     minted = caller.client.keys.create()
     owner = caller.client_of(minted)
     by_id(owner.keys.list(), minted["id"])
@@ -385,8 +400,7 @@ def _(caller):
     is_time(by_id(caller.client.keys.list(), minted["id"])["revoked"])
 
 
-@check("keys: `not k.get('revoked')` finds the live keys")
-def _(caller):
+def test_live_own_keys_are_those_that_are_not_revoked(caller):
     ended, kept = [caller.client.keys.create()["id"] for _ in range(2)]
     caller.client.keys.revoke(ended)
     equal(live(caller.client.keys.list()), [caller.key, kept])
@@ -394,8 +408,7 @@ def _(caller):
     equal(live(caller.client.keys.list()), [caller.key])
 
 
-@check("keys: a scoped key lists, creates and revokes keys of its own account")
-def _(caller):
+def test_a_scoped_key_lists_creates_and_revokes_keys_of_its_own_account(caller):
     account = caller.new_account()
     first = caller.keys.create(account, scopes=["keys.read", "keys.write"])
     machine = caller.client_of(first)
@@ -409,51 +422,44 @@ def _(caller):
 # --- errors ---
 
 
-@check("error 400: unknown scope")
-def _(caller):
+def test_an_unknown_scope_is_error_400(caller):
     message = refused(400, caller.keys.create, caller.other, scopes=["files.fly"])
     assert "files.fly" in message, f"the message {message!r} does not name the scope"
     refused(400, caller.client.keys.create, scopes=["files.fly"])
 
 
-@check("error 400: blank account name")
-def _(caller):
+def test_a_blank_account_name_is_error_400(caller):
     message = refused(400, caller.accounts.service_accounts.create, "   ")
     assert "name" in message, f"the message {message!r} does not name the field"
 
 
-@check("error 401: wrong key, no key")
-def _(caller):
+def test_a_wrong_key_or_no_key_is_error_401(caller):
     for token in ["sk_wrong", None]:
         client = caller.client.with_token(token)
         for call in [client.accounts.current, client.accounts.list, client.keys.list]:
             refused(401, call)
 
 
-@check("error 403: a scope is missing")
-def _(caller):
+def test_a_missing_scope_is_error_403(caller):
     reader = caller.scoped("keys.read")
     refused(403, reader.keys.create, scopes=["keys.read"])
     message = refused(403, reader.accounts.service_accounts.keys.create, caller.id, scopes=["keys.read"])
     assert "keys.write" in message, f"the message {message!r} does not name the scope"
 
 
-@check("error 403: a scoped key manages accounts")
-def _(caller):
+def test_a_scoped_key_that_manages_accounts_is_error_403(caller):
     writer = caller.scoped("keys.read", "keys.write").accounts.service_accounts
     refused(403, writer.create, "chaser-sdk")
     refused(403, writer.delete, caller.other)
 
 
-@check("error 403: another account is selected")
-def _(caller):
+def test_another_selected_account_is_error_403(caller):
     client = caller.client.with_account("another-organization")
     for call in [client.accounts.current, client.accounts.list, client.keys.list, client.keys.create]:
         refused(403, call)
 
 
-@check("error 404: unknown service account")
-def _(caller):
+def test_an_unknown_service_account_is_error_404(caller):
     service_accounts = caller.accounts.service_accounts
     refused(404, service_accounts.delete, UNKNOWN)
     refused(404, service_accounts.keys.list, UNKNOWN)
@@ -462,8 +468,7 @@ def _(caller):
     refused(404, service_accounts.keys.revoke, UNKNOWN, UNKNOWN)
 
 
-@check("error 404: unknown key")
-def _(caller):
+def test_an_unknown_key_is_error_404(caller):
     refused(404, caller.accounts.service_accounts.keys.revoke, caller.other, UNKNOWN)
     refused(404, caller.client.keys.revoke, UNKNOWN)
     refused(404, caller.client.keys.revoke, "not-an-id")
@@ -472,8 +477,7 @@ def _(caller):
     refused(404, caller.client.keys.revoke, foreign)
 
 
-@check("error 409: the account holds as many keys as it may")
-def _(caller):
+def test_a_full_account_is_error_409(caller):
     account = caller.new_account()
     minted = [caller.keys.create(account) for _ in range(KEY_LIMIT)]
     owner = caller.client_of(minted[0])
@@ -485,8 +489,7 @@ def _(caller):
     has(owner.keys.create(), MINTED)
 
 
-@check("error 409: the caller deletes its own account")
-def _(caller):
+def test_deleting_the_callers_own_account_is_error_409(caller):
     refused(409, caller.accounts.service_accounts.delete, caller.id)
     equal(live(caller.client.keys.list()), [caller.key])
 
@@ -494,28 +497,24 @@ def _(caller):
 # --- with_account ---
 
 
-@check("with_account: by ID")
-def _(caller):
+def test_with_account_takes_an_id(caller):
     client = caller.client.with_account(caller.organization.id)
     equal(client.accounts.current()["id"], caller.organization.id)
 
 
-@check("with_account: by exact name")
-def _(caller):
+def test_with_account_takes_an_exact_name(caller):
     client = caller.client.with_account(caller.organization.name)
     equal(client.accounts.current()["id"], caller.organization.id)
     refused(403, caller.client.with_account(caller.organization.name.swapcase()).accounts.current)
 
 
-@check("with_account: `personal` is the caller's own account")
-def _(caller):
+def test_with_account_personal_is_the_callers_own_account(caller):
     client = caller.client.with_account("personal")
     equal(client.accounts.current()["id"], caller.organization.id)
     by_id(client.keys.list(), caller.key)
 
 
-@check("with_account: surrounding blanks do not count")
-def _(caller):
+def test_with_account_ignores_surrounding_blanks(caller):
     for selected in [caller.organization.id, caller.organization.name, "personal"]:
         padded = f" \t{selected}  "
         stripped, unchanged = caller.client.with_account(padded), caller.client.with_account(None)
@@ -525,13 +524,13 @@ def _(caller):
             equal(client.accounts.current()["id"], caller.organization.id)
 
 
-@check("with_account: None is the caller's own account")
-def _(caller):
+def test_with_account_none_is_the_callers_own_account(caller):
     equal(caller.client.with_account(None).accounts.current()["id"], caller.organization.id)
 
 
-@check(NON_ASCII)
-def _(caller):
+@pytest.mark.parametrize("caller", [DEPLOYED], indirect=True)
+def test_with_account_takes_a_name_that_is_not_ascii(caller):
+    """Only when deployed: `cargo lambda watch` itself answers a header that is not UTF-8 with 500."""
     other = caller.non_ascii
     equal(other.client.with_account(other.name).accounts.current()["id"], other.id)
     refused(403, caller.client.with_account(other.name).accounts.current)
@@ -541,8 +540,7 @@ def _(caller):
 # --- long lists ---
 
 
-@check(f"keys.list: {LIST_LENGTH} keys, and the live one is among them")
-def _(caller):
+def test_the_live_key_is_in_a_long_list_of_keys(caller):
     account, keys = caller.new_account(), caller.accounts.service_accounts.keys
     ended = keys.create(account)["id"]
     keys.revoke(account, ended)
@@ -556,60 +554,10 @@ def _(caller):
         equal(live(caller.client_of(minted).keys.list()), [minted["id"]])
 
 
-@check(f"accounts.service_accounts.list: {LIST_LENGTH} accounts")
-def _(caller):
+def test_a_long_list_of_service_accounts_is_complete(caller):
     account = caller.new_account()
     with caller.table.copies_of_account(caller.organization.id, account, LIST_LENGTH - 1) as copies:
         listed = [found["id"] for found in caller.accounts.service_accounts.list()]
         missing = {*copies, account} - set(listed)
         assert not missing, f"{len(missing)} accounts of {LIST_LENGTH} are not listed"
         equal(len(listed), len(set(listed)))
-
-
-def drive(organization, table, non_ascii=None):
-    """Runs every check with keys of `organization`, and gives the names of those that fail.
-
-    The check of a name that is not ASCII needs `non_ascii`, an organization that has one.
-    Without it, that check is left out.
-    """
-    # The SDK calls `urlopen`, which would send even a request to loopback through a configured proxy.
-    urllib.request.install_opener(urllib.request.build_opener(urllib.request.ProxyHandler({})))
-    caller = Caller(organization, table, non_ascii)
-    checks = [(name, run) for name, run in CHECKS if non_ascii or name != NON_ASCII]
-    failed = []
-    try:
-        for name, run in checks:
-            try:
-                run(caller)
-            except Exception as problem:
-                failed.append(name)
-                reason = f"{type(problem).__name__}: {problem}"[:REASON_MAX]
-                print(f"  FAIL {name}: {reason}", flush=True)
-            else:
-                print(f"  pass {name}", flush=True)
-    finally:
-        caller.clean_up()
-    version = importlib.metadata.version("chaser-sdk")
-    print(f"chaser-sdk {version}: {len(checks) - len(failed)} of {len(checks)} checks pass", flush=True)
-    return failed
-
-
-def main():
-    from service import ORGANIZATION, TOKEN, URL
-
-    dynamodb = boto3.client(
-        "dynamodb",
-        endpoint_url=os.environ["AWS_ENDPOINT_URL_DYNAMODB"],
-        config=Config(proxies={}),
-    )
-    table = Table(dynamodb, os.environ["LATCHKEY_TABLE"])
-    client = ChaserClient(base_url=URL, api_key=TOKEN, timeout=TIMEOUT_SECONDS)
-    organization = Organization(ORGANIZATION, table.organization_name(ORGANIZATION), client)
-    # The SDK sends a name that is not ASCII in Latin-1. `cargo lambda watch` itself answers a header that is
-    # not UTF-8 with 500, so only the deployment test has such a name.
-    if drive(organization, table):
-        sys.exit(1)
-
-
-if __name__ == "__main__":
-    main()
