@@ -1,4 +1,4 @@
-"""Finds programs on the PATH, or takes them out of Debian's packages without installing any."""
+"""Finds programs on the PATH, or extracts them from Debian's packages without installing these."""
 
 import dataclasses
 import os
@@ -34,7 +34,7 @@ class Program:
 
 
 def find(asked):
-    """Programs by name; `asked` has the argument with which each tells its version."""
+    """Returns programs by name; `asked` has the argument that makes each print its version."""
     missing = [name for name in asked if not shutil.which(name)]
     try:
         if missing and not runs(FOLDER, missing, asked):
@@ -74,7 +74,7 @@ def runs(folder, names, asked):
 
 
 def fetch(names, asked):
-    """Fills the folder, which is only there when it is whole."""
+    """Fills the folder, and moves it into place only when it is complete."""
     shutil.rmtree(PARTIAL, ignore_errors=True)
     for folder in ["state/lists/partial", "cache/archives/partial", "whole"]:
         (PARTIAL / folder).mkdir(parents=True)
@@ -96,7 +96,7 @@ def extract(packages):
 
 
 def libraries(packages):
-    """The libraries that `packages` depend on, but for the C library, which is the system's."""
+    """The libraries that `packages` depend on, except the C library, which is the system's."""
     lines = apt("apt-cache", "depends", *packages).split("\n")
     depended = {line.split()[-1] for line in lines if "Depends: lib" in line}
     return sorted(name for name in depended if name != "libc6")

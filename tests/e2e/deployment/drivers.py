@@ -1,4 +1,4 @@
-"""What a function's folder says about driving it: `functions/<name>/tests/deployment.py`.
+"""Loads `functions/<name>/tests/deployment.py`, which says how to call a deployed function.
 
 `RUNTIME` names an event of `events/<name>/`, whether it gets a valid key, and the answer to it.
 A function with routes has `drive(deployed)`, which calls each of them until it succeeds.
@@ -7,38 +7,38 @@ A dialect may have `mint(deployed)`, which gives a new key, and `use_root_key(de
 
 import importlib.util
 
-import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from processes import ROOT
 
 TEMPLATE = ROOT / "template.yaml"
-FUNCTION = "AWS::Serverless::Function"
+RESOURCES = yaml_parse(TEMPLATE.read_text())["Resources"]
 
 
 def functions():
-    """The functions of the template, by the name of the resource, and the folder of each."""
-    resources = yaml_parse(TEMPLATE.read_text())["Resources"]
-    found = {name: resource for name, resource in resources.items() if resource["Type"] == FUNCTION}
-    return {name: resource["Metadata"]["BuildProperties"]["Binary"] for name, resource in found.items()}
+    """The functions of the template: the name of each resource, and its folder in `functions/`."""
+    found = {name: it for name, it in RESOURCES.items() if it["Type"] == "AWS::Serverless::Function"}
+    return {name: it["Metadata"]["BuildProperties"]["Binary"] for name, it in found.items()}
 
 
 def with_routes():
     """The folders of the functions that have routes."""
-    resources = yaml_parse(TEMPLATE.read_text())["Resources"]
-    return [folder for name, folder in functions().items() if resources[name]["Properties"].get("Events")]
+    return [folder for name, folder in functions().items() if RESOURCES[name]["Properties"].get("Events")]
 
 
 def that_have(function):
-    """The folders of the functions that say how to do something."""
-    return [folder for folder in functions().values() if hasattr(load(folder), function)]
+    """The folders of the functions whose file has a function of this name."""
+    folders = [folder for folder in functions().values() if path(folder).exists()]
+    return [folder for folder in folders if hasattr(load(folder), function)]
+
+
+def path(folder):
+    return ROOT / "functions" / folder / "tests" / "deployment.py"
 
 
 def load(folder):
-    path = ROOT / "functions" / folder / "tests" / "deployment.py"
-    if not path.exists():
-        pytest.fail(f"{path.relative_to(ROOT)} is missing; it must drive the function", pytrace=False)
-    spec = importlib.util.spec_from_file_location(f"driver_of_{folder}", path)
+    assert path(folder).exists(), f"add {path(folder).relative_to(ROOT)}, which calls the function's routes"
+    spec = importlib.util.spec_from_file_location(f"driver_of_{folder}", path(folder))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -1,8 +1,8 @@
-"""Expands a SAM template as CloudFormation does, and says its HTTP APIs in resources.
+"""Expands a SAM template as CloudFormation does, for an emulator that knows less.
 
-The SAM transform puts routes, integrations and authorizers into an API's OpenAPI `Body`, which the
-emulator ignores; it knows them as resources of their own. Nor does it know what a condition of a role
-asks for.
+The SAM transform puts the routes, integrations and authorizers of an HTTP API into its OpenAPI `Body`.
+The emulator ignores the `Body`, so this makes a resource of each. It also removes a condition of roles
+that the emulator cannot evaluate.
 """
 
 import json
@@ -23,9 +23,9 @@ CORS = "x-amazon-apigateway-cors"
 def expand(text, region):
     """The CloudFormation template, as JSON, of a packaged SAM template."""
     os.environ.setdefault("AWS_DEFAULT_REGION", region)
-    # It regrets that nobody takes its metrics.
+    # It logs an error because there is no receiver for its metrics.
     logging.getLogger("samtranslator.metrics.metrics").setLevel(logging.ERROR)
-    # Without AWS's managed policies: a template that names one must say its ARN.
+    # Without AWS's managed policies: a template must name them by ARN.
     template = transform(yaml_parse(text), {}, types.SimpleNamespace(load=dict))
     resources = template["Resources"]
     for name, resource in list(resources.items()):
@@ -37,7 +37,7 @@ def expand(text, region):
 
 
 def tolerate_unknown_attributes(role):
-    """The emulator does not tell policies which attributes a request is about; the rest is enforced."""
+    """Removes the condition on attributes, which the emulator cannot evaluate; it enforces the rest."""
     for policy in role.get("Policies", []):
         for statement in policy["PolicyDocument"]["Statement"]:
             required = statement.get("Condition", {}).get("Null", {})

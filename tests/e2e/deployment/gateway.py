@@ -6,7 +6,7 @@ import urllib.parse
 import requests
 
 ANSWER_WITHIN_SECONDS = 60
-# The emulator answers this path itself on every host, and has another way to an API.
+# The emulator answers this path itself on every host; another path leads to the API.
 TAKEN = "/health"
 
 
@@ -20,14 +20,14 @@ class Gateway:
         self.url = stack.emulator.url
         self.api = stack.resource("Api")
         self.host = f"{self.api}.execute-api.localhost"
-        # The routes that were driven to the success that they are for.
+        # The routes that were called with success.
         self.driven = set()
         self.request_ids = set() if request_ids else None
         self.session = requests.Session()
         self.session.trust_env = False
 
     def send(self, method, path, key=None, headers=None, **request):
-        """Any request; `key` goes as a bearer."""
+        """Sends any request, with `key` as the bearer."""
         headers = {"Host": self.host, **(headers or {})}
         if path == TAKEN:
             del headers["Host"]
@@ -39,13 +39,13 @@ class Gateway:
         )
 
     def not_driven(self):
-        """The routes that nothing has driven to their success; a new one is here until something does."""
+        """The routes that no test has called with success, such as a new one."""
         return sorted(set(self.stack.routes()) - self.driven)
 
     def call(self, route, status, fields=(), ids=None, method=None, query="", note="", **request):
-        """Asks `route` and gives the answer, which must have `status` and the `fields`."""
+        """Calls `route` and returns the answer, which must have `status` and the `fields`."""
         verb, template = route.split(" ")
-        # A parameter that takes all that is left of the path takes slashes too.
+        # A parameter that takes the rest of the path takes slashes too.
         quoted = {
             name: urllib.parse.quote(value, safe="/" if name.endswith("+") else "")
             for name, value in (ids or {}).items()

@@ -1,4 +1,4 @@
-"""What the OpenAPI documents cannot say: which ids exist, and what valid requests may still be refused for."""
+"""What the OpenAPI documents cannot say: which IDs exist, and why valid requests may be refused."""
 
 import collections
 import itertools
@@ -68,7 +68,7 @@ def existing(path):
 
 @schemathesis.hook
 def before_load_schema(context, raw_schema):
-    """A `default` is for what stands before the service: of ours, only the statuses listed will do."""
+    """Removes `default`, which describes what stands before the service; it must list its own statuses."""
     for path in raw_schema["paths"].values():
         for operation in path.values():
             if isinstance(operation, dict):
