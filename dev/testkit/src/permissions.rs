@@ -61,13 +61,14 @@ fn allowed(role: &str) -> BTreeSet<String> {
 
 /// The attributes that `role` may name in an update, if that is bounded.
 fn updatable(role: &str) -> BTreeSet<String> {
-    let bounds = statements(role)
+    let updates = statements(role)
         .into_iter()
         .filter(|statement| texts(&statement["Action"]).contains("dynamodb:UpdateItem"));
-    let attributes = bounds.map(|statement| {
-        texts(&statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"])
+    let bounds = updates.filter_map(|statement| {
+        let bound = &statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"];
+        (!bound.is_null()).then(|| texts(bound))
     });
-    attributes.flatten().collect()
+    bounds.flatten().collect()
 }
 
 /// The texts of a list.

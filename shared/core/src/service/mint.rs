@@ -100,7 +100,7 @@ impl Latchkey {
         mint: MintRequest,
         now: Timestamp,
     ) -> Result<Minted, Error> {
-        caller.require(KEYS_WRITE)?;
+        caller.require(&KEYS_WRITE)?;
         let scopes = mint.scopes.unwrap_or_else(|| caller.scopes.clone());
         caller.cover(&scopes)?;
         let allowed = self.policy.expiry(mint.expires_at, now)?;

@@ -63,7 +63,7 @@ impl Latchkey {
     ) -> Result<R, Error> {
         let now = self.clock.now();
         self.with_replay(request, now, async |writer| {
-            caller.require(KEYS_WRITE)?;
+            caller.require(&KEYS_WRITE)?;
             let store_rotation = async |Planned { rotation, minted, account }: &Planned| {
                 let organization = &account.organization;
                 let write = async |response: Option<&_>| {
