@@ -1,10 +1,11 @@
-"""The README's local commands work and print what it shows.
+"""The commands in the README and in `docs/` work and print what the page shows.
 
-Each block after `<!-- ci: run -->` runs in one shell, in order; a JSON block after `<!-- ci: answer -->`
-must have the fields, types and order of what the block before it printed, and a block after
-`<!-- ci: table -->` the columns and states.
+Each block after `<!-- ci: run -->` runs in the page's own shell, in order; a JSON block after
+`<!-- ci: answer -->` must have the fields, types and order of what the block before it printed, and a block
+after `<!-- ci: table -->` the columns and states.
 """
 
+import contextlib
 import dataclasses
 import json
 import re
@@ -14,7 +15,7 @@ import pytest
 
 from processes import ROOT
 
-README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"<!-- ci: (run|answer|table) -->\n```\w+\n(.*?)```", re.DOTALL)
 # The command line may have to be compiled.
 COMMAND_WITHIN_SECONDS = 1800
@@ -22,28 +23,30 @@ COMMAND_WITHIN_SECONDS = 1800
 
 @dataclasses.dataclass
 class Command:
+    page: str
     line: int
     text: str
-    # What the README shows of its output: the kind of each block, and its text.
+    # What the page shows of its output: the kind of each block, and its text.
     shown: list
 
 
-def commands():
+def commands(page):
     found = []
-    for block in BLOCK.finditer(README):
-        kind, text = block.groups()
+    text = page.read_text()
+    for block in BLOCK.finditer(text):
+        kind, content = block.groups()
         if kind == "run":
-            found.append(Command(README.count("\n", 0, block.start(2)) + 1, text, []))
+            found.append(Command(page.name, text.count("\n", 0, block.start(2)) + 1, content, []))
         else:
-            found[-1].shown.append((kind, text))
+            found[-1].shown.append((kind, content))
     return found
 
 
-COMMANDS = commands()
+COMMANDS = [command for page in PAGES for command in commands(page)]
 
 
 class Shell:
-    """One shell for all commands, since they share variables; the first that fails ends it."""
+    """One shell for all commands of a page, since they share variables; the first that fails ends it."""
 
     def __init__(self, program, folder):
         self.program = program
@@ -68,17 +71,22 @@ class Shell:
 
 
 @pytest.fixture(scope="module")
-def shell(local, processes, tmp_path_factory, note):
+def shells(local, processes, tmp_path_factory, note):
+    """The shell of each page."""
     answers = sum(len(command.shown) for command in COMMANDS)
-    note(f"README: {len(COMMANDS)} commands, {answers} of their answers shown")
+    note(f"documentation: {len(COMMANDS)} commands, {answers} of their answers shown")
     options = {"cwd": ROOT, "stdin": subprocess.PIPE, "text": True}
-    with processes.started(["bash"], "readme", **options) as program:
-        yield Shell(program, tmp_path_factory.mktemp("readme"))
+    with contextlib.ExitStack() as ending:
+        shells = {}
+        for page in {command.page for command in COMMANDS}:
+            program = ending.enter_context(processes.started(["bash"], page, **options))
+            shells[page] = Shell(program, tmp_path_factory.mktemp(page))
+        yield shells
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: f"line {command.line}")
-def test_command_works_and_prints_what_the_readme_shows(shell, command):
-    printed = shell.run(command)
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: f"{command.page} line {command.line}")
+def test_command_works_and_prints_what_the_page_shows(shells, command):
+    printed = shells[command.page].run(command)
     for kind, shown in command.shown:
         if kind == "answer":
             assert ordered(printed) == ordered(shown)
@@ -100,7 +108,7 @@ def shape(value):
 
 
 def check_table(shown, printed):
-    """A table has the columns, the rows and the states that the README shows; the rest is new each time."""
+    """A table has the columns, the rows and the states that the page shows; the rest is new each time."""
     columns = re.compile(r"\s{2,}")
     shown, printed = ([columns.split(line) for line in text.strip().splitlines()] for text in (shown, printed))
     # Other output may come first.
