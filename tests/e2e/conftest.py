@@ -36,7 +36,7 @@ def stage(item):
     """
     module = item.module.__name__
     if item.get_closest_marker("deployment") is None:
-        return 0 if module == "test_readme" else 1
+        return 0 if module == "test_documentation" else 1
     return {"test_deployment": 2, "test_upgrade": 4}.get(module, 3)
 
 
