@@ -1,4 +1,4 @@
-"""Puts NGINX, Caddy and Envoy, as README and example say, before a small service, and tries to get past them.
+"""Puts NGINX, Caddy and Envoy, as the documentation and the example say, before a small service, and tries to get past them.
 
 Takes the settings of `.latchkey/dev.env` from its environment.
 """
@@ -27,7 +27,7 @@ import requests
 from service import ACCOUNT, CHASER, LAKESAIL, ORGANIZATION, TIMEOUT_SECONDS, URL, bearer, mint, revoke
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text()
+PAGE = (ROOT / "docs/protect-your-api.md").read_text()
 ENVOY = (ROOT / "examples/envoy/envoy.yaml").read_text()
 START_WITHIN_SECONDS = 30
 
@@ -93,8 +93,8 @@ def serving():
 
 
 def snippet(name, replacements):
-    """The README's block, with our addresses for its own."""
-    [found] = re.findall(rf"<!-- ci: {name} -->\n```\w+\n(.*?)```", README, re.DOTALL)
+    """The page's block, with our addresses for its own."""
+    [found] = re.findall(rf"<!-- ci: {name} -->\n```\w+\n(.*?)```", PAGE, re.DOTALL)
     return replaced(found, replacements)
 
 
