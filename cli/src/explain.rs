@@ -81,7 +81,7 @@ enum Outcome {
 
 /// What to do about a failure of the store whose cause is `cause`.
 fn help(cause: &(dyn StdError + 'static), connection: &Connection) -> String {
-    let Connection { table, place, .. } = connection;
+    let Connection { table, endpoint, .. } = connection;
     let code = match outcome(cause) {
         Outcome::Refused(code) => code,
         Outcome::Unsigned => {
@@ -90,7 +90,7 @@ fn help(cause: &(dyn StdError + 'static), connection: &Connection) -> String {
         }
         Outcome::Unanswered => {
             return format!(
-                "DynamoDB at {place} cannot be reached; check the network, `--endpoint-url` and, for \
+                "DynamoDB at {endpoint} cannot be reached; check the network, `--endpoint-url` and, for \
                  a local one, whether `cargo dev` still runs"
             );
         }
@@ -98,7 +98,7 @@ fn help(cause: &(dyn StdError + 'static), connection: &Connection) -> String {
     };
     match code.as_str() {
         "ResourceNotFoundException" => format!(
-            "there is no table `{table}` at {place}; deploy the template, or pass another `--table`, \
+            "there is no table `{table}` at {endpoint}; deploy the template, or pass another `--table`, \
              `--region` or `--endpoint-url`"
         ),
         "AccessDeniedException" => format!(
@@ -209,8 +209,8 @@ mod tests {
     }
 
     fn explained(error: &OperatorError, store: KeyStore) -> String {
-        let (table, place) = ("keys".to_owned(), "us-east-1".to_owned());
-        explain(error, &Connection { store, table, place })
+        let (table, endpoint) = ("keys".to_owned(), "us-east-1".to_owned());
+        explain(error, &Connection { store, table, endpoint })
     }
 
     #[tokio::test]
@@ -329,10 +329,10 @@ mod tests {
         operator::delete_account(&store, &organization(), &id).await.expect("deleted");
 
         let mut named = BTreeSet::from(ACTIONS.map(|action| format!("dynamodb:{action}")));
-        assert_eq!(actions.noted(), named);
+        assert_eq!(actions.recorded(), named);
         operator::organizations(&store).await.expect("organizations");
         named.insert("dynamodb:Scan".to_owned());
-        assert_eq!(actions.noted(), named);
+        assert_eq!(actions.recorded(), named);
 
         let listed = ACTIONS.map(|action| format!("`{action}`")).join(", ");
         let page = project::text("docs/operate.md");

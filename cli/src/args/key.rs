@@ -80,7 +80,7 @@ The last use is recorded at most once per LATCHKEY_LAST_USED_INTERVAL (5 minutes
 default), and never where that is 0s: then --unused-since lists keys in use, too.")]
 pub(crate) struct ListKeys {
     #[command(flatten)]
-    pub(crate) whose: Whose,
+    pub(crate) owner: KeyOwner,
     /// Only keys that have expired.
     #[arg(long, conflicts_with_all = ["revoked", "expires_before", "unused_since"])]
     expired: bool,
@@ -103,7 +103,7 @@ pub(crate) struct ListKeys {
 /// Whose keys.
 #[derive(Debug, ClapArgs)]
 #[group(multiple = false)]
-pub(crate) struct Whose {
+pub(crate) struct KeyOwner {
     /// The service account's id; `ROOT` for root keys.
     #[arg(long, value_name = "ID")]
     pub(crate) account: Option<ServiceAccountId>,

@@ -11,7 +11,7 @@ mod time;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(crate) use account::{AccountCommand, CreateAccount, DeleteAccount};
-pub(crate) use key::{Descendants, KeyCommand, ListKeys, MintKey, RevokeKey, RotateKey, Whose};
+pub(crate) use key::{Descendants, KeyCommand, KeyOwner, ListKeys, MintKey, RevokeKey, RotateKey};
 pub(crate) use key_reference::{KeyReference, OneKey};
 pub(crate) use leak::refuse_whole_keys;
 pub(crate) use organization::{Bootstrap, DeleteOrganization, OrganizationCommand};

@@ -8,7 +8,7 @@ use latchkey::service::RotateRequest;
 use latchkey::service::operator::{self, MintSpec, OperatorError, Origin, Owner};
 
 use crate::args::{
-    KeyCommand, KeyReference, ListKeys, MintKey, OneKey, RevokeKey, RotateKey, Whose,
+    KeyCommand, KeyOwner, KeyReference, ListKeys, MintKey, OneKey, RevokeKey, RotateKey,
 };
 use crate::confirm::confirm;
 use crate::output::{KeyReport, KeysReport, MintedReport, RevokedReport, RotatedReport, print};
@@ -83,7 +83,7 @@ type Accounts = Vec<(ServiceAccountId, Option<ServiceAccount>)>;
 
 /// The accounts whose keys are asked for.
 async fn accounts(asked: &ListKeys, context: &Context<'_>) -> Result<Accounts, Failure> {
-    let Whose { account, organization } = &asked.whose;
+    let KeyOwner { account, organization } = &asked.owner;
     let found = match (account, organization) {
         (Some(id), _) if id.is_root() => return Ok(vec![(id.clone(), None)]),
         (Some(id), _) => vec![operator::account(context.store, id).await?],

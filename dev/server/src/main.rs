@@ -23,9 +23,7 @@ struct Arguments {
 const AFTER_HELP: &str = "\
 The data and its first keys are in .latchkey/data; delete the folder to start over.
 What a client needs is in .latchkey/dev.env, to source: `. .latchkey/dev.env`.
-LATCHKEY_KEY_LIMIT, LATCHKEY_ACCOUNT_LIMIT, LATCHKEY_MAX_LIFETIME, LATCHKEY_RETENTION, LATCHKEY_PREFIX, LATCHKEY_SCOPES, \
-LATCHKEY_CACHE_TTL, LATCHKEY_LAST_USED_INTERVAL, LATCHKEY_AUTHORIZER_HEADER, \
-LATCHKEY_AUTHORIZER_RESPONSE, LATCHKEY_ROUTE_SCOPES and AWS_LAMBDA_LOG_LEVEL reach the functions.
+The settings of the functions, such as LATCHKEY_KEY_LIMIT and AWS_LAMBDA_LOG_LEVEL, reach them from here.
 RUST_LOG=cargo_lambda=info shows what cargo-lambda does.
 
 Without a cargo-lambda on the PATH, one is installed from PyPI into .tools/cargo-lambda. \

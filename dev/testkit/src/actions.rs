@@ -15,19 +15,19 @@ use aws_sdk_dynamodb::operation::scan::ScanInput;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsInput;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 
-/// Notes the actions that a client's requests need, such as `dynamodb:GetItem`.
+/// Records the actions that a client's requests need, such as `dynamodb:GetItem`.
 #[derive(Clone, Debug, Default)]
-pub struct Actions(Arc<Mutex<Noted>>);
+pub struct Actions(Arc<Mutex<Recorded>>);
 
 #[derive(Debug, Default)]
-struct Noted {
+struct Recorded {
     actions: BTreeSet<String>,
     updated: BTreeSet<String>,
 }
 
 impl Actions {
     /// The actions so far.
-    pub fn noted(&self) -> BTreeSet<String> {
+    pub fn recorded(&self) -> BTreeSet<String> {
         self.lock().actions.clone()
     }
 
@@ -37,11 +37,11 @@ impl Actions {
         self.lock().updated.clone()
     }
 
-    fn note(&self, action: &str) {
+    fn record(&self, action: &str) {
         self.lock().actions.insert(action.to_owned());
     }
 
-    fn note_update(&self, update: &UpdateItemInput) {
+    fn record_update(&self, update: &UpdateItemInput) {
         let key = update.key().into_iter().flat_map(|key| key.keys().cloned());
         let expressions = [update.update_expression(), update.condition_expression()];
         let placeholders = update.expression_attribute_names();
@@ -51,7 +51,7 @@ impl Actions {
         self.lock().updated.extend(key.chain(named));
     }
 
-    fn lock(&self) -> MutexGuard<'_, Noted> {
+    fn lock(&self) -> MutexGuard<'_, Recorded> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -89,15 +89,15 @@ impl Intercept for Actions {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let input = context.input();
-        macro_rules! note {
+        macro_rules! record {
             ($($input:ty => $action:literal),*) => {
                 $(if input.downcast_ref::<$input>().is_some() {
-                    self.note($action);
+                    self.record($action);
                     return Ok(());
                 })*
             };
         }
-        note!(
+        record!(
             BatchGetItemInput => "dynamodb:BatchGetItem",
             BatchWriteItemInput => "dynamodb:BatchWriteItem",
             DeleteItemInput => "dynamodb:DeleteItem",
@@ -106,8 +106,8 @@ impl Intercept for Actions {
             ScanInput => "dynamodb:Scan"
         );
         if let Some(update) = input.downcast_ref::<UpdateItemInput>() {
-            self.note("dynamodb:UpdateItem");
-            self.note_update(update);
+            self.record("dynamodb:UpdateItem");
+            self.record_update(update);
             return Ok(());
         }
         let transaction = input.downcast_ref::<TransactWriteItemsInput>();
@@ -122,7 +122,7 @@ impl Intercept for Actions {
                 (part.condition_check.is_some(), "dynamodb:ConditionCheckItem"),
             ] {
                 if there {
-                    self.note(action);
+                    self.record(action);
                 }
             }
         }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::{Answer, project};
 
 /// A method and a path template.
-pub type Place = (String, String);
+pub type Endpoint = (String, String);
 
 /// An OpenAPI document of `openapi/`.
 #[derive(Debug)]
@@ -27,18 +27,18 @@ impl Contract {
         Self { document: project::yaml(&format!("openapi/{dialect}.yaml")) }
     }
 
-    /// Every operation's place.
-    pub fn places(&self) -> BTreeSet<Place> {
+    /// Every operation's endpoint.
+    pub fn endpoints(&self) -> BTreeSet<Endpoint> {
         let methods = ["get", "put", "post", "patch", "delete", "head", "options", "trace"];
         let paths = self.document["paths"].as_object().into_iter().flatten();
-        let places = paths.flat_map(|(path, operations)| {
+        let endpoints = paths.flat_map(|(path, operations)| {
             let methods = methods.iter().filter(|method| !operations[**method].is_null());
             methods.map(|method| (method.to_ascii_uppercase(), path.clone()))
         });
-        places.collect()
+        endpoints.collect()
     }
 
-    /// Checks that an answer is one that the document promises for the operation at `place`: its status
+    /// Checks that an answer is one that the document promises for the operation at its endpoint: its status
     /// by itself, whatever a `default` says of the others, and every header.
     ///
     /// # Panics
@@ -108,20 +108,20 @@ pub fn validate(schema: &Value, instance: &Value, what: &str) {
     assert!(errors.is_empty(), "the {what} {instance} is not as promised: {errors:#?}");
 }
 
-/// Every place that the template routes to the function with the logical id `function`.
+/// Every endpoint that the template routes to the function with the logical id `function`.
 ///
 /// # Panics
 ///
 /// If the template has no such function.
-pub fn template_places(function: &str) -> BTreeSet<Place> {
+pub fn template_endpoints(function: &str) -> BTreeSet<Endpoint> {
     let template = project::yaml("template.yaml");
     let events = template["Resources"][function]["Properties"]["Events"].as_object().cloned();
     let events = events.unwrap_or_else(|| panic!("the template has no function {function}"));
-    let place = |event: &Value| {
+    let endpoint = |event: &Value| {
         let text = |key: &str| event["Properties"][key].as_str().unwrap_or_default().to_owned();
         (text("Method"), text("Path"))
     };
-    events.values().map(place).collect()
+    events.values().map(endpoint).collect()
 }
 
 /// Every path that `cargo lambda watch` routes to `function`, for all methods, by the workspace's manifest.
@@ -149,10 +149,10 @@ pub fn watch_paths(function: &str) -> BTreeSet<String> {
 ///
 /// If they are not.
 pub fn check_routes<O>(function: &str, routes: &[Route<O>]) {
-    let code: BTreeSet<Place> =
+    let code: BTreeSet<Endpoint> =
         routes.iter().map(|route| (route.method.to_owned(), route.path.to_owned())).collect();
-    assert_eq!(code, Contract::load(function).places());
-    assert_eq!(code, template_places(&project::resource(function, "Function")));
+    assert_eq!(code, Contract::load(function).endpoints());
+    assert_eq!(code, template_endpoints(&project::resource(function, "Function")));
     let paths: BTreeSet<String> = code.into_iter().map(|(_, path)| path).collect();
     assert_eq!(paths, watch_paths(function));
 }

@@ -20,11 +20,7 @@ use crate::{NO_CACHE, TestTable, project, sample};
 /// # Panics
 ///
 /// If the role allows more or less.
-pub async fn check_role(
-    function: &str,
-    cases: Vec<Case>,
-    serve: impl AsyncFn(&Latchkey, Value),
-) {
+pub async fn check_role(function: &str, cases: Vec<Case>, serve: impl AsyncFn(&Latchkey, Value)) {
     let actions = Actions::default();
     for case in cases {
         let table = TestTable::start().await;
@@ -38,7 +34,7 @@ pub async fn check_role(
         latchkey.after_answer().await;
     }
     let role = project::resource(function, "Role");
-    assert_eq!(actions.noted(), allowed(&role));
+    assert_eq!(actions.recorded(), allowed(&role));
     let updatable = updatable(&role);
     if !updatable.is_empty() {
         assert_eq!(actions.updated(), updatable);
@@ -65,13 +61,14 @@ fn allowed(role: &str) -> BTreeSet<String> {
 
 /// The attributes that `role` may name in an update, if that is bounded.
 fn updatable(role: &str) -> BTreeSet<String> {
-    let bounds = statements(role)
+    let updates = statements(role)
         .into_iter()
         .filter(|statement| texts(&statement["Action"]).contains("dynamodb:UpdateItem"));
-    let attributes = bounds.map(|statement| {
-        texts(&statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"])
+    let bounds = updates.filter_map(|statement| {
+        let bound = &statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"];
+        (!bound.is_null()).then(|| texts(bound))
     });
-    attributes.flatten().collect()
+    bounds.flatten().collect()
 }
 
 /// The texts of a list.
@@ -79,4 +76,3 @@ fn texts(list: &Value) -> BTreeSet<String> {
     let texts = list.as_array().expect("a list").iter();
     texts.map(|text| text.as_str().expect("a text").to_owned()).collect()
 }
-

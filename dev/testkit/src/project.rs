@@ -30,6 +30,36 @@ pub fn yaml(path: &str) -> Value {
     serde_saphyr::from_str(&text(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
+/// The names of the functions, each a folder of `functions/`.
+///
+/// # Panics
+///
+/// If there is no such folder.
+pub fn functions() -> Vec<String> {
+    let entries = std::fs::read_dir(root().join("functions")).expect("a folder");
+    let names = entries.map(|entry| entry.expect("an entry").file_name());
+    let mut names: Vec<String> = names.filter_map(|name| name.into_string().ok()).collect();
+    names.sort();
+    names
+}
+
+/// The files in `folder` that end in `.extension`, named from the workspace's folder, in order.
+///
+/// # Panics
+///
+/// If there is no such folder.
+pub fn files(folder: &str, extension: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(root().join(folder)).expect("a folder");
+    let names = entries.map(|entry| entry.expect("an entry").file_name());
+    let names = names.filter_map(|name| name.into_string().ok());
+    let mut files: Vec<String> = names
+        .filter(|name| name.strip_suffix(extension).is_some_and(|stem| stem.ends_with('.')))
+        .map(|name| format!("{folder}/{name}"))
+        .collect();
+    files.sort();
+    files
+}
+
 /// The logical id of a function's own resource in the template: `LakesailRole` of `lakesail`.
 pub fn resource(function: &str, kind: &str) -> String {
     let (initial, rest) = function.split_at(1);

@@ -14,7 +14,7 @@ mod settings;
 use lambda_runtime::Diagnostic;
 use latchkey::Latchkey;
 use latchkey::error::Refusal;
-use latchkey::principal::{AccountPrincipal, Denial};
+use latchkey::principal::AccountPrincipal;
 use latchkey::scope::Scope;
 use latchkey::service::Freshness;
 use latchkey_http::authenticate::refuse;
@@ -104,9 +104,7 @@ async fn authorize(
     let caller = principal.service_account()?;
     app.settings.organizations.check(caller)?;
     for scope in required {
-        if !caller.scopes.allow(scope.as_ref()) {
-            return Err(Denial::MissingScope(scope.to_string()).into());
-        }
+        caller.require(scope)?;
     }
     Ok(caller.clone())
 }

@@ -25,7 +25,8 @@ fn app(latchkey: Latchkey, variables: &[(&str, &str)]) -> App {
 
 async fn try_judge(app: &App, event: Value) -> Result<Value, NoVerdict> {
     let event = serde_json::from_value(event).expect("an event");
-    let response = handle(app, event).await?;
+    // Boxed: the compiler gives up on the layout of so many futures within each other.
+    let response = Box::pin(handle(app, event)).await?;
     Ok(serde_json::to_value(response).expect("JSON"))
 }
 

@@ -32,7 +32,7 @@ pub(crate) fn render(error: &Error) -> Response {
 /// This dialect has no word for scopes.
 fn denied(denial: &Denial) -> String {
     let message = match denial {
-        Denial::MissingScope(scope) if scope == KEYS_READ => {
+        Denial::MissingScope(scope) if *scope == KEYS_READ => {
             "this key may not read about service accounts and their keys"
         }
         Denial::MissingScope(_) => "this key may not manage service account keys",

@@ -6,7 +6,7 @@ use latchkey::key::{Key, Minted};
 use latchkey::time::Timestamp;
 use latchkey_http::Error;
 use latchkey_http::authenticate::AuthenticatedRequest;
-use latchkey_http::json::InvalidBody;
+use latchkey_http::body::InvalidBody;
 use serde::Serialize;
 
 pub(crate) const EXPIRES_AT: &str = "expiresAt";

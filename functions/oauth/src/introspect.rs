@@ -43,7 +43,7 @@ struct Introspection {
 pub(crate) async fn introspect(app: &App, request: &Request) -> Result<Response, Refused> {
     let principal = authenticate(app, request).await?;
     let caller = principal.service_account()?;
-    caller.require(KEYS_READ)?;
+    caller.require(&KEYS_READ)?;
     let token = form_parameter(request, "token")?;
     let freshness =
         if wants_no_cache(&request.headers) { Freshness::Now } else { Freshness::Cached };

@@ -2,7 +2,7 @@
 
 use latchkey::id::InvalidOrganizationId;
 use latchkey::organizations::AllowedOrganizations;
-use latchkey::principal::{AccountPrincipal, Denial};
+use latchkey::principal::AccountPrincipal;
 use latchkey::scope::{InvalidScope, Scope};
 use latchkey_http::authenticate::authenticate;
 use latchkey_http::http::{HeaderName, HeaderValue};
@@ -20,9 +20,7 @@ pub(crate) async fn verify(app: &App, request: &Request) -> Result<Response, Err
     app.settings.organizations.check(caller)?;
     organizations.check(caller)?;
     for scope in scopes {
-        if !caller.scopes.allow(scope.as_ref()) {
-            return Err(Denial::MissingScope(scope.to_string()).into());
-        }
+        caller.require(&scope)?;
     }
     Ok(passed(caller, StatusCode::NO_CONTENT))
 }

@@ -5,7 +5,7 @@ mod cases;
 use std::collections::BTreeSet;
 
 use latchkey::Latchkey;
-use latchkey_testkit::contract::{Contract, Place, template_places, watch_paths};
+use latchkey_testkit::contract::{Contract, Endpoint, template_endpoints, watch_paths};
 use latchkey_testkit::event;
 use latchkey_testkit::permissions::check_role;
 use latchkey_testkit::samples::check_samples;
@@ -13,18 +13,18 @@ use oauth::{App, Operation, ROUTES, Settings, handle};
 
 #[test]
 fn code_document_template_and_local_router_have_the_same_routes() {
-    let code: BTreeSet<Place> =
+    let code: BTreeSet<Endpoint> =
         ROUTES.iter().map(|route| (route.method.to_owned(), route.path.to_owned())).collect();
-    assert_eq!(code, template_places("OauthFunction"));
+    assert_eq!(code, template_endpoints("OauthFunction"));
     // OpenAPI has no word for all methods, so the document describes one of them, and none for a
     // parameter that takes all that is left.
     let documented = code.iter().map(|(method, path)| {
         (if method == "ANY" { "GET".to_owned() } else { method.clone() }, path.replace("+}", "}"))
     });
-    assert_eq!(documented.collect::<BTreeSet<Place>>(), Contract::load("oauth").places());
+    assert_eq!(documented.collect::<BTreeSet<Endpoint>>(), Contract::load("oauth").endpoints());
     // The local router has another word for it.
     let path = |path: String| if path.ends_with("+}") { greedy(&path) } else { path };
-    let paths: BTreeSet<String> = code.into_iter().map(|(_, place)| path(place)).collect();
+    let paths: BTreeSet<String> = code.into_iter().map(|(_, endpoint)| path(endpoint)).collect();
     assert_eq!(paths, watch_paths("oauth"));
 }
 

@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 
 /// Where each request goes, by the beginning of its name. One that is for no operation is refused as the
 /// operation of its sample refuses it.
-const PLACES: &[(&str, (&str, &str))] = &[
+const ENDPOINTS: &[(&str, (&str, &str))] = &[
     ("introspect", ("POST", "/oauth/introspect")),
     ("revoke", ("POST", "/oauth/revoke")),
     ("token", ("POST", "/oauth/token")),
@@ -45,8 +45,9 @@ async fn answer_with(settings: Settings, latchkey: &Latchkey, case: &str, event:
     let work = Box::pin(handle(&app, event::parse(event)));
     let answer = Answer::from(serve::answer(case, work).await);
     assert_eq!(answer.header("x-request-id"), case);
-    let place = PLACES.iter().find(|(prefix, _)| case.starts_with(prefix)).expect("a place").1;
-    Contract::load("oauth").check(place, &answer);
+    let endpoint =
+        ENDPOINTS.iter().find(|(prefix, _)| case.starts_with(prefix)).expect("an endpoint").1;
+    Contract::load("oauth").check(endpoint, &answer);
     assert_eq!(answer.header("cache-control"), "no-store", "{case}");
     answer
 }

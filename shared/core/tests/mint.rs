@@ -172,7 +172,7 @@ async fn a_mint_is_two_round_trips_and_a_known_number_of_units() {
     assert_eq!(described.requests, [("GetItem", 1), ("TransactWriteItems", 1)].into());
     assert_eq!(described.units, [("GetItem", 1.0), ("TransactWriteItems", 4.0)].into());
 
-    // The kept answer is one item more.
+    // The stored response is one item more.
     let secret = CallerSecret::of(&SampleKey::Other.token());
     let key = "cost".parse().expect("an idempotency key");
     let sent = IdempotentRequest::new(&caller.key, &secret, &key, "mint", &[], b"{}");

@@ -9,6 +9,7 @@ use latchkey::Latchkey;
 use latchkey::error::{Error, Refusal};
 use latchkey::policy::{CachePolicy, KeyPolicy};
 use latchkey::principal::Principal;
+use latchkey::scope::{KEYS_READ, KEYS_WRITE};
 use latchkey::service::{Clock, Freshness};
 use latchkey::time::Timestamp;
 use latchkey::token::Token;
@@ -34,7 +35,7 @@ async fn a_valid_key_tells_whose_it_is() {
     assert_eq!(principal.organization.as_ref(), sample::ORGANIZATION);
     assert_eq!(principal.account.as_ref(), sample::ACCOUNT);
     assert_eq!(principal.key, SampleKey::Minter.mint().0.id);
-    assert!(principal.scopes.allow("keys.write") && !principal.scopes.allow("keys.read"));
+    assert!(principal.scopes.allow(&KEYS_WRITE) && !principal.scopes.allow(&KEYS_READ));
 
     let root = latchkey.verify(&SampleKey::Root.token(), Freshness::Cached).await;
     assert!(matches!(root, Ok(Principal::Root { .. })), "{root:?}");

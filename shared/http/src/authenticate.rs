@@ -7,9 +7,10 @@ use latchkey::service::{Authenticated, CallerSecret, Freshness, IdempotentReques
 use latchkey::time::Timestamp;
 
 use crate::bearer::bearer;
+use crate::body::InvalidBody;
 use crate::error::Error;
 use crate::idempotency::idempotency_key;
-use crate::json::{Fields, InvalidBody};
+use crate::json::Fields;
 use crate::page::PageRequest;
 use crate::request::Request;
 

@@ -7,8 +7,7 @@ use latchkey::idempotency::InvalidIdempotencyKey;
 use latchkey::principal::Denial;
 use latchkey::scope::{InvalidScope, Scope};
 
-use crate::json::InvalidBody;
-use crate::page::InvalidPage;
+use crate::body::InvalidBody;
 
 /// Why a request was refused or could not be served.
 ///
@@ -78,6 +77,23 @@ pub enum Error {
     /// The service refused it, or could not serve it.
     #[error(transparent)]
     Service(#[from] latchkey::Error),
+}
+
+/// Entries on a page, at most.
+pub const LIMIT_MAX: usize = 100;
+
+/// Why a query parameter of a list is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPage {
+    /// The limit is no number, or out of bounds.
+    #[error("must be a whole number from 1 to {LIMIT_MAX}, given once")]
+    Limit,
+    /// The cursor is none of ours, or of another caller or list, or too old.
+    #[error(
+        "is not one that this list gave out to this key within the last 24 hours; \
+         start again without it"
+    )]
+    Cursor,
 }
 
 impl From<Denial> for Error {

@@ -2,8 +2,8 @@
 
 use http::header::CONTENT_TYPE;
 
+use crate::body::InvalidBody;
 use crate::error::Error;
-use crate::json::InvalidBody;
 use crate::request::Request;
 
 const FORM: &str = "application/x-www-form-urlencoded";

@@ -6,6 +6,7 @@
 
 pub mod authenticate;
 pub mod bearer;
+pub mod body;
 pub mod error;
 pub mod event;
 pub mod form;

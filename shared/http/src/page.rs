@@ -4,27 +4,10 @@ use latchkey::Latchkey;
 use latchkey::service::{CallerSecret, Cursors};
 use latchkey::time::Timestamp;
 
-use crate::error::Error;
+use crate::error::{Error, InvalidPage, LIMIT_MAX};
 use crate::request::Request;
 
-/// Entries on a page, at most.
-pub const LIMIT_MAX: usize = 100;
-
 const LIMIT: &str = "limit";
-
-/// Why a query parameter of a list is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidPage {
-    /// The limit is no number, or out of bounds.
-    #[error("must be a whole number from 1 to {LIMIT_MAX}, given once")]
-    Limit,
-    /// The cursor is none of ours, or of another caller or list, or too old.
-    #[error(
-        "is not one that this list gave out to this key within the last 24 hours; \
-         start again without it"
-    )]
-    Cursor,
-}
 
 /// The page that a request asks for.
 #[derive(Debug)]

@@ -4,10 +4,7 @@ use std::borrow::Cow;
 
 use http::{HeaderMap, Method};
 
-use crate::json::InvalidBody;
-
-/// The largest body that is read: 64 KiB.
-pub const BODY_BYTES_MAX: usize = 64 * 1024;
+use crate::body::{BODY_BYTES_MAX, InvalidBody};
 
 /// A request.
 #[derive(Clone, Debug)]

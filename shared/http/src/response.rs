@@ -2,9 +2,8 @@
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use latchkey::service::Replay;
+use latchkey::service::{Replay, Zeroizing};
 use serde::Serialize;
-use zeroize::Zeroizing;
 
 /// A response.
 #[derive(Clone, Debug)]

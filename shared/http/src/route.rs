@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 use crate::error::Error;
 use crate::request::Request;
 
-/// One operation's place: `POST /api/org/v1/service-accounts/{sa}/keys`.
+/// One operation's endpoint: `POST /api/org/v1/service-accounts/{sa}/keys`.
 #[derive(Clone, Copy, Debug)]
 pub struct Route<O> {
     /// The method, in upper case; `ANY` for all.

@@ -7,8 +7,8 @@ use latchkey::principal::Denial;
 use latchkey::store::StoreError;
 use serde::Serialize;
 
+use crate::body::InvalidBody;
 use crate::error::Error;
-use crate::json::InvalidBody;
 use crate::response::Response;
 
 /// The challenge to present a key. A scheme never stands alone (RFC 6750, section 3).
@@ -53,10 +53,9 @@ impl Error {
             Self::NoCredentials | Self::OtherScheme => Some(BEARER.to_owned()),
             Self::Service(Refused::Unauthenticated(_)) => Some(INVALID_TOKEN.to_owned()),
             Self::Service(Refused::Denied(denial)) => match denial {
-                Denial::MissingScope(scope) => scoped(scope),
-                Denial::ScopeNotHeld(scope) | Denial::TargetHoldsScope(scope) => {
-                    scoped(scope.as_ref())
-                }
+                Denial::MissingScope(scope)
+                | Denial::ScopeNotHeld(scope)
+                | Denial::TargetHoldsScope(scope) => scoped(scope.as_ref()),
                 Denial::FullAccessNeeded
                 | Denial::FullAccessNotHeld
                 | Denial::TargetHasFullAccess
@@ -162,7 +161,7 @@ mod tests {
         let scope = || "keys.read".parse().expect("a scope");
         let named = r#"Bearer realm="latchkey", error="insufficient_scope", scope="keys.read""#;
         for (denial, challenge) in [
-            (Denial::MissingScope("keys.read".to_owned()), Some(named)),
+            (Denial::MissingScope(scope()), Some(named)),
             (Denial::ScopeNotHeld(scope()), Some(named)),
             (Denial::FullAccessNeeded, Some(INSUFFICIENT_SCOPE)),
             (Denial::FullAccessNotHeld, Some(INSUFFICIENT_SCOPE)),

@@ -2,10 +2,10 @@
 
 use latchkey::Latchkey;
 use latchkey::policy::KeyPolicy;
-use latchkey::service::{Clock, Freshness};
+use latchkey::service::{Clock, Freshness, REQUEST_TIMEOUT};
 use latchkey::store::{KeyStore, StoreError};
 use latchkey_http::Error;
-use latchkey_http::serve::{REQUEST_TIMEOUT, with_deadline};
+use latchkey_http::serve::with_deadline;
 use latchkey_testkit::faulty::Reply;
 use latchkey_testkit::sample::{self, SampleKey};
 use latchkey_testkit::{NO_CACHE, faulty};

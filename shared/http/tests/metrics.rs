@@ -4,18 +4,18 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use latchkey::Latchkey;
+use latchkey::policy::{CachePolicy, KeyPolicy};
+use latchkey::service::{Clock, Freshness};
+use latchkey::store::StoreError;
 use latchkey_http::authenticate::authenticate;
 use latchkey_http::http::HeaderMap;
 use latchkey_http::http::header::AUTHORIZATION;
 use latchkey_http::metrics::{self, NAMES};
 use latchkey_http::serve::with_deadline;
 use latchkey_http::{Error, Request};
-use latchkey::policy::{CachePolicy, KeyPolicy};
-use latchkey::service::{Clock, Freshness};
-use latchkey::store::StoreError;
+use latchkey_testkit::TestTable;
 use latchkey_testkit::sample::{self, SampleKey};
 use latchkey_testkit::secrets::Secrets;
-use latchkey_testkit::TestTable;
 use serde_json::Value;
 
 type Lines = Arc<Mutex<Vec<Value>>>;

@@ -9,8 +9,9 @@ use tokio::process::Command;
 use super::process::Group;
 use super::say;
 
-/// What pip installs, here and in the deployment test: a line such as `cargo-lambda==1.9.2`.
-const REQUIREMENTS: &str = include_str!("../../../../.ci/deploy/cargo-lambda.txt");
+/// The lock file that pip installs from, here and in the deployment tests, relative to the repository.
+const LOCK_FILE: &str = "tests/e2e/cargo-lambda.txt";
+const REQUIREMENTS: &str = include_str!("../../../../tests/e2e/cargo-lambda.txt");
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Version(u32, u32, u32);
@@ -24,7 +25,7 @@ pub(crate) async fn find_or_install(root: &Path) -> Result<PathBuf, String> {
             return Ok(program);
         }
     }
-    install(&folder).await?;
+    install(&folder, &root.join(LOCK_FILE)).await?;
     if is_recent(&own).await {
         return Ok(own);
     }
@@ -34,7 +35,8 @@ pub(crate) async fn find_or_install(root: &Path) -> Result<PathBuf, String> {
 /// The version that this was written for and that is installed; a later one on the PATH is taken too.
 fn pinned() -> Version {
     let pinned = REQUIREMENTS.lines().find_map(|line| line.strip_prefix("cargo-lambda=="));
-    pinned.and_then(Version::of_numbers).expect("the requirements pin a version of cargo-lambda")
+    let number = pinned.and_then(|rest| rest.split_whitespace().next());
+    number.and_then(Version::of_numbers).expect("the requirements pin a version of cargo-lambda")
 }
 
 async fn is_recent(program: &Path) -> bool {
@@ -45,7 +47,7 @@ async fn is_recent(program: &Path) -> bool {
 
 /// Installs into another folder and renames it at the end, so that half an install is never taken
 /// for a whole one. The program is a single binary: it works wherever the folder is.
-async fn install(folder: &Path) -> Result<(), String> {
+async fn install(folder: &Path, lock_file: &Path) -> Result<(), String> {
     let installer = Installer::find().await?;
     say(&format!("Installing cargo-lambda {} from PyPI into {}.", pinned(), folder.display()));
     let partial = folder.with_extension("partial");
@@ -53,7 +55,7 @@ async fn install(folder: &Path) -> Result<(), String> {
         |error: std::io::Error| format!("cannot install into {}: {error}", folder.display());
     remove(&partial).map_err(failed)?;
     fs::create_dir_all(&partial).map_err(failed)?;
-    let installed = installer.run(&partial).await;
+    let installed = installer.run(&partial, lock_file).await;
     installed.map_err(|problem| format!("{problem}, or {}", by_hand()))?;
     remove(folder).map_err(failed)?;
     fs::rename(&partial, folder).map_err(failed)
@@ -93,11 +95,10 @@ impl Installer {
         ))
     }
 
-    async fn run(self, folder: &Path) -> Result<(), String> {
-        let package = format!("cargo-lambda=={}", pinned());
+    async fn run(self, folder: &Path, lock_file: &Path) -> Result<(), String> {
+        let options = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input"];
         // Without its dependency on zig, 80 MB for cross-compiling.
-        let options =
-            ["-m", "pip", "install", "--no-deps", "--disable-pip-version-check", "--no-input"];
+        let locked = ["--no-deps", "--require-hashes", "--requirement"];
         let mut pip = match self {
             Self::Venv => {
                 let mut venv = python("python3");
@@ -107,11 +108,11 @@ impl Installer {
             }
             Self::Pip => python("python3"),
         };
-        pip.args(options);
+        pip.args(options).args(locked).arg(lock_file);
         if self == Self::Pip {
             pip.arg("--target").arg(folder);
         }
-        Group::spawn("pip install", pip.arg(package))?.succeed().await
+        Group::spawn("pip install", &mut pip)?.succeed().await
     }
 }
 
@@ -184,10 +185,8 @@ mod tests {
     }
 
     #[test]
-    fn the_requirements_pin_a_version() {
-        assert_eq!(
-            REQUIREMENTS.lines().last(),
-            Some(format!("cargo-lambda=={}", pinned()).as_str())
-        );
+    fn the_lock_file_pins_a_version_with_hashes() {
+        let package = format!("cargo-lambda=={} \\\n    --hash=sha256:", pinned());
+        assert!(REQUIREMENTS.contains(&package), "{REQUIREMENTS}");
     }
 }

@@ -1,40 +1,63 @@
 //! How each dialect is asked for a key: to see that its function answers, and to show how to call it.
+//!
+//! Each function says so of itself, under `package.metadata.latchkey` in its manifest.
+
+use std::path::Path;
+
+use serde_json::Value;
+use tokio::process::Command;
+
+/// What stands for the account's id in a path.
+const ACCOUNT: &str = "{account}";
 
 /// The request that mints a key in a dialect.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MintCall {
     /// The vendor of the dialect.
-    pub(crate) vendor: &'static str,
+    pub(crate) vendor: String,
     /// The package, the binary and the function.
-    pub(crate) function: &'static str,
-    /// The path that mints a key, before and after the account's id.
-    path: (&'static str, &'static str),
+    pub(crate) function: String,
+    /// The path that mints a key, with [`ACCOUNT`] in it.
+    path: String,
     /// A body that mints a key.
-    pub(crate) body: &'static str,
+    pub(crate) body: String,
 }
-
-/// One for every dialect that is served.
-pub(crate) const ALL: &[MintCall] = &[
-    MintCall {
-        vendor: "LakeSail",
-        function: "lakesail",
-        path: ("/api/org/v1/service-accounts/", "/keys"),
-        body: "{}",
-    },
-    MintCall {
-        vendor: "Chaser",
-        function: "chaser",
-        path: ("/v1/accounts/current/service-accounts/", "/keys"),
-        body: r#"{"name": "laptop"}"#,
-    },
-];
 
 impl MintCall {
     /// The path that mints a key for `account`.
     pub(crate) fn path(&self, account: &str) -> String {
-        let (before, after) = self.path;
-        format!("{before}{account}{after}")
+        self.path.replace(ACCOUNT, account)
     }
+}
+
+/// One for every dialect of the workspace in `root`.
+pub(crate) async fn all(root: &Path) -> Result<Vec<MintCall>, String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(root)
+        .output()
+        .await
+        .map_err(|error| format!("cargo metadata: {error}"))?;
+    let metadata: Value = serde_json::from_slice(&output.stdout)
+        .map_err(|_| format!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr)))?;
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let calls: Vec<MintCall> = packages.filter_map(mint_call).collect();
+    if calls.is_empty() {
+        return Err("no function says how it mints a key".to_owned());
+    }
+    Ok(calls)
+}
+
+fn mint_call(package: &Value) -> Option<MintCall> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let own = &package["metadata"]["latchkey"];
+    Some(MintCall {
+        vendor: text(&own["vendor"])?,
+        function: text(&package["name"])?,
+        path: text(&own["mint"]["path"])?,
+        body: text(&own["mint"]["body"])?,
+    })
 }
 
 #[cfg(test)]
@@ -43,15 +66,19 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn every_dialects_mint_is_routed_to_its_function() {
-        for call in ALL {
-            let (before, after) = call.path;
+    #[tokio::test]
+    async fn every_dialects_mint_is_routed_to_its_function() {
+        let calls = all(&crate::project::root()).await.expect("dialects");
+        assert!(calls.len() >= 2, "{calls:?}");
+        for call in calls {
+            let (before, after) = call.path.split_once(ACCOUNT).expect("an account");
             let is_own = |path: &String| {
                 let rest = path.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
                 rest.is_some_and(|rest| rest.starts_with('{') && !rest.contains('/'))
             };
-            assert!(watch_paths(call.function).iter().any(is_own), "{call:?}");
+            assert!(watch_paths(&call.function).iter().any(is_own), "{call:?}");
+            // The banner puts it in single quotes.
+            assert!(!call.body.contains('\''), "{call:?}");
         }
     }
 }

@@ -19,6 +19,7 @@ use std::time::Duration;
 use crate::project;
 
 use self::functions::Functions;
+use self::mint_call::MintCall;
 use self::port::Reserved;
 use self::process::Group;
 use self::signals::Signals;
@@ -39,11 +40,11 @@ pub(crate) async fn run(port: u16, ephemeral: bool) -> Result<(), String> {
         prepared = prepare(port, ephemeral) => prepared?,
         () = signals.next() => return Ok(()),
     };
-    let Prepared { port, stack, functions } = prepared;
+    let Prepared { port, stack, calls, functions } = prepared;
     drop(port);
     let mut server = functions.serve(&stack)?;
     let ended = tokio::select! {
-        ended = watch(&stack, &mut server) => ended,
+        ended = watch(&stack, &calls, &mut server) => ended,
         () = signals.next() => {
             say("\nStopping.");
             Ok(())
@@ -56,6 +57,7 @@ pub(crate) async fn run(port: u16, ephemeral: bool) -> Result<(), String> {
 struct Prepared {
     port: Reserved,
     stack: Stack,
+    calls: Vec<MintCall>,
     functions: Functions,
 }
 
@@ -66,19 +68,20 @@ async fn prepare(port: u16, ephemeral: bool) -> Result<Prepared, String> {
     let port = Reserved::take(port)?;
     let policy = stack::policy()?;
     let stack = Stack::start(state, port.number(), policy, ephemeral).await?;
+    let calls = mint_call::all(&root).await?;
     let functions = Functions::build(&root).await?;
-    Ok(Prepared { port, stack, functions })
+    Ok(Prepared { port, stack, calls, functions })
 }
 
 /// Says when the functions answer, then sweeps; returns only if something fails.
-async fn watch(stack: &Stack, server: &mut Group) -> Result<(), String> {
+async fn watch(stack: &Stack, calls: &[MintCall], server: &mut Group) -> Result<(), String> {
     tokio::select! {
-        answered = probe::all_answer(stack.port()) => answered?,
+        answered = probe::all_answer(stack.port(), calls) => answered?,
         ended = server.ended() => return Err(ended),
     }
     tokio::spawn(forward::run(stack.port()));
     let env_file = stack.write_env_file()?;
-    say(&banner::render(stack, &env_file));
+    say(&banner::render(stack, calls, &env_file));
     let mut minutes = tokio::time::interval(SWEEP_INTERVAL);
     loop {
         tokio::select! {

@@ -232,7 +232,7 @@ async fn answer<D: Dialect>(table: &TestTable, event: Value) -> Answer {
     Function::<D>::over(table).answer(event).await
 }
 
-/// How many items there are, beside kept answers.
+/// How many items there are, beside stored responses.
 async fn items(table: &TestTable) -> usize {
     let items = table.items().await;
     let kept = |value: &str| value.starts_with("IDEMPOTENCY#");

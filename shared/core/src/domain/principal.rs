@@ -41,7 +41,7 @@ pub enum Denial {
     RootKey,
     /// The key lacks the scope that the operation needs.
     #[error("this key lacks the scope `{0}`")]
-    MissingScope(String),
+    MissingScope(Scope),
     /// The operation needs a key with full access.
     #[error("this key has scopes; managing service accounts needs a key with full access")]
     FullAccessNeeded,
@@ -135,8 +135,8 @@ impl AccountPrincipal {
     /// # Errors
     ///
     /// [`Denial::MissingScope`] if it may not.
-    pub fn require(&self, scope: &str) -> Result<(), Denial> {
-        if self.scopes.allow(scope) { Ok(()) } else { Err(Denial::MissingScope(scope.to_owned())) }
+    pub fn require(&self, scope: &Scope) -> Result<(), Denial> {
+        if self.scopes.allow(scope) { Ok(()) } else { Err(Denial::MissingScope(scope.clone())) }
     }
 
     /// Checks that the key presented may change or end a key with `scopes`, which holds no more than
@@ -189,7 +189,7 @@ impl AccountPrincipal {
         if scopes.is_full_access() {
             return Err(Denial::FullAccessNotHeld);
         }
-        match scopes.as_slice().iter().find(|scope| !self.scopes.allow(scope.as_ref())) {
+        match scopes.as_slice().iter().find(|scope| !self.scopes.allow(scope)) {
             Some(scope) => Err(Denial::ScopeNotHeld(scope.clone())),
             None => Ok(()),
         }
@@ -201,6 +201,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::scope::KEYS_WRITE;
 
     fn principal(scopes: Scopes) -> AccountPrincipal {
         AccountPrincipal {
@@ -228,7 +229,8 @@ mod tests {
             };
             let (held, asked) = (of(&held), of(&asked));
             let covered = principal(held.clone()).cover(&asked).is_ok();
-            let exceeds = ["a", "b", "c", "d", "e"].iter().any(|s| asked.allow(s) && !held.allow(s));
+            let all = scopes(&["a", "b", "c", "d", "e"]);
+            let exceeds = all.as_slice().iter().any(|s| asked.allow(s) && !held.allow(s));
             prop_assert_eq!(covered, !exceeds);
         }
     }
@@ -236,10 +238,7 @@ mod tests {
     #[test]
     fn a_refusal_names_what_is_missing() {
         let reader = principal(scopes(&["keys.read"]));
-        assert_eq!(
-            reader.require("keys.write"),
-            Err(Denial::MissingScope("keys.write".to_owned()))
-        );
+        assert_eq!(reader.require(&KEYS_WRITE), Err(Denial::MissingScope(KEYS_WRITE)));
         let scope = "x".parse().expect("a scope");
         assert_eq!(reader.cover(&scopes(&["keys.read", "x"])), Err(Denial::ScopeNotHeld(scope)));
         assert_eq!(reader.cover(&Scopes::full_access()), Err(Denial::FullAccessNotHeld));

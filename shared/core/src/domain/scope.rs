@@ -1,13 +1,14 @@
 //! Scopes: what a key may do.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 /// The scope that managing keys needs.
-pub const KEYS_WRITE: &str = "keys.write";
+pub const KEYS_WRITE: Scope = Scope(Cow::Borrowed("keys.write"));
 
 /// The scope that reading about keys needs.
-pub const KEYS_READ: &str = "keys.read";
+pub const KEYS_READ: Scope = Scope(Cow::Borrowed("keys.read"));
 
 /// One permission: 1 to 64 printable ASCII characters without space, `"` and `\`,
 /// the `scope-token` of RFC 6749, section 3.3.
@@ -19,7 +20,7 @@ pub const KEYS_READ: &str = "keys.read";
 /// assert!("keys write".parse::<Scope>().is_err());
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Scope(String);
+pub struct Scope(Cow<'static, str>);
 
 /// Why a text is not a [`Scope`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,7 +33,7 @@ impl FromStr for Scope {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let allowed = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
         if (1..=64).contains(&text.len()) && text.bytes().all(allowed) {
-            Ok(Self(text.to_owned()))
+            Ok(Self(Cow::Owned(text.to_owned())))
         } else {
             Err(InvalidScope)
         }
@@ -73,8 +74,8 @@ impl Scopes {
     }
 
     /// Whether a key with these may do what `scope` stands for.
-    pub fn allow(&self, scope: &str) -> bool {
-        self.is_full_access() || self.0.iter().any(|held| held.as_ref() == scope)
+    pub fn allow(&self, scope: &Scope) -> bool {
+        self.is_full_access() || self.0.contains(scope)
     }
 
     /// The scopes with `separator` between them; a space makes it the `scope` of RFC 6749, section 3.3,
@@ -123,8 +124,8 @@ mod tests {
 
     #[test]
     fn no_scopes_allow_everything_and_some_allow_only_themselves() {
-        assert!(Scopes::full_access().allow("keys.write"));
-        assert!(scopes(&["keys.write"]).allow("keys.write"));
-        assert!(!scopes(&["keys.read"]).allow("keys.write"));
+        assert!(Scopes::full_access().allow(&KEYS_WRITE));
+        assert!(scopes(&["keys.write"]).allow(&KEYS_WRITE));
+        assert!(!scopes(&["keys.read"]).allow(&KEYS_WRITE));
     }
 }

@@ -64,7 +64,7 @@ impl Latchkey {
         limit: usize,
         after: Option<&str>,
     ) -> Result<Page<ServiceAccount>, Error> {
-        caller.require(KEYS_READ)?;
+        caller.require(&KEYS_READ)?;
         Ok(self.store.accounts(&caller.organization, limit, after).await?)
     }
 
@@ -80,7 +80,7 @@ impl Latchkey {
     ) -> Result<ServiceAccount, Error> {
         // Who a caller is, it may always know.
         if caller.account != *id {
-            caller.require(KEYS_READ)?;
+            caller.require(&KEYS_READ)?;
         }
         let account = self.store.account(&caller.organization, id).await?;
         account.ok_or_else(|| Error::AccountNotFound(id.clone()))

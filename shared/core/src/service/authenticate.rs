@@ -52,7 +52,7 @@ impl Latchkey {
     pub async fn revoke_presented(&self, token: &str) -> Result<(), Error> {
         let now = self.clock.now();
         if let Some(revocation) = self.verifier.revoke(token, &self.policy, now).await? {
-            self.note_revoked(&revocation);
+            self.record_revoked(&revocation);
         }
         Ok(())
     }

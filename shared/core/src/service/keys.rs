@@ -25,7 +25,7 @@ impl Latchkey {
         limit: usize,
         after: Option<&str>,
     ) -> Result<Page<Key>, Error> {
-        caller.require(KEYS_READ)?;
+        caller.require(&KEYS_READ)?;
         self.check_own(caller, account).await?;
         Ok(self.store.keys(account, listed, limit, after).await?)
     }
@@ -55,7 +55,7 @@ impl Latchkey {
         account: &ServiceAccountId,
         key: &KeyId,
     ) -> Result<Key, Error> {
-        caller.require(KEYS_READ)?;
+        caller.require(&KEYS_READ)?;
         let organization = Some(&caller.organization);
         Ok(find_key(&self.store, organization, account, key).await?.1)
     }
@@ -74,7 +74,7 @@ impl Latchkey {
         key: &KeyId,
         change: &KeyChange,
     ) -> Result<Key, Error> {
-        caller.require(KEYS_WRITE)?;
+        caller.require(&KEYS_WRITE)?;
         if let Some(scopes) = &change.scopes {
             caller.cover(scopes)?;
         }
@@ -103,14 +103,14 @@ impl Latchkey {
         account: &ServiceAccountId,
         key: &KeyId,
     ) -> Result<Revocation, Error> {
-        caller.require(KEYS_WRITE)?;
+        caller.require(&KEYS_WRITE)?;
         // No account has this id; root keys have it as theirs.
         if account.is_root() {
             return Err(Error::AccountNotFound(account.clone()));
         }
         let now = self.clock.now();
         let revoked = self.store.revoke_key(Some(caller), account, key, &self.policy, now).await?;
-        self.note_revoked(&revoked);
+        self.record_revoked(&revoked);
         Ok(revoked)
     }
 }

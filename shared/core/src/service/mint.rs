@@ -79,7 +79,7 @@ impl Latchkey {
                 self.store.account(&caller.organization, &id),
             );
             written.inspect_err(|error| warn_if_orphaned(error, &minted.key))?;
-            self.note_minted(caller, &minted);
+            self.record_minted(caller, &minted);
             let account = self.describe_minted(caller, &minted, account).await?;
             return Ok(respond(&minted, &account));
         }
@@ -100,7 +100,7 @@ impl Latchkey {
         mint: MintRequest,
         now: Timestamp,
     ) -> Result<Minted, Error> {
-        caller.require(KEYS_WRITE)?;
+        caller.require(&KEYS_WRITE)?;
         let scopes = mint.scopes.unwrap_or_else(|| caller.scopes.clone());
         caller.cover(&scopes)?;
         let allowed = self.policy.expiry(mint.expires_at, now)?;
@@ -127,7 +127,7 @@ impl Latchkey {
             let written = self.store.insert_key(key, organization, &self.policy, now, response);
             written.await.inspect_err(|error| warn_if_orphaned(error, key))
         };
-        writer.write(response, write, || self.note_minted(caller, minted)).await
+        writer.write(response, write, || self.record_minted(caller, minted)).await
     }
 
     /// The account of a key that is minted, given what was read of it meanwhile.
@@ -161,7 +161,7 @@ impl Latchkey {
         }
     }
 
-    fn note_minted(&self, caller: &AccountPrincipal, Minted { key, .. }: &Minted) {
+    fn record_minted(&self, caller: &AccountPrincipal, Minted { key, .. }: &Minted) {
         let (account, minter) = (&key.spec.account, &caller.key);
         tracing::info!(account.id = %account, key.id = %key.id, minter.key.id = %minter, "key minted");
         self.metrics.count(Counter::KeysMinted, 1);

@@ -42,6 +42,8 @@ pub use replay::{IdempotentRequest, Replay};
 pub use rotate::RotateRequest;
 pub use sealing::CallerSecret;
 pub use verify::Freshness;
+/// What [`Replay`] writes, zeroed when dropped: it holds a secret.
+pub use zeroize::Zeroizing;
 
 /// How long a request may take. The function's own limit is 10 s, after which the caller would get an
 /// error that is not in its dialect; what follows the answer takes a second at most.
@@ -108,7 +110,7 @@ impl Latchkey {
     }
 
     /// Follows up on a revocation: from now on this process refuses the key, whoever revoked it.
-    fn note_revoked(&self, revocation: &Revocation) {
+    fn record_revoked(&self, revocation: &Revocation) {
         self.verifier.forget(&revocation.key().digest);
         if let Revocation::Revoked(_) = revocation {
             self.metrics.count(Counter::KeysRevoked, 1);

@@ -93,7 +93,7 @@ impl Latchkey {
         caller.root()?;
         let (account, now) = (ServiceAccountId::root(), self.clock.now());
         let revoked = self.store.revoke_key(None, &account, key, &self.policy, now).await?;
-        self.note_revoked(&revoked);
+        self.record_revoked(&revoked);
         Ok(revoked)
     }
 }

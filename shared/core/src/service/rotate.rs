@@ -63,13 +63,13 @@ impl Latchkey {
     ) -> Result<R, Error> {
         let now = self.clock.now();
         self.with_replay(request, now, async |writer| {
-            caller.require(KEYS_WRITE)?;
+            caller.require(&KEYS_WRITE)?;
             let store_rotation = async |Planned { rotation, minted, account }: &Planned| {
                 let organization = &account.organization;
                 let write = async |response: Option<&_>| {
                     self.store.rotate_key(rotation, organization, &self.policy, now, response).await
                 };
-                let created = || self.note_rotated(caller, rotation);
+                let created = || self.record_rotated(caller, rotation);
                 writer.write(respond(minted, account), write, created).await
             };
             let (store, policy) = (&self.store, &self.policy);
@@ -80,7 +80,7 @@ impl Latchkey {
         .await
     }
 
-    fn note_rotated(&self, caller: &AccountPrincipal, Rotation { old, new, .. }: &Rotation) {
+    fn record_rotated(&self, caller: &AccountPrincipal, Rotation { old, new, .. }: &Rotation) {
         self.verifier.forget(&old.digest);
         self.metrics.count(Counter::KeysRotated, 1);
         tracing::info!(

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::id::{OrganizationId, ServiceAccountId};
 use crate::time::Timestamp;
 
+use super::count_accounts::COUNTS_MAX;
 use super::record;
 use super::transaction::{Outcome, Part, Updated};
 use super::{KeyStore, StoreError};
@@ -16,9 +17,6 @@ use super::{KeyStore, StoreError};
 /// What `BatchWriteItem` takes at most.
 /// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html>
 const BATCH_MAX: i32 = 25;
-
-/// How often a deletion is tried again whose count of accounts is not there yet.
-const COUNTS_MAX: u32 = 4;
 
 /// How many pages of keys one request deletes: a thousand keys, within the function's time.
 const PAGES_MAX: usize = 40;

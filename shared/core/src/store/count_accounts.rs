@@ -11,6 +11,9 @@ use super::attribute::number;
 use super::record;
 use super::{KeyStore, StoreError};
 
+/// How often a write is tried again that needs a count, where others may set or change the count.
+pub(super) const COUNTS_MAX: u32 = 4;
+
 /// How many entries of a directory are read at a time.
 const PAGE: usize = 1000;
 

@@ -10,11 +10,9 @@ use crate::key::Key;
 use crate::policy::KeyPolicy;
 use crate::time::Timestamp;
 
+use super::count_accounts::COUNTS_MAX;
 use super::transaction::{Outcome, Part};
 use super::{KeyStore, StoreError, Written, record};
-
-/// How often something is tried again that needs a count, where others may set or change the count.
-const COUNTS_MAX: u32 = 4;
 
 /// Why a record was not written. Then nothing was.
 #[derive(Debug, thiserror::Error)]

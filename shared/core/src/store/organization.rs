@@ -6,11 +6,9 @@ use crate::account::Organization;
 use crate::error::Error;
 use crate::id::{OrganizationId, ServiceAccountId};
 
+use super::count_accounts::COUNTS_MAX;
 use super::transaction::{Outcome, Part, Updated};
 use super::{KeyStore, Page, StoreError, record};
-
-/// How often a deletion is tried again whose count of organizations others set or change.
-const ATTEMPTS_MAX: u32 = 4;
 
 /// An organization, and whether its deletion has begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +97,7 @@ impl KeyStore {
             (Part::Organization, TransactWriteItem::builder().delete(delete).build()),
             (Part::Deployment, self.discount_organization(id)?),
         ];
-        for _ in 0..ATTEMPTS_MAX {
+        for _ in 0..COUNTS_MAX {
             if let Outcome::Written = self.transact(&parts).await? {
                 tracing::info!(organization.id = %id, "organization deleted");
                 return Ok(());

@@ -8,7 +8,8 @@ use latchkey::text::excerpt;
 use serde_json::Value;
 
 use super::document::Document;
-use super::{InvalidBody, InvalidValue, is_json};
+use super::is_json;
+use crate::body::{InvalidBody, InvalidValue};
 use crate::request::Request;
 
 /// The fields of a request body. What an operation takes, it knows: it takes all of its fields before it

@@ -10,7 +10,7 @@ use crate::store::KeyStore;
 use crate::text::{Description, Name};
 use crate::time::Timestamp;
 
-use super::organizations::require_live;
+use super::organization_status::require_live;
 use super::{OperatorError, PAGE};
 
 /// How often deleting an account goes on where it had to stop: the store stops after a thousand keys.

@@ -11,7 +11,7 @@ use crate::store::{KeyStore, Listed};
 use crate::text::KeyName;
 use crate::time::Timestamp;
 
-use super::organizations::require_live;
+use super::organization_status::require_live;
 use super::{OperatorError, PAGE, account};
 
 /// What an operator decides about a key. The default is a key with full access and without an end.

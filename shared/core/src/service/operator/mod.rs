@@ -6,6 +6,7 @@ mod accounts;
 mod descendants;
 mod keys;
 mod organization_end;
+mod organization_status;
 mod organizations;
 mod rotate;
 mod status;
@@ -16,10 +17,8 @@ pub use accounts::{
 pub use descendants::{Origin, Owner, Relative, RevokedTree, owner, revoke_tree, tree};
 pub use keys::{FoundKey, MintSpec, create_root_key, key, keys, mint_key, revoke_key};
 pub use organization_end::{delete_organization, set_organization_disabled};
-pub use organizations::{
-    Bootstrap, FoundOrganization, OrganizationStatus, bootstrap, count_organizations, organization,
-    organizations,
-};
+pub use organization_status::{FoundOrganization, OrganizationStatus, organization};
+pub use organizations::{Bootstrap, bootstrap, count_organizations, organizations};
 pub use rotate::{Rotated, rotate_key};
 pub use status::{KeyFilter, KeyStatus};
 

@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::id::OrganizationId;
 use crate::store::KeyStore;
 
-use super::organizations::{FoundOrganization, OrganizationStatus, organization};
+use super::organization_status::{FoundOrganization, OrganizationStatus, organization};
 use super::{OperatorError, PAGE, delete_account};
 
 /// Disables an organization, or enables it again, and returns it as it is then. One write stops all of

@@ -1,0 +1,115 @@
+"""Every operation of the Chaser dialect, on the deployed function."""
+
+# The event's key is of no deployment.
+RUNTIME = {"event": "create-key.json", "valid_key": False, "answer": {"statusCode": 401}}
+
+ALL = "/v1/accounts"
+CURRENT = "/v1/accounts/current"
+ACCOUNTS = CURRENT + "/service-accounts"
+ONE_ACCOUNT = ACCOUNTS + "/{service_account_id}"
+KEYS = ONE_ACCOUNT + "/keys"
+ONE_KEY = KEYS + "/{key_id}"
+OWN_KEYS = "/v1/keys"
+ONE_OWN_KEY = OWN_KEYS + "/{key_id}"
+ORGANIZATION = ["created_at", "id", "kind", "name", "personal", "role"]
+ACCOUNT = ["created_at", "created_by_user_id", "disabled", "id", "name", "updated_at"]
+OWN_MINTED = ["full_access", "id", "key", "key_prefix", "name", "scopes"]
+MINTED = [*OWN_MINTED, "service_account"]
+KEY = [
+    *["created_at", "expires_at", "full_access", "id", "key_prefix", "last_used_at", "name"],
+    *["revoked", "revoked_at", "scopes"],
+]
+ERROR = ["code", "error", "message"]
+
+
+def drive(deployed):
+    """Calls every operation on accounts and keys, and then those on a machine's own keys."""
+    gateway, organization, key = deployed.gateway, deployed.organization, deployed.key
+    call = gateway.call
+    current = within("account", call(f"GET {CURRENT}", 200, ["account"], key=key), ORGANIZATION)
+    assert (current["id"], current["role"]) == (organization, "admin"), f"the current account is {current}"
+    listed = call(f"GET {ALL}", 200, ["accounts"], key=key)
+    assert listed["accounts"] == [current], f"the accounts are {listed}"
+    account = call_account(gateway, f"POST {ACCOUNTS}", key=key, json={"name": " deployment "})
+    assert account["name"] == "deployment", f"the account is called {account['name']!r}"
+    ids = {"service_account_id": account["id"]}
+    listed = call(f"GET {ACCOUNTS}", 200, ["service_accounts", "next_cursor"], key=key)
+    assert account in listed["service_accounts"], "the new account is not listed"
+    call_account(gateway, f"GET {ONE_ACCOUNT}", ids, key=key)
+    changed = call_account(gateway, f"PATCH {ONE_ACCOUNT}", ids, key=key, json={"disabled": True})
+    assert changed["disabled"], "the account is not disabled"
+    new = {"name": "ci", "scopes": ["sessions.read"]}
+    call(f"POST {KEYS}", 409, ERROR, ids, key=key, json=new, note="(disabled account) ")
+    call_account(gateway, f"PATCH {ONE_ACCOUNT}", ids, key=key, json={"disabled": False})
+
+    minted = mint_for(gateway, account["id"], key, new)
+    assert (minted["scopes"], minted["full_access"]) == (["sessions.read"], False), f"{minted['scopes']}"
+    one = {**ids, "key_id": minted["id"]}
+    listed = call(f"GET {KEYS}", 200, ["keys", "next_cursor"], ids, key=key)
+    assert [item["id"] for item in listed["keys"]] == [minted["id"]], "the new key is not listed"
+    found = call(f"GET {ONE_KEY}", 200, KEY, one, key=key)
+    assert (found["revoked"], found["revoked_at"]) == (None, None), "the live key has a time of revocation"
+    changed = call(f"PATCH {ONE_KEY}", 200, KEY, one, key=key, json={"name": "renamed"})
+    assert changed["name"] == "renamed", f"the key is still {changed['name']}"
+    rotated = call(f"POST {ONE_KEY}/rotate", 200, MINTED, one, key=key, json={"grace_days": 0})
+    assert rotated["scopes"] == minted["scopes"], "the rotated key has other scopes"
+    refused = call(f"GET {CURRENT}", 401, ERROR, key=minted["key"], note="(rotated key) ")
+    check_error(refused, "unauthorized")
+    two = {**ids, "key_id": rotated["id"]}
+    call(f"DELETE {ONE_KEY}", 204, (), two, key=key)
+    check_revoked(call(f"GET {ONE_KEY}", 200, KEY, two, key=key))
+
+    drive_own_keys(gateway, mint_for(gateway, account["id"], key, {"scopes": ["keys.read", "keys.write"]}))
+    call(f"DELETE {ONE_ACCOUNT}", 204, (), ids, key=key)
+    refused = call(f"GET {ONE_ACCOUNT}", 404, ERROR, ids, key=key, note="(deleted account) ")
+    check_error(refused, "not_found")
+
+
+def drive_own_keys(gateway, machine):
+    """Mints, lists, rotates, and revokes keys as the machine that holds the key `machine`."""
+    call, key = gateway.call, machine["key"]
+    minted = call(f"POST {OWN_KEYS}", 200, OWN_MINTED, key=key, json={"scopes": ["keys.read"]})
+    assert "service_account" not in minted, f"the machine's new key shows its account: {sorted(minted)}"
+    one = {"key_id": minted["id"]}
+    rotated = call(f"POST {ONE_OWN_KEY}/rotate", 200, OWN_MINTED, one, key=key, json={"grace_days": 0})
+    assert rotated["scopes"] == ["keys.read"], f"the rotated key has the scopes {rotated['scopes']}"
+    call(f"DELETE {ONE_OWN_KEY}", 204, (), {"key_id": rotated["id"]}, key=key)
+    listed = call(f"GET {OWN_KEYS}", 200, ["keys", "next_cursor"], key=key)
+    keys = {item["id"]: item for item in listed["keys"]}
+    assert {machine["id"], minted["id"], rotated["id"]} <= set(keys), f"only {sorted(keys)} are listed"
+    assert keys[machine["id"]]["revoked"] is None, "the machine's own key is revoked"
+    check_revoked(keys[rotated["id"]])
+    refused = call(f"GET {OWN_KEYS}", 401, ERROR, key=minted["key"], note="(rotated key) ")
+    check_error(refused, "unauthorized")
+
+
+def call_account(gateway, route, ids=None, **request):
+    """The service account with which `route` answers."""
+    answer = gateway.call(route, 200, ["service_account"], ids, **request)
+    return within("service_account", answer, ACCOUNT)
+
+
+def within(name, answer, fields):
+    """What an answer holds under `name`, which must have the `fields`."""
+    missing = sorted(set(fields) - set(answer[name]))
+    assert not missing, f"{name} lacks {missing}: {answer}"
+    return answer[name]
+
+
+def check_error(answer, code):
+    detail = {"code": code, "message": answer["message"]}
+    assert answer == {**detail, "error": detail}, f"the error is {answer}"
+
+
+def check_revoked(key):
+    revoked = key["revoked"]
+    assert revoked is not None and revoked == key["revoked_at"], f"the revoked key is {key}"
+
+
+def mint_for(gateway, account, key, new):
+    return gateway.call(f"POST {KEYS}", 200, MINTED, {"service_account_id": account}, key=key, json=new)
+
+
+def mint(deployed):
+    """A new key of the first account."""
+    return mint_for(deployed.gateway, deployed.account, deployed.key, {"name": "after"})["key"]

@@ -1,0 +1,166 @@
+//! Keys.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::key::{Key, KeySpec};
+use crate::scope::Scopes;
+use crate::store::CorruptItem;
+use crate::store::attribute::{Item, Reader, put_bytes, put_number, put_text};
+use crate::text::KeyName;
+use crate::token::TokenDigest;
+
+use super::key_key;
+
+/// A key, which the table forgets `retention` after its end.
+pub(in crate::store) fn key_item(key: &Key, retention: Duration) -> Item {
+    let mut item = key_key(&key.spec.account, &key.id);
+    put_text(&mut item, "id", &key.id);
+    put_text(&mut item, "account", &key.spec.account);
+    put_text(&mut item, "key_prefix", &key.key_prefix);
+    put_bytes(&mut item, "digest", key.digest.as_bytes());
+    for (attribute, value) in [("name", name(&key.spec.name)), ("scopes", scopes(&key.spec.scopes))]
+    {
+        item.extend(value.map(|value| (attribute.to_owned(), value)));
+    }
+    if let Some(created_by) = &key.spec.created_by {
+        put_text(&mut item, "created_by", created_by);
+    }
+    put_number(&mut item, "created_at", key.created_at.as_millis());
+    put_number(&mut item, "updated_at", key.updated_at.as_millis());
+    if let Some(expires_at) = key.spec.expires_at {
+        put_number(&mut item, "expires_at", expires_at.as_millis());
+    }
+    if let Some(revoked_at) = key.revoked_at {
+        put_number(&mut item, "revoked_at", revoked_at.as_millis());
+    }
+    if let Some(last_used_at) = key.last_used_at {
+        put_number(&mut item, "last_used_at", last_used_at.as_millis());
+    }
+    if let Some(rotated_from) = &key.rotated_from {
+        put_text(&mut item, "rotated_from", rotated_from);
+    }
+    if let Some(rotated_to) = &key.rotated_to {
+        put_text(&mut item, "rotated_to", rotated_to);
+    }
+    if let Some(ttl) = key.ttl(retention) {
+        put_number(&mut item, "ttl", ttl);
+    }
+    item
+}
+
+/// The attribute of a key's name; none for a key without one.
+pub(in crate::store) fn name(name: &Option<KeyName>) -> Option<AttributeValue> {
+    name.as_ref().map(|name| AttributeValue::S(name.to_string()))
+}
+
+/// The attribute of a key's scopes; none for full access.
+pub(in crate::store) fn scopes(scopes: &Scopes) -> Option<AttributeValue> {
+    let list = scopes.as_slice().iter().map(|scope| AttributeValue::S(scope.to_string()));
+    (!scopes.is_full_access()).then(|| AttributeValue::L(list.collect()))
+}
+
+/// The condition that a key has exactly these scopes, and the value of its `:had`, if it has that.
+pub(in crate::store) fn has_scopes(known: &Scopes) -> (&'static str, Option<AttributeValue>) {
+    match scopes(known) {
+        Some(list) => ("scopes = :had", Some(list)),
+        None => ("attribute_not_exists(scopes)", None),
+    }
+}
+
+pub(in crate::store) fn key(item: &Item) -> Result<Key, CorruptItem> {
+    let item = Reader(item);
+    let digest = TokenDigest::try_from(item.bytes("digest")?);
+    Ok(Key {
+        id: item.parse("id")?,
+        spec: KeySpec {
+            account: item.parse("account")?,
+            name: item.optional("name", |item, name| item.text(name, KeyName::stored))?,
+            scopes: item.optional("scopes", Reader::scopes)?.unwrap_or_default(),
+            expires_at: item.optional("expires_at", Reader::timestamp)?,
+            created_by: item.optional("created_by", Reader::parse)?,
+        },
+        key_prefix: item.parse("key_prefix")?,
+        digest: digest.map_err(|_| CorruptItem { attribute: "digest" })?,
+        created_at: item.timestamp("created_at")?,
+        updated_at: item.timestamp("updated_at")?,
+        revoked_at: item.optional("revoked_at", Reader::timestamp)?,
+        last_used_at: item.optional("last_used_at", Reader::timestamp)?,
+        rotated_from: item.optional("rotated_from", Reader::parse)?,
+        rotated_to: item.optional("rotated_to", Reader::parse)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    use super::*;
+    use crate::id::ServiceAccountId;
+    use crate::scope::Scope;
+    use crate::time::Timestamp;
+    use crate::token::Prefix;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis).expect("in range")
+    }
+
+    fn full_key() -> Key {
+        let mut rng = StdRng::seed_from_u64(1);
+        let scopes =
+            ["keys.write", "audit.read"].map(|text| text.parse::<Scope>().expect("a scope"));
+        let spec = KeySpec {
+            account: ServiceAccountId::mint(&mut rng, at(0)).expect("infallible"),
+            name: Some("ci".parse().expect("a name")),
+            scopes: scopes.into_iter().collect(),
+            expires_at: Some(at(10_000)),
+            created_by: Some("KEY".parse().expect("an id")),
+        };
+        let (key, _) = Key::mint(&mut rng, at(5), &Prefix::default(), spec).expect("infallible");
+        Key {
+            revoked_at: Some(at(9_000)),
+            last_used_at: Some(at(8_000)),
+            rotated_from: Some("OLD".parse().expect("an id")),
+            rotated_to: Some("NEW".parse().expect("an id")),
+            ..key
+        }
+    }
+
+    #[test]
+    fn a_key_survives_writing_and_reading() {
+        let key = full_key();
+        assert_eq!(super::key(&key_item(&key, Duration::ZERO)), Ok(key.clone()));
+        let bare = Key {
+            revoked_at: None,
+            last_used_at: None,
+            rotated_from: None,
+            rotated_to: None,
+            spec: KeySpec {
+                name: None,
+                scopes: Scopes::full_access(),
+                expires_at: None,
+                created_by: None,
+                ..key.spec
+            },
+            ..key
+        };
+        let item = key_item(&bare, Duration::ZERO);
+        assert!(!item.contains_key("ttl"));
+        assert_eq!(super::key(&item), Ok(bare));
+    }
+
+    #[test]
+    fn a_damaged_attribute_is_named_and_never_trusted() {
+        let item = key_item(&full_key(), Duration::ZERO);
+        for attribute in item.keys().filter(|name| !matches!(name.as_str(), "pk" | "sk" | "ttl")) {
+            for value in [AttributeValue::Null(true), AttributeValue::L(vec![])] {
+                let mut damaged = item.clone();
+                damaged.insert(attribute.clone(), value);
+                let error = super::key(&damaged).expect_err(attribute);
+                assert_eq!(error.attribute, attribute);
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Items: how records lie in the table. Both conversions of each record stand side by side.
+
+mod account;
+mod key;
+mod organization;
+mod response;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::id::{KeyId, ServiceAccountId};
+
+use super::CorruptItem;
+use super::attribute::{Item, Reader};
+
+pub(in crate::store) use account::{
+    Counted, KeyCount, account, account_item, counted_key, key_count, key_ids,
+};
+pub(in crate::store) use key::{has_scopes, key, key_item, name, scopes};
+pub(in crate::store) use organization::{
+    deployment, deployment_key, directory_account, directory_item, directory_key, is_deployment,
+    organization, organization_item, organization_key, organization_partition, stored_organization,
+};
+pub(in crate::store) use response::{response, response_item, response_key};
+
+/// The sort key of an account's own item.
+pub(in crate::store) const ACCOUNT: &str = "ACCOUNT";
+
+/// What the sort keys of an account's keys start with.
+pub(in crate::store) const KEY_PREFIX: &str = "KEY#";
+
+/// The sort key of an organization's own item.
+pub(in crate::store) const ORGANIZATION: &str = "ORG";
+
+/// What the sort keys of an organization's directory entries start with.
+pub(in crate::store) const DIRECTORY_PREFIX: &str = "ACCOUNT#";
+
+/// The id behind the prefix of an item's sort key.
+pub(in crate::store) fn id_after(item: &Item, prefix: &str) -> Result<String, CorruptItem> {
+    let sort_key: String = Reader(item).parse("sk")?;
+    let id = sort_key.strip_prefix(prefix).ok_or(CorruptItem { attribute: "sk" })?;
+    Ok(id.to_owned())
+}
+
+/// The primary key of an account.
+pub(in crate::store) fn account_key(id: &ServiceAccountId) -> Item {
+    primary_key(account_partition(id), ACCOUNT.to_owned())
+}
+
+/// The primary key of a key.
+pub(in crate::store) fn key_key(account: &ServiceAccountId, id: &KeyId) -> Item {
+    primary_key(account_partition(account), key_sort_key(id.as_ref()))
+}
+
+/// The sort key of a key.
+pub(in crate::store) fn key_sort_key(id: &str) -> String {
+    format!("{KEY_PREFIX}{id}")
+}
+
+/// The id of a key, by its sort key.
+pub(in crate::store) fn key_id(item: &Item) -> Result<KeyId, CorruptItem> {
+    id_after(item, KEY_PREFIX)?.parse().map_err(|_| CorruptItem { attribute: "sk" })
+}
+
+/// The partition of an account and all of its keys.
+pub(in crate::store) fn account_partition(id: &ServiceAccountId) -> String {
+    format!("ACCOUNT#{id}")
+}
+
+pub(in crate::store) fn primary_key(partition: String, sort: String) -> Item {
+    Item::from([
+        ("pk".to_owned(), AttributeValue::S(partition)),
+        ("sk".to_owned(), AttributeValue::S(sort)),
+    ])
+}

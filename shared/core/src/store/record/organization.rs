@@ -1,0 +1,86 @@
+//! The deployment, and organizations with the directory of their accounts.
+
+use crate::account::{Organization, ServiceAccount};
+use crate::id::{OrganizationId, ServiceAccountId};
+use crate::store::attribute::{Item, Reader, put_number, put_text};
+use crate::store::{CorruptItem, Deployment, StoredOrganization};
+use crate::text::Name;
+
+use super::{DIRECTORY_PREFIX, ORGANIZATION, id_after, primary_key};
+
+/// The partition and the sort key of the deployment's own item.
+pub(in crate::store) const DEPLOYMENT: &str = "DEPLOYMENT";
+
+/// The primary key of the deployment's own item.
+pub(in crate::store) fn deployment_key() -> Item {
+    primary_key(DEPLOYMENT.to_owned(), DEPLOYMENT.to_owned())
+}
+
+/// Whether an item is the deployment's own.
+pub(in crate::store) fn is_deployment(item: &Item) -> bool {
+    item.get("pk").is_some_and(|pk| pk.as_s().is_ok_and(|pk| pk == DEPLOYMENT))
+}
+
+pub(in crate::store) fn deployment(item: &Item) -> Result<Deployment, CorruptItem> {
+    let item = Reader(item);
+    let disabled = item.optional("disabled_organizations", Reader::organization_ids)?;
+    Ok(Deployment {
+        disabled: disabled.unwrap_or_default(),
+        organizations: item.optional("organizations", Reader::count)?,
+    })
+}
+
+/// The primary key of an organization.
+pub(in crate::store) fn organization_key(id: &OrganizationId) -> Item {
+    primary_key(organization_partition(id), ORGANIZATION.to_owned())
+}
+
+/// The partition of an organization and the directory of its accounts.
+pub(in crate::store) fn organization_partition(id: &OrganizationId) -> String {
+    format!("ORG#{id}")
+}
+
+/// The primary key of an organization's entry for an account.
+pub(in crate::store) fn directory_key(
+    organization: &OrganizationId,
+    account: &ServiceAccountId,
+) -> Item {
+    primary_key(organization_partition(organization), format!("{DIRECTORY_PREFIX}{account}"))
+}
+
+/// An organization with its first account.
+pub(in crate::store) fn organization_item(organization: &Organization) -> Item {
+    let mut item = organization_key(&organization.id);
+    put_number(&mut item, "accounts", 1);
+    put_text(&mut item, "organization", &organization.id);
+    put_text(&mut item, "name", &organization.name);
+    put_number(&mut item, "created_at", organization.created_at.as_millis());
+    item
+}
+
+pub(in crate::store) fn organization(item: &Item) -> Result<Organization, CorruptItem> {
+    let item = Reader(item);
+    Ok(Organization {
+        id: item.parse("organization")?,
+        name: item.text("name", Name::stored)?,
+        created_at: item.timestamp("created_at")?,
+    })
+}
+
+/// An organization, and whether its deletion has begun.
+pub(in crate::store) fn stored_organization(
+    item: &Item,
+) -> Result<StoredOrganization, CorruptItem> {
+    let deleting = item.contains_key("deleting");
+    Ok(StoredOrganization { organization: organization(item)?, deleting })
+}
+
+/// An organization's entry for one of its accounts: what listing accounts reads.
+pub(in crate::store) fn directory_item(account: &ServiceAccount) -> Item {
+    directory_key(&account.organization, &account.id)
+}
+
+/// The account of a directory entry.
+pub(in crate::store) fn directory_account(item: &Item) -> Result<ServiceAccountId, CorruptItem> {
+    id_after(item, DIRECTORY_PREFIX)?.parse().map_err(|_| CorruptItem { attribute: "sk" })
+}

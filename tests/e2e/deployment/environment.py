@@ -1,0 +1,40 @@
+"""The environments in which AWS's tools run."""
+
+import os
+import pathlib
+import sys
+
+from processes import FOLDER as LOGS
+from processes import ROOT
+
+REGION = "us-east-1"
+FOLDER = LOGS / "deployment"
+COMMAND_WITHIN_SECONDS = 300
+
+
+def environment_without_aws():
+    """The user's environment without what it says about AWS."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return {**kept, "AWS_DEFAULT_REGION": REGION, "SAM_CLI_TELEMETRY": "0"}
+
+
+def aws_environment(url):
+    """An environment in which AWS is the emulator at `url`."""
+    return {
+        **environment_without_aws(),
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ENDPOINT_URL_DYNAMODB": url,
+        "NO_PROXY": "127.0.0.1,localhost",
+    }
+
+
+def sam(processes, *arguments, environment, within=COMMAND_WITHIN_SECONDS):
+    program = pathlib.Path(sys.executable).with_name("sam")
+    command = [program, *arguments, "--config-file", ROOT / "samconfig.toml"]
+    return processes.run(command, within, env=environment)

@@ -1,0 +1,82 @@
+"""Requests through the emulated API gateway; a test that fails shows those that it made."""
+
+import time
+import urllib.parse
+
+import requests
+
+ANSWER_WITHIN_SECONDS = 60
+# The emulator answers this path itself on every host; another path leads to the API.
+TAKEN = "/health"
+
+
+class Gateway:
+    def __init__(self, stack, request_ids=False):
+        """With `request_ids`, every response to `call` must have an `x-request-id` of its own.
+
+        Latchkey's functions send one; the gateway itself and the example's backend do not.
+        """
+        self.stack = stack
+        self.url = stack.emulator.url
+        self.api = stack.resource("Api")
+        self.host = f"{self.api}.execute-api.localhost"
+        # The routes that were called with success.
+        self.driven = set()
+        self.request_ids = set() if request_ids else None
+        self.session = requests.Session()
+        self.session.trust_env = False
+
+    def send(self, method, path, key=None, headers=None, **request):
+        """Sends any request, with `key` as the bearer."""
+        headers = {"Host": self.host, **(headers or {})}
+        if path == TAKEN:
+            del headers["Host"]
+            path = f"/_aws/execute-api/{self.api}/$default{path}"
+        if key is not None:
+            headers["Authorization"] = f"Bearer {key}"
+        return self.session.request(
+            method, self.url + path, headers=headers, timeout=ANSWER_WITHIN_SECONDS, **request
+        )
+
+    def not_driven(self):
+        """The routes that no test has called with success, such as a new one."""
+        return sorted(set(self.stack.routes()) - self.driven)
+
+    def call(self, route, status, fields=(), ids=None, method=None, query="", note="", **request):
+        """Calls `route` and returns the answer, which must have `status` and the `fields`."""
+        verb, template = route.split(" ")
+        # A parameter that takes the rest of the path takes slashes too.
+        quoted = {
+            name: urllib.parse.quote(value, safe="/" if name.endswith("+") else "")
+            for name, value in (ids or {}).items()
+        }
+        began = time.monotonic()
+        answer = self.send(method or verb, template.format(**quoted) + query, **request)
+        took = (time.monotonic() - began) * 1000
+        print(f"{self.stack.name} {answer.status_code} {route} {note}[{took:.0f} ms]")
+        assert answer.status_code == status, (
+            f"{route} was answered with {answer.status_code} and not {status}: {answer.text}"
+        )
+        self.check_request_id(route, answer)
+        if answer.status_code < 300:
+            self.driven.add(route)
+        if fields:
+            missing = sorted(set(fields) - set(self.body(route, answer)))
+            assert not missing, f"the answer of {route} lacks {missing}: {sorted(answer.json())}"
+        return answer.json() if fields else answer
+
+    def check_request_id(self, route, answer):
+        if self.request_ids is None:
+            return
+        id = answer.headers.get("x-request-id")
+        assert id, f"the answer of {route} has no x-request-id"
+        assert id not in self.request_ids, f"the answer of {route} has an earlier answer's x-request-id"
+        self.request_ids.add(id)
+
+    @staticmethod
+    def body(route, answer):
+        kind = answer.headers.get("Content-Type", "")
+        assert kind.startswith("application/json"), f"the answer of {route} is {kind}"
+        body = answer.json()
+        assert isinstance(body, dict), f"the answer of {route} is no object"
+        return body

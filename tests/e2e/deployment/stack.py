@@ -1,0 +1,107 @@
+"""Builds and deploys a stack, and describes what is deployed."""
+
+from samtranslator.yaml_helper import yaml_parse
+
+from deployment.environment import FOLDER, REGION, sam
+from deployment.expand import expand
+
+BUILD_WITHIN_SECONDS = 45 * 60
+
+
+class Stack:
+    """A stack in the emulator, made of the template at `source`."""
+
+    def __init__(self, processes, emulator, name, source):
+        self.processes = processes
+        self.emulator = emulator
+        self.name = name
+        self.source = yaml_parse(source.read_text())
+        self.folder = FOLDER / name
+        self.folder.mkdir()
+
+    def deploy(self, template, parameters):
+        """Packages, expands and deploys `template`, a SAM template that is built."""
+        packaged = self.folder / "packaged.yaml"
+        environment = self.emulator.environment
+        sam(
+            self.processes,
+            *["package", "--resolve-s3", "--template-file", template, "--output-template-file", packaged],
+            environment=environment,
+        )
+        expanded = self.folder / "expanded.json"
+        expanded.write_text(expand(packaged.read_text(), REGION))
+        overrides = [f"{name}={value}" for name, value in parameters.items()]
+        sam(
+            self.processes,
+            *["deploy", "--template-file", expanded, "--stack-name", self.name, "--no-confirm-changeset"],
+            *(["--parameter-overrides", *overrides] if overrides else []),
+            environment=environment,
+        )
+        self.set_time_to_live()
+
+    def set_time_to_live(self):
+        """The emulator ignores a table's `TimeToLiveSpecification`."""
+        dynamodb = self.emulator.client("dynamodb")
+        for name, resource in self.source["Resources"].items():
+            wanted = resource.get("Properties", {}).get("TimeToLiveSpecification")
+            if wanted is None:
+                continue
+            table = self.resource(name)
+            describe = lambda: dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+            if describe()["TimeToLiveStatus"] != "ENABLED":
+                dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=wanted)
+            expected = {"TimeToLiveStatus": "ENABLED", "AttributeName": wanted["AttributeName"]}
+            assert describe() == expected
+
+    def resource(self, name):
+        """The physical id of a resource."""
+        found = self.emulator.client("cloudformation").describe_stack_resource(
+            StackName=self.name, LogicalResourceId=name
+        )
+        return found["StackResourceDetail"]["PhysicalResourceId"]
+
+    def outputs(self):
+        stack = self.emulator.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"][0]
+        assert stack["StackStatus"].endswith("_COMPLETE"), f"{self.name} is {stack['StackStatus']}"
+        return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+    def function(self, name):
+        """The configuration of a function as it is deployed."""
+        found = self.resource(name)
+        return self.emulator.client("lambda").get_function_configuration(FunctionName=found)
+
+    def routes(self):
+        """The keys of the API's routes as they are deployed."""
+        pages = self.emulator.client("apigatewayv2").get_paginator("get_routes")
+        return sorted(
+            route["RouteKey"]
+            for page in pages.paginate(ApiId=self.resource("Api"))
+            for route in page["Items"]
+        )
+
+    def declared_routes(self):
+        """The keys of the routes that the template declares."""
+        return sorted(
+            f"{event['Properties']['Method'].upper()} {event['Properties']['Path']}"
+            for resource in self.source["Resources"].values()
+            for event in resource.get("Properties", {}).get("Events", {}).values()
+            if event["Type"] == "HttpApi"
+        )
+
+
+def build(processes, source, environment):
+    """Builds the functions as a release does, for this machine's processor, and gives the template.
+
+    Not in `.aws-sam`, which may hold what an operator built for AWS.
+    """
+    # Builds for this machine, without zig.
+    environment = {**environment, "CARGO_LAMBDA_COMPILER": "cargo"}
+    output = FOLDER / "build"
+    architecture = ["--parameter-overrides", "Architecture=x86_64"]
+    sam(
+        processes,
+        *["build", "--template-file", source, "--build-dir", output, *architecture],
+        environment=environment,
+        within=BUILD_WITHIN_SECONDS,
+    )
+    return output / "template.yaml"

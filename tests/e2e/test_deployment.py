@@ -1,0 +1,114 @@
+"""The deployed stack serves every route, and guards an example API; the tests run in this order."""
+
+import time
+
+import pytest
+
+from deployment import drivers
+from processes import wait_until
+
+CONTEXT = {"organization", "service_account", "key_id", "scopes", "full_access"}
+# The default of CacheTtl, and what a slow machine may add.
+STALE_SECONDS = 10 + 2
+# Each look takes a start of the command line.
+RECORDED_WITHIN_SECONDS = 10
+
+pytestmark = pytest.mark.deployment
+
+
+# --- Latchkey ---
+
+
+def test_every_route_of_the_template_is_deployed(deployed):
+    assert deployed.stack.routes() == deployed.stack.declared_routes()
+
+
+def test_the_command_line_works_on_the_deployed_table(deployed):
+    deployed.latchkey("root-key", "list")
+
+
+@pytest.mark.parametrize("function", drivers.with_routes())
+def test_every_operation_works(deployed, function):
+    drivers.load(function).drive(deployed)
+
+
+def test_every_route_was_called_with_success(deployed):
+    assert deployed.gateway.not_driven() == []
+
+
+def test_what_was_revoked_will_be_removed(deployed, note):
+    """By the attribute that the template names."""
+    table = deployed.stack.source["Resources"]["Table"]["Properties"]
+    attribute = table["TimeToLiveSpecification"]["AttributeName"]
+    items = deployed.emulator.client("dynamodb").scan(TableName=deployed.table)["Items"]
+    ending = [item for item in items if int(item.get(attribute, {"N": "0"})["N"]) > time.time()]
+    assert ending, f"no item has a time in `{attribute}`"
+    note(f"table: {len(ending)} of {len(items)} items will be removed by `{attribute}`")
+
+
+# --- The example API ---
+
+
+@pytest.fixture(scope="module")
+def minted(deployed):
+    """A key with one scope."""
+    return deployed.mint("sessions.read")
+
+
+def test_every_route_of_the_example_is_deployed(orders):
+    assert orders.stack.routes() == orders.stack.declared_routes()
+
+
+def test_the_example_answers_everyone_where_it_has_no_authorizer(orders):
+    orders.call("GET /health", 200, ["route"])
+
+
+def test_the_example_refuses_a_request_without_a_key(orders):
+    orders.call("GET /orders", 401)
+
+
+def test_the_example_refuses_a_mistyped_key(orders, minted):
+    key = minted["key"]
+    orders.call("GET /orders", 403, key=key[:-1] + ("0" if key[-1] != "0" else "1"))
+
+
+def test_the_example_refuses_a_key_of_another_organization(deployed, orders):
+    """A full-access key of one that `AuthorizerOrganizations` does not name."""
+    stranger = deployed.latchkey("bootstrap", "--organization", "stranger", "--name", "Stranger")
+    orders.call("GET /orders", 403, key=stranger["key"]["key"])
+
+
+@pytest.mark.parametrize("route", ["GET /orders", "GET /orders/{id}", "POST /orders"])
+def test_the_example_sees_whose_key_it_is(orders, minted, route):
+    seen = orders.call(route, 200, ["caller", "route"], {"id": "1"}, key=minted["key"])
+    assert seen["route"] == route
+    assert CONTEXT <= set(seen["caller"])
+    assert (seen["caller"]["key_id"], seen["caller"]["scopes"]) == (minted["id"], "sessions.read")
+
+
+def test_every_route_of_the_example_was_called_with_success(orders):
+    assert orders.not_driven() == []
+
+
+def test_the_authorizer_records_the_use_of_a_key(deployed, orders):
+    """It writes after its answer, and nothing else has seen this key."""
+    minted = deployed.mint("sessions.read")
+    orders.call("GET /orders", 200, key=minted["key"])
+
+    def used():
+        keys = deployed.latchkey("key", "list", "--account", deployed.account)["keys"]
+        [found] = [key for key in keys if key["id"] == minted["id"]]
+        return found["last_used_at"]
+
+    wait_until(used, RECORDED_WITHIN_SECONDS, "the authorizer did not record a use")
+
+
+def test_the_authorizer_refuses_a_revoked_key_within_the_cache_ttl(deployed, orders, note):
+    key = deployed.mint("sessions.read")["key"]
+    orders.call("GET /orders", 200, key=key)
+    deployed.revoke(key)
+    began = time.monotonic()
+    refused = lambda: orders.send("GET", "/orders", key=key).status_code == 403
+    wait_until(refused, STALE_SECONDS, "the authorizer takes a revoked key for too long")
+    note(f"revocation: the authorizer took the key for {time.monotonic() - began:.1f} s more")
+    orders.call("GET /orders", 403, key=key)

@@ -1,0 +1,74 @@
+"""A second deployment, with other code and other parameters, keeps every key and the table."""
+
+import pytest
+
+from deployment import drivers
+from deployment.fixtures import PARAMETERS
+
+CHANGED = {"KeyPrefix": "lk", "CacheTtl": "1s"}
+VARIABLES = {"LATCHKEY_PREFIX": "lk", "LATCHKEY_CACHE_TTL": "1s"}
+FUNCTIONS = list(drivers.functions())
+
+pytestmark = pytest.mark.deployment
+
+
+@pytest.fixture(scope="module")
+def before(deployed, orders):
+    """The resources, the code and the keys from before the upgrade."""
+    code = {name: deployed.stack.function(name)["CodeSha256"] for name in FUNCTIONS}
+    keys = {"first key": deployed.key, "scoped key": deployed.mint("keys.read")["key"]}
+    return {"resources": resources(deployed.stack), "code": code, "keys": keys}
+
+
+@pytest.fixture(scope="module")
+def upgraded(deployed, before):
+    # Another archive of the same program: a second build would take minutes and differ in nothing.
+    for name in FUNCTIONS:
+        (deployed.built.parent / name / "release").write_text("2\n")
+    deployed.stack.deploy(deployed.built, {**PARAMETERS, **CHANGED})
+    return deployed
+
+
+def resources(stack):
+    return {name: stack.resource(name) for name in ["Table", "Api", *FUNCTIONS]}
+
+
+def test_the_table_the_api_and_the_functions_stay(upgraded, before):
+    assert resources(upgraded.stack) == before["resources"]
+
+
+def test_every_route_is_still_deployed(upgraded):
+    assert upgraded.stack.routes() == upgraded.stack.declared_routes()
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_function_has_its_new_code(upgraded, before, name):
+    assert upgraded.stack.function(name)["CodeSha256"] != before["code"][name]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_function_has_its_new_settings(upgraded, name):
+    variables = upgraded.stack.function(name)["Environment"]["Variables"]
+    assert VARIABLES.items() <= variables.items()
+
+
+@pytest.mark.parametrize("name", ["first key", "scoped key"])
+def test_a_key_from_before_is_still_valid(upgraded, orders, before, name):
+    check_valid(upgraded, orders, before["keys"][name])
+
+
+@pytest.mark.parametrize("dialect", drivers.that_have("use_root_key"))
+def test_the_root_key_from_before_is_still_valid(upgraded, dialect):
+    drivers.load(dialect).use_root_key(upgraded)
+
+
+@pytest.mark.parametrize("dialect", drivers.that_have("mint"))
+def test_a_new_key_has_the_new_prefix_and_is_valid(upgraded, orders, dialect):
+    key = drivers.load(dialect).mint(upgraded)
+    assert key.startswith("lk_")
+    check_valid(upgraded, orders, key)
+
+
+def check_valid(upgraded, orders, key):
+    upgraded.gateway.call("ANY /verify", 204, method="GET", key=key)
+    orders.call("GET /orders", 200, ["caller"], key=key)
