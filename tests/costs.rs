@@ -1,4 +1,4 @@
-//! The README's table of costs is what its formulas say.
+//! The table of costs in `docs/costs.md` matches its formulas.
 
 use latchkey_testkit::project;
 
@@ -63,11 +63,11 @@ impl Month {
     }
 }
 
-/// The cells of the README's row that begins with `label`.
+/// Returns the cells of the page's row that begins with `label`.
 fn row(label: &str) -> [String; 3] {
-    let readme = project::text("README.md");
+    let page = project::text("docs/costs.md");
     let start = format!("| {label} | ");
-    let found = readme.lines().find_map(|line| line.strip_prefix(&start));
+    let found = page.lines().find_map(|line| line.strip_prefix(&start));
     let cells = found.unwrap_or_else(|| panic!("no row {label}")).trim_end_matches(" |");
     let cells: Vec<String> =
         cells.split(" | ").map(|cell| cell.trim_matches('*').to_owned()).collect();
@@ -89,10 +89,10 @@ fn the_table_is_what_the_formulas_say() {
     let check = |label: &str, cost: fn(Month) -> f64| {
         assert_eq!(row(label), months.map(|month| format!("{:.2}", cost(month))), "{label}");
     };
-    check("Lambda, requests: 0.20 a million", Month::requests);
-    check("Lambda, time: 0.0000133334 a GB-second", Month::time);
-    check("reads: 0.125 a million", Month::reads);
-    check("last uses: 0.625 a million writes", Month::last_uses);
-    check("logs: 0.50 a GB", Month::logs);
-    check("**together**", Month::together);
+    check("Lambda, requests: 0.20 per million", Month::requests);
+    check("Lambda, time: 0.0000133334 per GB-second", Month::time);
+    check("reads: 0.125 per million", Month::reads);
+    check("last-used updates: 0.625 per million writes", Month::last_uses);
+    check("logs: 0.50 per GB", Month::logs);
+    check("**total**", Month::together);
 }

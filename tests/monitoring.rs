@@ -122,7 +122,8 @@ fn every_alarm_watches_what_is_counted_and_tells_someone() {
     assert_eq!(own.len(), 2 * project::functions().len(), "{own:?}");
     // Each is billed.
     let told = format!("| alarms: {watched} metrics at 0.10 |");
-    assert!(project::text("README.md").contains(&told), "the README says otherwise than {told}");
+    let page = project::text("docs/costs.md");
+    assert!(page.contains(&told), "docs/costs.md does not say {told}");
 }
 
 /// The dashboard as it is, with the names of resources in place of their values.

@@ -1,4 +1,4 @@
-//! The settings: code, template, README and OpenAPI document give each the same name and the same default.
+//! The settings: code, template, documentation, and OpenAPI document give each the same name and default.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -73,14 +73,13 @@ fn the_document_names_the_templates_scopes() {
     assert_eq!(named.join(" "), defaults()["AllowedScopes"]);
 }
 
-/// The rows of the README's tables of parameters, cell by cell.
+/// Returns the rows of the tables of parameters in `docs/configuration.md`, cell by cell.
 fn rows() -> Vec<Vec<String>> {
-    let readme = project::text("README.md");
+    let page = project::text("docs/configuration.md");
     let mut rows = Vec::new();
     let mut within = false;
-    for line in readme.lines() {
-        within =
-            line.starts_with("| Parameter of the template |") || within && line.starts_with('|');
+    for line in page.lines() {
+        within = line.starts_with("| Template parameter |") || within && line.starts_with('|');
         if within {
             let cells = line.trim_matches('|').split(" | ");
             rows.push(cells.map(|cell| cell.trim().to_owned()).collect());
@@ -91,7 +90,7 @@ fn rows() -> Vec<Vec<String>> {
 }
 
 #[test]
-fn the_readme_tells_every_parameter_with_its_variable_and_its_default() {
+fn the_page_lists_every_parameter_with_its_variable_and_its_default() {
     let (defaults, variables) = (defaults(), parameters_of_variables());
     let mut told = BTreeSet::new();
     let mut told_variables = BTreeSet::new();

@@ -335,7 +335,7 @@ mod tests {
         assert_eq!(actions.recorded(), named);
 
         let listed = ACTIONS.map(|action| format!("`{action}`")).join(", ");
-        let readme = project::text("README.md");
-        assert!(readme.contains(&listed), "the README does not list {listed}");
+        let page = project::text("docs/operate.md");
+        assert!(page.contains(&listed), "docs/operate.md does not list {listed}");
     }
 }

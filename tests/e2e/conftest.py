@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items):
 
 
 def stage(item):
-    """The README shows a new table, so its commands come first; the deployment takes longest.
+    """The documentation shows a new table, so its commands come first; the deployment takes longest.
 
     Chaser's SDK calls what is deployed before an upgrade changes it.
     """

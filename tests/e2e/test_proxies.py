@@ -1,4 +1,4 @@
-"""NGINX, Caddy and Envoy protect a small service as the README and the example say.
+"""NGINX, Caddy and Envoy protect a small service as the documentation and the example say.
 
 Each test tries one way past them.
 """
@@ -23,7 +23,7 @@ import debian
 from local_stack import NEIGHBOR, TIMEOUT_SECONDS, bearer
 from processes import ROOT, free_port
 
-README = (ROOT / "README.md").read_text()
+PAGE = (ROOT / "docs/protect-your-api.md").read_text()
 ENVOY = (ROOT / "examples/envoy/envoy.yaml").read_text()
 START_WITHIN_SECONDS = 30
 CONFIGURATION = "configuration.yaml"
@@ -82,8 +82,8 @@ class Service(http.server.BaseHTTPRequestHandler):
 
 
 def snippet(name, replacements):
-    """The README's block, with the addresses of this run."""
-    [found] = re.findall(rf"<!-- ci: {name} -->\n```\w+\n(.*?)```", README, re.DOTALL)
+    """The page's block, with the addresses of this run."""
+    [found] = re.findall(rf"<!-- ci: {name} -->\n```\w+\n(.*?)```", PAGE, re.DOTALL)
     return replaced(found, replacements)
 
 
@@ -95,7 +95,7 @@ def replaced(text, replacements):
 
 
 def within(name, template):
-    """The configuration of a proxy that has the README's block."""
+    """The configuration of a proxy that has the page's block."""
 
     def configure(address, service, local):
         replacements = {

@@ -103,7 +103,7 @@ async fn one_write_stops_every_key_and_one_restores_those_that_worked() {
     }
 }
 
-/// The bound of the README, also for a verdict that the cache has just begun to keep.
+/// The bound that `docs/keys.md` states, also for a verdict that the cache has just begun to keep.
 #[tokio::test]
 async fn a_disabled_organization_is_refused_within_the_bound() {
     let table = TestTable::start().await;

@@ -182,7 +182,7 @@ async fn a_cached_verification_reads_nothing() {
     assert_eq!(table.meter.take(), Usage::default());
 }
 
-/// The bound of the README: a key that is revoked, or whose account is disabled, by someone else
+/// The bound that `docs/keys.md` states: a key that is revoked, or whose account is disabled, by someone else
 /// passes for as long as the cache keeps it and not a millisecond longer.
 #[tokio::test]
 async fn what_was_revoked_elsewhere_is_refused_within_the_bound() {
