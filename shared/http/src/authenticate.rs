@@ -92,7 +92,7 @@ impl AuthenticatedRequest<'_> {
         Fields::read(self.request, read)
     }
 
-    /// The page of `list` that the request asks for; see [`PageRequest::of`].
+    /// The page of `list` that the request asks for; see [`PageRequest`].
     ///
     /// # Errors
     ///
