@@ -1,14 +1,14 @@
-//! Service-account keys: identities, tokens, minting, verification and the key store.
+//! Service-account keys: identities, tokens, minting, verification, and the key store.
 //!
-//! Three layers, each of which imports only those before it: [`domain`] knows what keys and accounts are, and
-//! neither a table nor a clock; [`store`] keeps them in DynamoDB; [`service`] does what the product does.
-//! This crate knows no dialect, no HTTP and no Lambda. A function leaves every decision to [`Latchkey`].
+//! Each of the three layers imports only the layers before it: [`domain`] defines keys and accounts and uses
+//! neither a table nor a clock, [`store`] keeps them in DynamoDB, and [`service`] implements the product.
+//! This crate contains no dialect, HTTP, or Lambda code. A function leaves every decision to [`Latchkey`].
 
 pub mod domain;
 pub mod service;
 pub mod store;
 
-// The vocabulary of every layer, and of everyone who uses this crate.
+// The vocabulary of every layer and of every user of this crate.
 pub use domain::{
     account, error, id, idempotency, key, organizations, policy, principal, scope, text, time,
     token,

@@ -6,39 +6,39 @@ use super::id::{OrganizationId, ServiceAccountId};
 use super::text::{Description, Name};
 use super::time::Timestamp;
 
-/// A tenant. Nothing in one organization sees or touches another's.
+/// A tenant. Organizations are isolated from each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Organization {
-    /// What the operator named it.
+    /// The ID that the operator chose.
     pub id: OrganizationId,
-    /// What people call it.
+    /// The display name.
     pub name: Name,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
 }
 
 /// A machine identity in one organization.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceAccount {
-    /// Names the account in every dialect.
+    /// The account's ID in every dialect.
     pub id: ServiceAccountId,
-    /// The organization it belongs to, for good.
+    /// The organization it belongs to. This never changes.
     pub organization: OrganizationId,
-    /// What people call it; not necessarily unique.
+    /// The display name; not necessarily unique.
     pub name: Name,
-    /// What it is for; may be empty.
+    /// The purpose of the account; may be empty.
     pub description: Description,
-    /// While disabled, all of its keys are refused and no key is minted for it.
+    /// While `true`, all of its keys are rejected and no key can be minted for it.
     pub disabled: bool,
-    /// Who made it: a service account's id, or `ROOT` for an operator.
+    /// The creator: a service account's ID, or `ROOT` for an operator.
     pub created_by: ServiceAccountId,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// When its name, description or state last changed; minting a key is no such change.
+    /// When its name, description, or state last changed. Minting a key does not count.
     pub updated_at: Timestamp,
 }
 
-/// What changes about an account; `None` stays as it is.
+/// The changes to an account; `None` leaves a field unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountChange {
     /// A new name.
@@ -50,18 +50,18 @@ pub struct AccountChange {
 }
 
 impl AccountChange {
-    /// Whether nothing changes.
+    /// Returns whether nothing changes.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
 impl ServiceAccount {
-    /// A new, enabled account with an id of its own.
+    /// Creates an enabled account with a new ID.
     ///
     /// # Errors
     ///
-    /// The generator's own.
+    /// Returns the generator's error.
     pub fn create<R: TryRng>(
         rng: &mut R,
         now: Timestamp,

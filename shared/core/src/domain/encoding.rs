@@ -2,7 +2,7 @@
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// The low 80 bits of `number` in 16 digits of `0-9A-Z`; 36^16 is just over 2^82.
+/// Encodes the low 80 bits of `number` in 16 digits of `0-9A-Z`; 36^16 is just over 2^82.
 pub(crate) fn base36(number: u128) -> String {
     let mut rest = number & ((1 << 80) - 1);
     let mut digits = [0_u8; 16];
@@ -13,7 +13,7 @@ pub(crate) fn base36(number: u128) -> String {
     digits.iter().map(|&digit| char::from(digit)).collect()
 }
 
-/// Appends `number` as `width` base62 digits, the low ones where it needs more.
+/// Appends `number` as `width` base62 digits, dropping the high digits if it needs more.
 pub(crate) fn push_base62(text: &mut String, mut number: [u8; 32], width: usize) {
     let start = text.len();
     for _ in 0..width {
@@ -21,7 +21,7 @@ pub(crate) fn push_base62(text: &mut String, mut number: [u8; 32], width: usize)
     }
 }
 
-/// A checksum as a number that [`push_base62`] takes.
+/// Widens a checksum to a number that [`push_base62`] takes.
 pub(crate) fn widen(number: u32) -> [u8; 32] {
     let mut wide = [0; 32];
     wide[28..].copy_from_slice(&number.to_be_bytes());
@@ -33,7 +33,7 @@ fn divide_by_62(number: &mut [u8; 32]) -> u8 {
     let mut remainder = 0_u16;
     for byte in number {
         let current = remainder << 8 | u16::from(*byte);
-        // Below 62 * 256, so the quotient fits a byte.
+        // `current` is below 62 * 256, so the quotient fits in a byte.
         *byte = (current / 62) as u8;
         remainder = current % 62;
     }
@@ -56,7 +56,7 @@ mod tests {
         assert!(text.starts_with('0'), "43 digits hold 256 bits: {text}");
         text.clear();
         push_base62(&mut text, widen(u32::MAX), 6);
-        // 2^32 - 1, worked out with another implementation.
+        // 2^32 - 1, computed with another implementation.
         assert_eq!(text, "4gfFC3");
     }
 }

@@ -1,4 +1,4 @@
-//! What can go wrong, in no dialect's words and no protocol's.
+//! Errors, independent of dialects and protocols.
 
 use std::error::Error as StdError;
 
@@ -8,27 +8,27 @@ use super::policy::InvalidExpiry;
 use super::principal::Denial;
 use super::token::InvalidToken;
 
-/// Why a request was refused or could not be served.
+/// The reason a request was rejected or failed.
 ///
-/// `Display` is for the caller. What only the operator may know is a source, for the log.
+/// `Display` is for the caller. Details that only the operator may see are in the source, for the log.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The caller did not prove who it is. The log has the reason.
+    /// The caller could not be authenticated. The log has the reason.
     #[error("the key presented is not valid")]
     Unauthenticated(Refusal),
     /// The caller may not do this.
     #[error("{0}")]
     Denied(#[from] Denial),
-    /// A key may not end then.
+    /// The requested expiry is not allowed.
     #[error("the expiry {0}")]
     InvalidExpiry(#[from] InvalidExpiry),
-    /// No such account in the caller's organization.
+    /// The caller's organization has no such account.
     #[error("service account `{0}` does not exist")]
     AccountNotFound(ServiceAccountId),
-    /// No such key of that account.
+    /// The account has no such key.
     #[error("key `{0}` does not exist")]
     KeyNotFound(KeyId),
-    /// The key has ended, so nothing about it changes any more.
+    /// The key has ended and can no longer change.
     #[error("key `{key}` {ended}")]
     KeyEnded {
         /// The key.
@@ -36,13 +36,13 @@ pub enum Error {
         /// How it ended.
         ended: Ended,
     },
-    /// A key that a rotation made is to be rotated without grace at once.
+    /// A key created by a recent rotation cannot be rotated again without a grace period.
     #[error(
         "key `{0}` took the place of another one less than a minute ago; \
          wait, or rotate it with a grace period"
     )]
     RotatedRecently(KeyId),
-    /// A caller is about to lock itself out.
+    /// The caller would lock itself out.
     #[error(
         "service account `{0}` is the one whose key you present; \
          to disable or delete it, present a key of another account"
@@ -51,23 +51,23 @@ pub enum Error {
     /// The account is disabled.
     #[error("service account `{0}` is disabled; enable it before minting keys for it")]
     AccountDisabled(ServiceAccountId),
-    /// The organization is disabled, or on its way out.
+    /// The organization is disabled or being deleted.
     #[error(
         "organization `{0}` is disabled or being deleted; nothing is created in it until an operator \
          enables it"
     )]
     OrganizationDisabled(OrganizationId),
-    /// The account holds as many live keys as it may.
+    /// The account already has the maximum number of live keys.
     #[error(
         "service account `{account}` already holds {limit} keys; revoke one before minting another"
     )]
     KeyLimitReached {
         /// The account.
         account: ServiceAccountId,
-        /// The most live keys that it may hold.
+        /// The maximum number of live keys.
         limit: u32,
     },
-    /// The organization has as many service accounts as it may.
+    /// The organization already has the maximum number of service accounts.
     #[error(
         "organization `{organization}` already has {limit} service accounts (the limit); delete one or \
          raise AccountLimit"
@@ -75,51 +75,51 @@ pub enum Error {
     AccountLimitReached {
         /// The organization.
         organization: OrganizationId,
-        /// The most service accounts that it may have.
+        /// The maximum number of service accounts.
         limit: u32,
     },
-    /// The idempotency key came with another request before.
+    /// The idempotency key was used with a different request.
     #[error(
         "this `Idempotency-Key` was used for another request within the last 24 hours; \
          send a new one with each new request"
     )]
     IdempotencyKeyReused,
-    /// Too many writers at one item, or a store that asks for patience.
+    /// Too many writers contend for one item, or the store throttles.
     #[error("the key store is busy; try again")]
     Busy,
     /// The store failed.
     #[error("{0}")]
     Store(#[from] StoreError),
-    /// The operating system gave no random numbers.
+    /// The operating system returned no random numbers.
     #[error("the service could not draw random numbers; try again")]
     Random(#[source] rand::rngs::SysError),
 }
 
 impl Error {
-    /// Whether the caller must ask for something else. Otherwise the service failed, and the same request
-    /// may succeed.
+    /// Returns whether the caller must change the request. Otherwise the service failed, and the same request
+    /// may succeed later.
     pub fn is_refusal(&self) -> bool {
         !matches!(self, Self::Busy | Self::Store(_) | Self::Random(_))
     }
 }
 
-/// Why a caller is not who it claims to be: for the log and the metrics. What the caller reads never says
+/// The reason authentication failed, for the log and the metrics. The response to the caller never reveals
 /// which half of a key was wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// No key was presented.
     #[error("missing")]
     Missing,
-    /// What was presented is not in the form that a key is presented in.
+    /// The credentials are not in the expected form.
     #[error("another scheme")]
     Scheme,
-    /// Not a token of ours; the table was not read.
+    /// The token is malformed. The table was not read.
     #[error("malformed: {0}")]
     Malformed(#[from] InvalidToken),
-    /// The table holds no such key, or no such account.
+    /// The table has no such key or account.
     #[error("unknown")]
     Unknown,
-    /// The key exists, the secret is another.
+    /// The key exists, but the secret does not match.
     #[error("wrong secret")]
     Digest,
     /// The key's account is disabled.
@@ -131,26 +131,26 @@ pub enum Refusal {
     /// The key was revoked.
     #[error("revoked")]
     Revoked,
-    /// The key has ended.
+    /// The key has expired.
     #[error("expired")]
     Expired,
 }
 
-/// Why the store could not serve.
+/// The reason the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The store did not answer, or asked for patience: the same request may succeed later.
+    /// The store did not respond or throttled the request. The same request may succeed later.
     #[error("the key store did not answer; try again")]
     Unavailable(#[source] Box<dyn StdError + Send + Sync>),
-    /// The store refused: a wrong table or missing permissions.
+    /// The store rejected the request: the table is wrong or permissions are missing.
     #[error("the key store refused the request")]
     Refused(#[source] Box<dyn StdError + Send + Sync>),
-    /// An item that this code did not write.
+    /// This code did not write the item.
     #[error("the key store holds an item that cannot be read")]
     Corrupt(#[source] CorruptItem),
 }
 
-/// Which attribute of an item is not what this code writes. Its value is not told.
+/// Names the malformed attribute of an item. It does not include the value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("attribute `{attribute}` is missing or malformed")]
 pub struct CorruptItem {
@@ -163,7 +163,7 @@ impl StoreError {
         Self::Corrupt(CorruptItem { attribute })
     }
 
-    /// The store did not answer in time, or not in full.
+    /// The store did not respond in time, or the response was incomplete.
     pub fn unavailable(problem: &'static str) -> Self {
         Self::Unavailable(problem.into())
     }
@@ -175,10 +175,11 @@ impl From<CorruptItem> for StoreError {
     }
 }
 
-/// Characters of a cause. What DynamoDB says is shorter.
+/// The maximum characters of a cause. DynamoDB's messages are shorter.
 const CAUSE_LENGTH_MAX: usize = 300;
 
-/// The causes of an error, outermost first, each cut short: the SDK's may hold a whole request.
+/// Returns the causes of an error, outermost first, each truncated because the SDK's may hold a whole
+/// request.
 pub fn causes(error: &dyn StdError) -> String {
     let mut texts = Vec::new();
     let mut cause = error.source();

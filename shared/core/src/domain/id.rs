@@ -1,4 +1,4 @@
-//! Identifiers: organizations, service accounts and keys.
+//! Identifiers of organizations, service accounts, and keys.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,24 +8,24 @@ use rand::TryRng;
 use super::encoding;
 use super::time::Timestamp;
 
-/// Why a text is not an identifier.
+/// The reason a string is not an identifier.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidId {
-    /// Too short or too long; holds the number of characters seen.
+    /// Too short or too long; holds the actual number of characters.
     #[error("must be 1 to {max} characters, not {0}", max = RESOURCE_ID_LENGTH_MAX)]
     Length(usize),
-    /// A character outside the grammar.
+    /// A character that is not allowed.
     #[error("may hold `A-Z` and `0-9` only, not {0:?}")]
     Character(char),
 }
 
-/// LakeSail's `ResourceId` allows up to 20 characters; ours are 16 long.
+/// LakeSail's `ResourceId` allows up to 20 characters; minted identifiers have 16.
 const RESOURCE_ID_LENGTH_MAX: usize = 20;
 
-/// Characters of an identifier that we mint.
+/// The length of a minted identifier in characters.
 pub(crate) const MINTED_LENGTH: usize = 16;
 
-/// Whether `text` has the shape of an identifier that we mint.
+/// Returns whether `text` has the form of a minted identifier.
 pub(crate) fn is_minted(text: &str) -> bool {
     text.len() == MINTED_LENGTH && text.bytes().all(is_resource_byte)
 }
@@ -34,7 +34,7 @@ fn is_resource_byte(byte: u8) -> bool {
     byte.is_ascii_uppercase() || byte.is_ascii_digit()
 }
 
-/// Draws an identifier: 48 bits of milliseconds, then 32 random bits, so that identifiers sort by creation.
+/// Mints an identifier: 48 bits of milliseconds, then 32 random bits, so identifiers sort by creation time.
 fn mint<R: TryRng>(rng: &mut R, now: Timestamp) -> Result<String, R::Error> {
     Ok(minted(now, rng.try_next_u32()?))
 }
@@ -51,11 +51,11 @@ macro_rules! resource_id {
         pub struct $name(String);
 
         impl $name {
-            /// Draws a new identifier, unique with overwhelming likelihood and sorted by `now`.
+            /// Mints an identifier that is almost certainly unique and sorts by `now`.
             ///
             /// # Errors
             ///
-            /// The generator's own.
+            /// Returns the generator's error.
             pub fn mint<R: TryRng>(rng: &mut R, now: Timestamp) -> Result<Self, R::Error> {
                 mint(rng, now).map(Self)
             }
@@ -91,7 +91,7 @@ macro_rules! resource_id {
 }
 
 resource_id! {
-    /// Names a service account: 1 to 20 of `A-Z` and `0-9`, as LakeSail's `ResourceId` does.
+    /// The ID of a service account: 1 to 20 of `A-Z` and `0-9`, like LakeSail's `ResourceId`.
     ///
     /// ```
     /// use latchkey::id::{InvalidId, ServiceAccountId};
@@ -103,7 +103,7 @@ resource_id! {
 }
 
 resource_id! {
-    /// Names a key, in the grammar of [`ServiceAccountId`].
+    /// The ID of a key, with the grammar of [`ServiceAccountId`].
     ///
     /// ```
     /// use latchkey::id::{InvalidId, KeyId};
@@ -114,28 +114,28 @@ resource_id! {
 }
 
 impl KeyId {
-    /// The least identifier that is minted at `at` or later.
+    /// Returns the smallest identifier that can be minted at `at` or later.
     pub(crate) fn first_of(at: Timestamp) -> Self {
         Self(minted(at, 0))
     }
 }
 
 impl ServiceAccountId {
-    /// What stands for an account in a root key: root keys belong to no account.
+    /// The account ID in a root key. Root keys belong to no account.
     pub const ROOT: &str = "ROOT";
 
-    /// The account id of root keys.
+    /// Returns the account ID of root keys.
     pub fn root() -> Self {
         Self(Self::ROOT.to_owned())
     }
 
-    /// Whether this stands for the root and names no account.
+    /// Returns whether this is the account ID of root keys.
     pub fn is_root(&self) -> bool {
         self.0 == Self::ROOT
     }
 }
 
-/// Names an organization: 1 to 64 of letters, digits, `.`, `_` and `-`, starting with a letter or digit.
+/// The ID of an organization: 1 to 64 letters, digits, `.`, `_`, or `-`, starting with a letter or digit.
 ///
 /// ```
 /// use latchkey::id::OrganizationId;
@@ -146,7 +146,7 @@ impl ServiceAccountId {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OrganizationId(String);
 
-/// Why a text is not an [`OrganizationId`].
+/// The reason a string is not an [`OrganizationId`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "an organization id is 1 to 64 letters, digits, `.`, `_` or `-`, and starts with a letter or a digit"

@@ -1,17 +1,16 @@
-//! Idempotency: what a request that may be sent again carries, and what the table keeps of its response.
+//! Idempotency keys and the stored responses to requests that may be sent again.
 //!
-//! `Idempotency-Key` as in draft-ietf-httpapi-idempotency-key-header.
+//! Implements `Idempotency-Key` of draft-ietf-httpapi-idempotency-key-header.
 
 use std::str::FromStr;
 use std::time::Duration;
 
 use super::time::Timestamp;
 
-/// How long a response is kept.
+/// How long a response is stored.
 pub const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What a client names a request by, which it may send again: 1 to 255 visible ASCII characters, `"` not
-/// among them.
+/// The client's name for a request that it may send again: 1 to 255 visible ASCII characters other than `"`.
 ///
 /// ```
 /// use latchkey::idempotency::IdempotencyKey;
@@ -22,7 +21,7 @@ pub const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
-/// Why a text is no [`IdempotencyKey`].
+/// The reason a string is not an [`IdempotencyKey`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be sent once, with 1 to 255 visible ASCII characters, such as a UUID")]
 pub struct InvalidIdempotencyKey;
@@ -46,15 +45,15 @@ impl AsRef<str> for IdempotencyKey {
     }
 }
 
-/// A response as the table keeps it.
+/// A response as stored in the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredResponse {
-    /// Names the record.
+    /// The ID of the record.
     pub id: String,
-    /// The request that it answers.
+    /// The fingerprint of the request.
     pub fingerprint: [u8; 32],
     /// A nonce and the sealed response.
     pub sealed: Vec<u8>,
-    /// When the response is forgotten.
+    /// When the response expires.
     pub expires_at: Timestamp,
 }

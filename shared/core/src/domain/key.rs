@@ -11,52 +11,52 @@ use super::text::KeyName;
 use super::time::Timestamp;
 use super::token::{Prefix, Token, TokenDigest};
 
-/// How long a planned write may take to get to the table, the difference of two clocks included. DynamoDB
-/// refuses a request that was signed by a clock more than five minutes off.
+/// The maximum time from planning a write to its arrival at the table, including the difference between the
+/// two clocks. DynamoDB rejects a request whose signer's clock is more than five minutes off.
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html>
 const WRITE_TIME_MAX: Duration = Duration::from_secs(5 * 60);
 
-/// What a caller decides about a key to be minted.
+/// The caller's choices for a new key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeySpec {
-    /// The account that the key is for.
+    /// The account that owns the key.
     pub account: ServiceAccountId,
-    /// What people call the key, where the dialect has names for keys.
+    /// The display name, in dialects where keys have names.
     pub name: Option<KeyName>,
-    /// What the key may do.
+    /// The scopes of the key.
     pub scopes: Scopes,
-    /// When the key ends; `None` if never.
+    /// When the key ends; `None` means never.
     pub expires_at: Option<Timestamp>,
     /// The key that authorized this one; `None` for an operator with access to the table.
     pub created_by: Option<KeyId>,
 }
 
-/// A key as the table holds it: everything but its token.
+/// A key as stored in the table: everything except its token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// Names the key in every dialect.
+    /// The key's ID in every dialect.
     pub id: KeyId,
-    /// What the minter decided.
+    /// The minter's choices.
     pub spec: KeySpec,
-    /// All of the token before its secret.
+    /// The part of the token before its secret.
     pub key_prefix: String,
     /// The digest of the token.
     pub digest: TokenDigest,
     /// When the key was minted.
     pub created_at: Timestamp,
-    /// When anything about the key last changed.
+    /// When the key last changed.
     pub updated_at: Timestamp,
     /// When the key was revoked, if it was.
     pub revoked_at: Option<Timestamp>,
-    /// When the key was last used, as far as that was recorded.
+    /// When the key was last used, according to the recorded uses.
     pub last_used_at: Option<Timestamp>,
-    /// The key that this one took the place of.
+    /// The key that this one replaced.
     pub rotated_from: Option<KeyId>,
-    /// The key that took the place of this one.
+    /// The key that replaced this one.
     pub rotated_to: Option<KeyId>,
 }
 
-/// A key just minted, and the only sight of its token.
+/// A new key with its token, which is available only here.
 #[derive(Debug)]
 pub struct Minted {
     /// The record.
@@ -65,54 +65,54 @@ pub struct Minted {
     pub token: Token,
 }
 
-/// How a key came to its end.
+/// How a key ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Ended {
     /// It was revoked.
     #[error("is revoked")]
     Revoked,
-    /// It ended by itself.
+    /// It expired.
     #[error("is expired")]
     Expired,
-    /// Another key has taken its place; it may still be in its grace.
+    /// Another key replaced it. It may still be in its grace period.
     #[error("was rotated before; rotate the key that took its place")]
     Rotated,
 }
 
-/// What changes about a key; `None` stays as it is.
+/// The changes to a key; `None` leaves a field unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyChange {
-    /// A new name, or none.
+    /// A new name, or `Some(None)` to remove the name.
     pub name: Option<Option<KeyName>>,
     /// New scopes.
     pub scopes: Option<Scopes>,
 }
 
 impl KeyChange {
-    /// Whether nothing changes.
+    /// Returns whether nothing changes.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// A key and the one that takes its place.
+/// A key and its replacement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rotation {
-    /// The key as it was read.
+    /// The old key as it was read.
     pub old: Key,
-    /// When it ends: after the grace, and never later than before.
+    /// When the old key ends: after the grace period, or at its own expiry if that is earlier.
     pub old_ends_at: Timestamp,
-    /// The key that takes its place.
+    /// The replacement.
     pub new: Key,
 }
 
 impl Rotation {
-    /// Plans the rotation of `old`: the new key has its name, scopes and prefix, and a fresh lifetime of
-    /// the same length, as far as `policy` lets a key live.
+    /// Plans the rotation of `old`. The new key has the same name, scopes, and prefix. Its lifetime starts
+    /// now and has the same length, up to the maximum of `policy`.
     ///
     /// # Errors
     ///
-    /// The generator's own.
+    /// Returns the generator's error.
     pub fn plan<R: TryCryptoRng>(
         rng: &mut R,
         now: Timestamp,
@@ -133,7 +133,7 @@ impl Rotation {
         Ok((Self { old, old_ends_at, new }, token))
     }
 
-    /// The same rotation, with a new key that ends at `latest` at the latest; `None` is no bound.
+    /// Caps the new key's expiry at `latest`; `None` sets no cap.
     #[must_use]
     pub fn ending_by(mut self, latest: Option<Timestamp>) -> Self {
         let ends = [self.new.spec.expires_at, latest];
@@ -143,11 +143,11 @@ impl Rotation {
 }
 
 impl Key {
-    /// Mints a key: its record, and the token that only its new holder gets to see.
+    /// Mints a key: its record, and the token for its holder only.
     ///
     /// # Errors
     ///
-    /// The generator's own.
+    /// Returns the generator's error.
     pub fn mint<R: TryCryptoRng>(
         rng: &mut R,
         now: Timestamp,
@@ -171,7 +171,7 @@ impl Key {
         Ok((key, token))
     }
 
-    /// How the key has ended by `now`; `None` if it is live.
+    /// Returns how the key ended, or `None` if it is live at `now`.
     pub fn ended(&self, now: Timestamp) -> Option<Ended> {
         if self.revoked_at.is_some() {
             Some(Ended::Revoked)
@@ -180,37 +180,38 @@ impl Key {
         }
     }
 
-    /// Whether the key has ended by itself.
+    /// Returns whether the key has expired.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.spec.expires_at.is_some_and(|end| end <= now)
     }
 
-    /// Whether the account's count of live keys has this key for certain, also when a write that is planned
-    /// `now` gets to the table: a key that expires meanwhile may be counted out by another writer.
+    /// Returns whether the account's count of live keys will still include this key when a write planned at
+    /// `now` reaches the table. If the key expires before then, another writer may already have subtracted
+    /// it.
     pub(crate) fn is_counted(&self, now: Timestamp) -> bool {
         let written = now.saturating_add(WRITE_TIME_MAX);
         self.revoked_at.is_none() && !self.is_expired(written)
     }
 
-    /// How long the key was to live when it was minted; `None` if forever.
+    /// The key's lifetime at minting; `None` means unlimited.
     fn lifetime(&self) -> Option<Duration> {
         let millis = self.spec.expires_at?.as_millis() - self.created_at.as_millis();
         Some(Duration::from_millis(millis.try_into().unwrap_or(0)))
     }
 
-    /// What the key's token starts with.
+    /// The prefix of the key's token.
     fn prefix(&self) -> Option<Prefix> {
         let ids = format!("_{}_{}_", self.spec.account, self.id);
         self.key_prefix.strip_suffix(&ids)?.parse().ok()
     }
 
-    /// The key if it ended at `end`.
+    /// Returns the key with its expiry set to `end`.
     pub(crate) fn ending_at(mut self, end: Timestamp) -> Self {
         self.spec.expires_at = Some(end);
         self
     }
 
-    /// When the table may forget the key, in seconds since the Unix epoch: `retention` after its end.
+    /// Returns when the table may delete the key, in seconds since the Unix epoch: `retention` after its end.
     pub fn ttl(&self, retention: Duration) -> Option<i64> {
         let end = match (self.spec.expires_at, self.revoked_at) {
             (Some(expiry), Some(revocation)) => expiry.min(revocation),

@@ -1,5 +1,4 @@
-//! What keys, accounts and callers are, and the rules that need nothing else: no table, no clock and no
-//! input or output of any kind.
+//! Keys, accounts, callers, and the rules that need no table, no clock, and no I/O.
 
 pub mod account;
 mod encoding;

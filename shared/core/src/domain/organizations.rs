@@ -1,14 +1,14 @@
-//! Which organizations may pass a verification.
+//! The organizations that a verification accepts.
 
 use std::str::FromStr;
 
 use super::id::{InvalidOrganizationId, OrganizationId};
 use super::principal::{AccountPrincipal, Denial};
 
-/// The organizations with keys that a verification accepts. An empty list accepts every organization.
+/// The organizations whose keys a verification accepts. An empty list accepts every organization.
 ///
-/// A key with full access passes every scope, so in a deployment with several organizations only this
-/// keeps one organization's keys out of the API of another.
+/// A key with full access passes every scope check. In a deployment with several organizations, only this
+/// list keeps one organization's keys out of another organization's API.
 ///
 /// ```
 /// use latchkey::organizations::AllowedOrganizations;
@@ -27,14 +27,13 @@ impl AllowedOrganizations {
         Self::default()
     }
 
-    /// Accepts the organizations that the values of a request's parameter name, separated by spaces.
-    /// Without a value it accepts every organization.
+    /// Accepts the organizations named in the values of a request's parameter, separated by spaces. If there
+    /// are no values, accepts every organization.
     ///
     /// # Errors
     ///
-    /// [`InvalidOrganizationId`] for an entry that is not an organization ID, and for values that name
-    /// no organization at all: a proxy that fills the parameter from an empty variable must not open
-    /// the door to everyone.
+    /// [`InvalidOrganizationId`] if an entry is not an organization ID or a value names no organization: a
+    /// proxy that fills the parameter from an empty variable must not admit everyone.
     pub fn named<T: AsRef<str>>(
         values: impl IntoIterator<Item = T>,
     ) -> Result<Self, InvalidOrganizationId> {
@@ -51,28 +50,28 @@ impl AllowedOrganizations {
         Ok(Self(organizations))
     }
 
-    /// Whether some organizations are refused.
+    /// Returns whether some organizations are rejected.
     pub fn is_restricted(&self) -> bool {
         !self.0.is_empty()
     }
 
-    /// Whether keys of `organization` pass.
+    /// Returns whether keys of `organization` are accepted.
     pub fn allows(&self, organization: &OrganizationId) -> bool {
         self.0.is_empty() || self.0.contains(organization)
     }
 
-    /// Checks that keys of the caller's organization pass.
+    /// Checks that keys of the caller's organization are accepted.
     ///
     /// # Errors
     ///
-    /// [`Denial::OrganizationNotAllowed`] if they do not.
+    /// [`Denial::OrganizationNotAllowed`] if they are not.
     pub fn check(&self, caller: &AccountPrincipal) -> Result<(), Denial> {
         if self.allows(&caller.organization) { Ok(()) } else { Err(Denial::OrganizationNotAllowed) }
     }
 }
 
-/// Why a list does not name organizations: which entry is no ID. A list of separators only is no list
-/// either: its author meant some organization.
+/// The entry of a list that is not an organization ID. A list of only separators is also invalid, because its
+/// author meant to name an organization.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{entry:?} is not an organization ID; {rule}", rule = InvalidOrganizationId)]
 pub struct InvalidOrganizations {
@@ -82,8 +81,8 @@ pub struct InvalidOrganizations {
 impl FromStr for AllowedOrganizations {
     type Err = InvalidOrganizations;
 
-    /// Accepts the organizations of a setting, which are separated by commas or white space. An empty
-    /// setting accepts every organization.
+    /// Parses a setting: organizations separated by commas or white space. An empty setting accepts every
+    /// organization.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let invalid = |entry: &str| InvalidOrganizations { entry: entry.to_owned() };
         let separators = |c: char| c == ',' || c.is_whitespace();
@@ -123,7 +122,7 @@ mod tests {
             let allowed = parse(list).expect(list);
             assert!(allowed.is_restricted(), "{list}");
             assert!(allowed.allows(&id("acme")) && allowed.allows(&id("b.c-d")), "{list}");
-            // Neither a prefix nor another case will do.
+            // Neither a prefix nor a different case matches.
             for other in ["acm", "acme2", "Acme", "b.c"] {
                 assert!(!allowed.allows(&id(other)), "{list}: {other}");
             }

@@ -6,19 +6,19 @@ use std::time::Duration;
 use super::time::Timestamp;
 use super::token::Prefix;
 
-/// How long an execution environment keeps what it found out about a key.
+/// How long an execution environment caches the result of a verification.
 ///
-/// This is how long a revoked key may still pass in an environment that has just verified it.
+/// For this long, a revoked key may still pass in an environment that has just verified it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CachePolicy {
-    /// `LATCHKEY_CACHE_TTL`: for how long. Default 10 seconds; `0s` keeps nothing.
+    /// `LATCHKEY_CACHE_TTL`: the lifetime of an entry. Default 10 seconds; `0s` disables the cache.
     pub ttl: Duration,
-    /// How many keys.
+    /// The maximum number of keys in the cache.
     pub entries: usize,
 }
 
 impl CachePolicy {
-    /// Nothing is kept: every verification reads the table.
+    /// Disables the cache: every verification reads the table.
     pub const fn off() -> Self {
         Self { ttl: Duration::ZERO, entries: 0 }
     }
@@ -27,26 +27,26 @@ impl CachePolicy {
 /// The deployment's rules for keys and accounts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyPolicy {
-    /// `LATCHKEY_PREFIX`: how tokens start. Default `sk`. Tokens with an earlier prefix stay valid.
+    /// `LATCHKEY_PREFIX`: the prefix of new tokens. Default `sk`. Tokens with an earlier prefix stay valid.
     pub prefix: Prefix,
-    /// `LATCHKEY_KEY_LIMIT`: live keys per service account. Default 10; `None`, written 0, for no limit.
+    /// `LATCHKEY_KEY_LIMIT`: live keys per service account. Default 10; `None`, written as 0, means no limit.
     pub key_limit: Option<NonZeroU32>,
-    /// `LATCHKEY_ACCOUNT_LIMIT`: service accounts per organization. Default 10,000; `None`, written 0, for no
-    /// limit.
+    /// `LATCHKEY_ACCOUNT_LIMIT`: service accounts per organization. Default 10,000; `None`, written as 0,
+    /// means no limit.
     pub account_limit: Option<NonZeroU32>,
-    /// `LATCHKEY_MAX_LIFETIME`: how long a key may live, such as `90d`. Default: no maximum.
+    /// `LATCHKEY_MAX_LIFETIME`: the maximum lifetime of a key, such as `90d`. Default: no maximum.
     pub max_lifetime: Option<Duration>,
     /// `LATCHKEY_RETENTION`: how long the table keeps a key after its end. Default 30 days.
     pub retention: Duration,
 }
 
-/// Why a key may not end when it was asked to.
+/// The reason an expiry is not allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidExpiry {
-    /// The end is not in the future.
+    /// The expiry is not in the future.
     #[error("must be in the future")]
     Past,
-    /// The end is later than this deployment allows.
+    /// The expiry is later than this deployment allows.
     #[error(
         "must be at most {lifetime} from now, the longest that this deployment lets a key live",
         lifetime = in_words(*.0)
@@ -54,13 +54,13 @@ pub enum InvalidExpiry {
     BeyondMaximum(Duration),
 }
 
-/// Live keys per service account, unless the deployment says otherwise.
+/// The default limit of live keys per service account.
 pub(crate) const DEFAULT_KEY_LIMIT: u32 = 10;
 
-/// Service accounts per organization, unless the deployment says otherwise.
+/// The default limit of service accounts per organization.
 pub(crate) const DEFAULT_ACCOUNT_LIMIT: u32 = 10_000;
 
-/// How long the table keeps a key after its end, unless the deployment says otherwise.
+/// The default time that the table keeps a key after its end.
 pub(crate) const DEFAULT_RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 impl Default for KeyPolicy {
@@ -76,11 +76,11 @@ impl Default for KeyPolicy {
 }
 
 impl KeyPolicy {
-    /// When a key ends that was asked to end at `requested`.
+    /// Returns the expiry of a key for which `requested` was asked.
     ///
     /// # Errors
     ///
-    /// [`InvalidExpiry`] if that is not in the future or beyond the maximum lifetime.
+    /// [`InvalidExpiry`] if `requested` is not in the future or exceeds the maximum lifetime.
     pub fn expiry(
         &self,
         requested: Option<Timestamp>,
@@ -98,7 +98,7 @@ impl KeyPolicy {
     }
 }
 
-/// A duration in its largest whole unit: `90 days`, `36 hours`.
+/// Formats a duration in its largest whole unit: `90 days`, `36 hours`.
 fn in_words(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let units = [("day", 86_400), ("hour", 3_600), ("minute", 60)];

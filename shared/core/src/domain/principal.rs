@@ -1,13 +1,13 @@
-//! Who a request comes from, and what that allows.
+//! The caller of a request, and what it may do.
 
 use super::id::{KeyId, OrganizationId, ServiceAccountId};
 use super::scope::{Scope, Scopes};
 use super::time::Timestamp;
 
-/// Who a request comes from.
+/// The caller of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Principal {
-    /// A root key: administers the deployment and belongs to no organization.
+    /// A root key, which administers the deployment and belongs to no organization.
     Root {
         /// The key presented.
         key: KeyId,
@@ -27,16 +27,16 @@ pub struct AccountPrincipal {
     pub account: ServiceAccountId,
     /// The key presented.
     pub key: KeyId,
-    /// What that key may do.
+    /// The scopes of that key.
     pub scopes: Scopes,
     /// When that key ends.
     pub expires_at: Option<Timestamp>,
 }
 
-/// Why a principal may not do what it asked for.
+/// The reason a principal may not perform an operation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
-    /// A root key on an organization's resource.
+    /// A root key was used on an organization's resource.
     #[error("a root key belongs to no organization; present a service account's key instead")]
     RootKey,
     /// The key lacks the scope that the operation needs.
@@ -45,35 +45,35 @@ pub enum Denial {
     /// The operation needs a key with full access.
     #[error("this key has scopes; managing service accounts needs a key with full access")]
     FullAccessNeeded,
-    /// An organization's key on a resource of the deployment.
+    /// An organization's key was used on a resource of the deployment.
     #[error("this needs a root key; the key presented belongs to an organization")]
     RootKeyNeeded,
-    /// The key asks for a scope that it does not hold.
+    /// The key cannot grant a scope that it does not hold.
     #[error("this key does not hold the scope `{0}`, so no key can get it from this one")]
     ScopeNotHeld(Scope),
-    /// A key with scopes asks for a key that ends after itself.
+    /// A key with scopes cannot create a key that expires after itself.
     #[error("this key expires at {0} and cannot grant a later expiry; ask for an earlier one")]
     LaterExpiry(Timestamp),
-    /// A key with scopes is to change or end a key that holds more.
+    /// A key with scopes cannot change or end a key that holds more scopes.
     #[error(
         "the key to be changed or revoked holds the scope `{0}`, which this key lacks; \
          present a key that holds it"
     )]
     TargetHoldsScope(Scope),
-    /// A key with scopes is to change or end a key with full access.
+    /// A key with scopes cannot change or end a key with full access.
     #[error(
         "the key to be changed or revoked has full access; present a key with full access as well"
     )]
     TargetHasFullAccess,
-    /// A key with scopes asks for full access.
+    /// A key with scopes cannot grant full access.
     #[error(
         "this key has scopes, so no key can get full access from it; name scopes that it holds"
     )]
     FullAccessNotHeld,
-    /// The request selects another organization than the key's.
+    /// The request selects an organization other than the key's.
     #[error("this key belongs to another account than the one selected")]
     OtherOrganization,
-    /// The endpoint accepts keys of other organizations only.
+    /// The endpoint does not accept keys of this organization.
     #[error("this key belongs to an organization that this endpoint does not accept")]
     OrganizationNotAllowed,
 }
@@ -95,7 +95,7 @@ impl Principal {
         }
     }
 
-    /// The root key behind the request.
+    /// Returns the root key behind the request.
     ///
     /// # Errors
     ///
@@ -107,11 +107,11 @@ impl Principal {
         }
     }
 
-    /// The service account behind the request.
+    /// Returns the service account behind the request.
     ///
     /// # Errors
     ///
-    /// [`Denial::RootKey`] for the root, which is in no organization.
+    /// [`Denial::RootKey`] for a root key, which belongs to no organization.
     pub fn service_account(&self) -> Result<&AccountPrincipal, Denial> {
         match self {
             Self::Root { .. } => Err(Denial::RootKey),
@@ -121,26 +121,26 @@ impl Principal {
 }
 
 impl AccountPrincipal {
-    /// Checks that the key presented may do everything.
+    /// Checks that the key presented has full access.
     ///
     /// # Errors
     ///
-    /// [`Denial::FullAccessNeeded`] if it may not.
+    /// [`Denial::FullAccessNeeded`] if it does not.
     pub fn require_full_access(&self) -> Result<(), Denial> {
         if self.scopes.is_full_access() { Ok(()) } else { Err(Denial::FullAccessNeeded) }
     }
 
-    /// Checks that the key presented may do what `scope` stands for.
+    /// Checks that the key presented has `scope`.
     ///
     /// # Errors
     ///
-    /// [`Denial::MissingScope`] if it may not.
+    /// [`Denial::MissingScope`] if it does not.
     pub fn require(&self, scope: &Scope) -> Result<(), Denial> {
         if self.scopes.allow(scope) { Ok(()) } else { Err(Denial::MissingScope(scope.clone())) }
     }
 
-    /// Checks that the key presented may change or end a key with `scopes`, which holds no more than
-    /// it does: else whoever may write keys could lock out everyone else.
+    /// Checks that the key presented may change or end a key with `scopes`, which must not exceed its own.
+    /// Otherwise a key that may write keys could lock out everyone else.
     ///
     /// # Errors
     ///
@@ -152,18 +152,18 @@ impl AccountPrincipal {
         })
     }
 
-    /// The latest time at which a key may end that comes from this one: its own end, unless it has
-    /// full access or no end.
+    /// The latest expiry of keys created with this one: its own expiry, unless it has full access or never
+    /// expires.
     pub fn latest_expiry(&self) -> Option<Timestamp> {
         self.expires_at.filter(|_| !self.scopes.is_full_access())
     }
 
-    /// When a key ends that this one mints, which is `asked` to end then, or else would end at
-    /// `otherwise`. `None` is never.
+    /// Returns the expiry of a key that this one mints: `asked`, or else `otherwise` capped at
+    /// `latest_expiry`. `None` means never.
     ///
     /// # Errors
     ///
-    /// [`Denial::LaterExpiry`] if a key with scopes asks for more time than it has itself.
+    /// [`Denial::LaterExpiry`] if a key with scopes asks for an expiry later than its own.
     pub fn bound_expiry(
         &self,
         asked: Option<Timestamp>,
@@ -177,7 +177,7 @@ impl AccountPrincipal {
         }
     }
 
-    /// Checks that a key with `scopes` may do nothing that this one may not.
+    /// Checks that a key with `scopes` would have no permission that this one lacks.
     ///
     /// # Errors
     ///
@@ -218,7 +218,7 @@ mod tests {
     }
 
     proptest! {
-        /// A key never exceeds its minter: whatever a covered key allows, its minter allows.
+        /// A key never exceeds its minter: the minter may do everything that a covered key may.
         #[test]
         fn a_covered_key_never_exceeds_its_minter(
             held in prop::collection::vec("[a-d]", 0..4),

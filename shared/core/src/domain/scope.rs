@@ -1,17 +1,17 @@
-//! Scopes: what a key may do.
+//! Scopes: the permissions of a key.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-/// The scope that managing keys needs.
+/// The scope for managing keys.
 pub const KEYS_WRITE: Scope = Scope(Cow::Borrowed("keys.write"));
 
-/// The scope that reading about keys needs.
+/// The scope for reading keys.
 pub const KEYS_READ: Scope = Scope(Cow::Borrowed("keys.read"));
 
-/// One permission: 1 to 64 printable ASCII characters without space, `"` and `\`,
-/// the `scope-token` of RFC 6749, section 3.3.
+/// A permission: 1 to 64 printable ASCII characters other than space, `"`, and `\`, the `scope-token` of RFC
+/// 6749, section 3.3.
 ///
 /// ```
 /// use latchkey::scope::Scope;
@@ -22,7 +22,7 @@ pub const KEYS_READ: Scope = Scope(Cow::Borrowed("keys.read"));
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Scope(Cow<'static, str>);
 
-/// Why a text is not a [`Scope`].
+/// The reason a string is not a [`Scope`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a scope is 1 to 64 printable ASCII characters other than space, `\"` and `\\`")]
 pub struct InvalidScope;
@@ -58,7 +58,7 @@ impl serde::Serialize for Scope {
     }
 }
 
-/// The scopes of a key, in the order given and without duplicates. None means full access.
+/// The scopes of a key, in the given order and without duplicates. An empty list means full access.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scopes(Vec<Scope>);
 
@@ -68,23 +68,23 @@ impl Scopes {
         Self::default()
     }
 
-    /// Whether these are no scopes, which is full access.
+    /// Returns whether the list is empty, which means full access.
     pub fn is_full_access(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether a key with these may do what `scope` stands for.
+    /// Returns whether a key with these scopes has `scope`.
     pub fn allow(&self, scope: &Scope) -> bool {
         self.is_full_access() || self.0.contains(scope)
     }
 
-    /// The scopes with `separator` between them; a space makes it the `scope` of RFC 6749, section 3.3,
-    /// which is empty for full access.
+    /// Joins the scopes with `separator`. A space gives the `scope` of RFC 6749, section 3.3, which is empty
+    /// for full access.
     pub fn join(&self, separator: &str) -> String {
         self.0.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(separator)
     }
 
-    /// The scopes, in the order given.
+    /// The scopes, in the given order.
     pub fn as_slice(&self) -> &[Scope] {
         &self.0
     }

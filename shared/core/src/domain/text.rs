@@ -1,14 +1,13 @@
-//! Texts that people choose: names and descriptions, bounded, and without control characters but for
-//! the lines of a description. A name that turns the direction of the text around it could pose as
-//! another one in a list, so none holds bidirectional controls.
+//! Names and descriptions that people choose: bounded, and without control characters except tabs and line
+//! breaks in a description. Names also exclude bidirectional controls, which could make one name look like
+//! another in a list.
 //!
-//! White space around a name does not count, as Chaser's SDK has it, which strips names before it
-//! sends them.
+//! White space around a name is trimmed, as in Chaser's SDK, which strips names before it sends them.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Why a text is not a name or a description.
+/// The reason a string is not a name or a description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidText {
     /// The text is empty where it may not be.
@@ -25,15 +24,15 @@ pub enum InvalidText {
     ControlInLines,
 }
 
-/// A name stands in one line; a description may have several, since what tools take from a file or
-/// a block of text ends in a line break.
+/// The lines of a text. A name has one line. A description may have several, because text that tools read
+/// from a file or a block ends in a line break.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Lines {
     One,
     Several,
 }
 
-/// Characters that have no width and turn the direction of what follows.
+/// Returns whether a character has no width and changes the direction of the text after it.
 /// Source: <https://www.unicode.org/reports/tr9/#Directional_Formatting_Characters>
 fn is_bidirectional_control(character: char) -> bool {
     matches!(
@@ -83,7 +82,7 @@ macro_rules! text {
         }
 
         impl $name {
-            /// Reads a text that was stored, perhaps by a version with fewer rules.
+            /// Reads a stored text, which may come from a version with fewer rules.
             pub(crate) fn stored(text: &str) -> Result<Self, InvalidText> {
                 check(text, $min, $max, $lines).map(|text| Self(text.to_owned()))
             }
@@ -110,8 +109,8 @@ macro_rules! text {
 }
 
 text! {
-    /// What people call an organization or a service account: 1 to 128 characters, none of them
-    /// control characters, without the white space around them.
+    /// The display name of an organization or a service account: 1 to 128 characters without control
+    /// characters. Surrounding white space is trimmed.
     ///
     /// ```
     /// use latchkey::text::{InvalidText, Name};
@@ -123,8 +122,8 @@ text! {
 }
 
 text! {
-    /// What people call a key: up to 128 characters, none of them control characters, without the
-    /// white space around them. It may be empty.
+    /// The display name of a key: up to 128 characters without control characters. Surrounding white space is
+    /// trimmed. May be empty.
     ///
     /// ```
     /// use latchkey::text::KeyName;
@@ -135,8 +134,8 @@ text! {
 }
 
 text! {
-    /// A service account's description: up to 1024 characters, of the control characters only tabs and
-    /// line breaks, and may be empty.
+    /// A service account's description: up to 1024 characters, without control characters other than tabs and
+    /// line breaks. May be empty.
     ///
     /// ```
     /// use latchkey::text::{Description, InvalidText};
@@ -148,17 +147,17 @@ text! {
 }
 
 impl Description {
-    /// No description.
+    /// An empty description.
     pub fn empty() -> Self {
         Self(String::new())
     }
 }
 
-/// The start of a text that a caller sent, fit for an error message: at most 40 characters, with control
-/// characters escaped.
+/// Shortens a text from a caller for an error message: at most 40 characters, with control characters
+/// escaped.
 ///
-/// The text may be a key in the wrong place, or a part of one. So it ends after 8 characters of whatever
-/// may be a part of a secret: letters and digits in a row that are no word, as names of fields are.
+/// The text may be a key in the wrong place, or part of one. So the excerpt stops after 8 characters of
+/// anything that may be part of a secret: a run of letters and digits that is not a word, as field names are.
 pub fn excerpt(text: &str) -> String {
     const LENGTH_MAX: usize = 40;
     const SECRET_SHOWN: usize = 8;
@@ -179,7 +178,8 @@ pub fn excerpt(text: &str) -> String {
     shown
 }
 
-/// Whether letters and digits are a word: small letters, or some of them as in `expiresAt`.
+/// Returns whether a run of letters and digits is a word: lowercase letters, or mostly lowercase as in
+/// `expiresAt`.
 fn is_word(run: &str) -> bool {
     let small = |byte: &u8| byte.is_ascii_lowercase();
     let capitals = run.bytes().filter(u8::is_ascii_uppercase).count();
@@ -245,7 +245,7 @@ mod tests {
     }
 
     proptest! {
-        /// Wherever someone puts a key, or a part of one that is long enough to matter.
+        /// Holds wherever someone puts a key, or a part of one that is long enough to matter.
         #[test]
         fn an_excerpt_holds_no_more_than_8_characters_of_a_secret(
             seed: u64,
@@ -271,7 +271,7 @@ mod tests {
             assert_eq!(name.parse::<Name>(), Err(InvalidText::Control));
             assert_eq!(name.parse::<KeyName>(), Err(InvalidText::Control));
             assert!(name.parse::<Description>().is_ok());
-            // What was stored before that rule can still be read.
+            // Names stored before that rule can still be read.
             assert_eq!(Name::stored(&name).expect("a name").as_ref(), name);
         }
         // Other scripts need these.

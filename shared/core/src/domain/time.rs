@@ -1,4 +1,4 @@
-//! Instants, as every dialect reads and writes them.
+//! Instants, as all dialects read and write them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 /// An instant in UTC, to the millisecond, in the years 0 to 9999.
 ///
-/// Reads any RFC 3339 date-time and writes UTC with three fraction digits.
+/// Parses any RFC 3339 date-time and formats as UTC with three fraction digits.
 ///
 /// ```
 /// use latchkey::time::Timestamp;
@@ -19,7 +19,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(DateTime<Utc>);
 
-/// Why a text is not a [`Timestamp`].
+/// The reason a string is not a [`Timestamp`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be an RFC 3339 date-time with an offset, such as `2026-06-01T12:00:00Z`")]
 pub struct InvalidTimestamp;
@@ -44,13 +44,13 @@ impl Timestamp {
         self.0.timestamp_millis()
     }
 
-    /// Seconds since the Unix epoch, rounded up: never before this instant.
+    /// Seconds since the Unix epoch, rounded up so that they are never before this instant.
     pub fn as_seconds_ceil(self) -> i64 {
         let millis = self.as_millis();
         millis.div_euclid(1000) + i64::from(millis.rem_euclid(1000) != 0)
     }
 
-    /// This instant plus `duration`, at the latest the end of the year 9999.
+    /// Adds `duration`, up to the end of the year 9999.
     #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {
         let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
@@ -58,7 +58,7 @@ impl Timestamp {
         Self::from_millis(sum).unwrap_or(self)
     }
 
-    /// This instant minus `duration`, at the earliest the beginning of the year 0.
+    /// Subtracts `duration`, down to the beginning of the year 0.
     #[must_use]
     pub fn saturating_sub(self, duration: Duration) -> Self {
         let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
@@ -70,10 +70,10 @@ impl Timestamp {
 impl FromStr for Timestamp {
     type Err = InvalidTimestamp;
 
-    /// Digits beyond the millisecond are cut off, so a key never outlives what was asked for.
-    /// A leap second is the instant after it.
+    /// Truncates digits beyond the millisecond, so a key never outlives the requested expiry. A leap second
+    /// becomes the instant after it.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // chrono also takes U+2212 for a minus sign, which RFC 3339 does not.
+        // chrono also accepts U+2212 as a minus sign, which RFC 3339 does not.
         if !text.is_ascii() {
             return Err(InvalidTimestamp);
         }

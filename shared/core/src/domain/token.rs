@@ -1,8 +1,8 @@
 //! The token: the string that a key's holder presents.
 //!
-//! `<prefix>_<account id>_<key id>_<secret><checksum>`, one word to a double-click.
-//! The secret is 256 random bits in 43 base62 digits; the checksum is the CRC-32 of everything
-//! before it in 6 base62 digits, so that scanners find tokens and typing errors cost no read.
+//! The form is `<prefix>_<account id>_<key id>_<secret><checksum>`, which a double-click selects as one word.
+//! The secret is 256 random bits in 43 base62 digits. The checksum is the CRC-32 of everything before it in 6
+//! base62 digits. It lets scanners find tokens and rejects typing errors without a read.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,16 +15,16 @@ use zeroize::Zeroizing;
 use super::encoding;
 use super::id::{self, KeyId, ServiceAccountId};
 
-/// Base62 digits of a secret: 62^43 is just over 2^256.
+/// The number of base62 digits in a secret: 62^43 is just over 2^256.
 const SECRET_LENGTH: usize = 43;
 
-/// Base62 digits of a checksum: 62^6 is over 2^32.
+/// The number of base62 digits in a checksum: 62^6 is over 2^32.
 const CHECKSUM_LENGTH: usize = 6;
 
-/// Characters of a prefix at most.
+/// The maximum length of a prefix in characters.
 const PREFIX_LENGTH_MAX: usize = 16;
 
-/// The deployment's mark at the start of each token: 1 to 16 of `a-z`, `0-9` and `_`.
+/// The deployment's mark at the start of each token: 1 to 16 of `a-z`, `0-9`, and `_`.
 ///
 /// ```
 /// use latchkey::token::Prefix;
@@ -35,7 +35,7 @@ const PREFIX_LENGTH_MAX: usize = 16;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prefix(String);
 
-/// Why a text is not a [`Prefix`].
+/// The reason a string is not a [`Prefix`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a prefix is 1 to 16 of `a-z`, `0-9` and `_`")]
 pub struct InvalidPrefix;
@@ -59,46 +59,47 @@ impl Default for Prefix {
     }
 }
 
-/// A well-formed token. It holds a secret: no `Display`, no `Clone`, zeroed when dropped.
+/// A well-formed token. It holds a secret, so it has no `Display` and no `Clone`, and it is zeroed when
+/// dropped.
 pub struct Token {
     text: Zeroizing<String>,
     account: ServiceAccountId,
     key: KeyId,
 }
 
-/// Why a text is not a token of ours. None of these reads the table.
+/// The reason a string is not a Latchkey token. In all of these cases, the table is not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidToken {
-    /// The prefix is missing or outside its grammar.
+    /// The prefix is missing or malformed.
     #[error("the prefix is malformed")]
     Prefix,
-    /// The account id is neither `ROOT` nor an id that we mint.
+    /// The account ID is neither `ROOT` nor a minted ID.
     #[error("the account id is malformed")]
     Account,
-    /// The key id is not an id that we mint.
+    /// The key ID is not a minted ID.
     #[error("the key id is malformed")]
     Key,
-    /// The last part has another length than a secret with its checksum.
+    /// The last part does not have the length of a secret with its checksum.
     #[error("the secret has the wrong length")]
     Length,
-    /// The last part holds something else than `0-9A-Za-z`.
+    /// The last part contains a character outside `0-9A-Za-z`.
     #[error("the secret holds a stray character")]
     Alphabet,
-    /// The checksum does not match: a typing error, or noise.
+    /// The checksum does not match because of a typing error or noise.
     #[error("the checksum does not match")]
     Checksum,
 }
 
 impl Token {
-    /// The published regular expression: what a secret scanner looks for, whatever the prefix.
+    /// The published regular expression with which secret scanners find tokens of any prefix.
     pub const PATTERN: &str =
         r"\b[a-z0-9_]{1,16}_(ROOT|[0-9A-Z]{16})_[0-9A-Z]{16}_[0-9A-Za-z]{49}\b";
 
-    /// Draws a new token for `key` of `account`.
+    /// Mints a token for `key` of `account`.
     ///
     /// # Errors
     ///
-    /// The generator's own.
+    /// Returns the generator's error.
     pub fn mint<R: TryCryptoRng>(
         rng: &mut R,
         prefix: &Prefix,
@@ -122,7 +123,7 @@ impl Token {
         Ok(Self { text, account, key })
     }
 
-    /// The whole token. Only what hands it to its new holder reads this.
+    /// The whole token. Read it only to give it to its new holder.
     pub fn expose(&self) -> &str {
         &self.text
     }
@@ -137,16 +138,16 @@ impl Token {
         &self.key
     }
 
-    /// All before the secret: what a list may show.
+    /// The part before the secret, which lists may show.
     pub fn key_prefix(&self) -> &str {
         let visible = self.text.len() - SECRET_LENGTH - CHECKSUM_LENGTH;
         self.text.get(..visible).unwrap_or_default()
     }
 
-    /// The digest of the whole token, which is what the table holds.
+    /// Returns the digest of the whole token, which the table stores.
     ///
-    /// A plain SHA-256 suffices: the secret is 256 random bits, so there is nothing to guess
-    /// that a slow hash would have to protect.
+    /// A plain SHA-256 suffices: the secret is 256 random bits, so a slow hash would add no protection
+    /// against guessing.
     pub fn digest(&self) -> TokenDigest {
         TokenDigest(Sha256::digest(self.text.as_bytes()).into())
     }
@@ -155,8 +156,8 @@ impl Token {
 impl FromStr for Token {
     type Err = InvalidToken;
 
-    /// Reads a token from its right end, since a prefix may hold `_`.
-    /// Every deployment's prefix is accepted, so that changing it revokes nothing.
+    /// Parses a token from the right, because a prefix may contain `_`. Accepts every deployment's prefix, so
+    /// changing the prefix revokes no keys.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut parts = text.rsplitn(4, '_');
         let secret = parts.next().unwrap_or_default();
@@ -177,7 +178,7 @@ impl FromStr for Token {
         if !secret.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(InvalidToken::Alphabet);
         }
-        // ASCII throughout by now, so every position is a character's boundary.
+        // The text is ASCII from here on, so every position is a character boundary.
         let (body, checksum) = text.split_at(text.len() - CHECKSUM_LENGTH);
         let mut expected = String::with_capacity(CHECKSUM_LENGTH);
         let sum = encoding::widen(crc32fast::hash(body.as_bytes()));
@@ -199,17 +200,17 @@ impl fmt::Debug for Token {
     }
 }
 
-/// The SHA-256 of a token. Compared in constant time.
+/// The SHA-256 of a token, compared in constant time.
 #[derive(Clone)]
 pub struct TokenDigest([u8; 32]);
 
 impl TokenDigest {
-    /// The bytes, as the table holds them.
+    /// The bytes, as stored in the table.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// The bytes, as a cache's key.
+    /// The bytes, as a cache key.
     pub(crate) fn to_bytes(&self) -> [u8; 32] {
         self.0
     }
@@ -295,8 +296,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever parses is found by the published pattern, and whatever has its shape is
-        /// refused for its checksum only.
+        /// The published pattern matches exactly the texts that the parser rejects only for their checksum.
         #[test]
         fn the_published_pattern_and_the_parser_agree(
             text in "([a-z_]{1,3}|sk)_(ROOT|ROOTS|[0-9A-Z]{15,17})_[0-9A-Z]{15,17}_[0-9A-Za-z]{48,50}",

@@ -13,13 +13,13 @@ use crate::text::{Description, Name};
 use super::{IdempotentRequest, Latchkey, Replay};
 
 impl Latchkey {
-    /// Makes an account in the caller's organization, and answers with what `respond` makes of it.
-    /// `request` as in [`Latchkey::mint`].
+    /// Creates an account in the caller's organization and returns the result of `respond` for it. For
+    /// `request`, see [`Latchkey::mint`].
     ///
     /// # Errors
     ///
     /// [`Error::Denied`], [`Error::AccountLimitReached`], [`Error::OrganizationDisabled`],
-    /// [`Error::IdempotencyKeyReused`], [`Error::Busy`], [`Error::Store`]. Then there is no account.
+    /// [`Error::IdempotencyKeyReused`], [`Error::Busy`], [`Error::Store`]. On error, no account is created.
     pub async fn create_account<R: Replay>(
         &self,
         caller: &AccountPrincipal,
@@ -40,9 +40,9 @@ impl Latchkey {
                 let created = self.store.create_account(&account, &self.policy, now, response);
                 created.await.map_err(|error| match error {
                     CreateError::Failed(error) => error,
-                    // Since the caller was verified.
+                    // The deletion began after the caller was verified.
                     CreateError::OrganizationDeleting(id) => Error::OrganizationDisabled(id),
-                    // Every account's organization exists: it is deleted after them.
+                    // Every account's organization exists, because it is deleted after its accounts.
                     _ => StoreError::corrupt("organization").into(),
                 })
             };
@@ -52,7 +52,7 @@ impl Latchkey {
         .await
     }
 
-    /// A page of the accounts of the caller's organization: at most `limit`, those after the account
+    /// Returns a page of at most `limit` accounts of the caller's organization, starting after the account
     /// `after`.
     ///
     /// # Errors
@@ -68,7 +68,7 @@ impl Latchkey {
         Ok(self.store.accounts(&caller.organization, limit, after).await?)
     }
 
-    /// An account of the caller's organization.
+    /// Returns an account of the caller's organization.
     ///
     /// # Errors
     ///
@@ -78,7 +78,7 @@ impl Latchkey {
         caller: &AccountPrincipal,
         id: &ServiceAccountId,
     ) -> Result<ServiceAccount, Error> {
-        // Who a caller is, it may always know.
+        // A caller may always read its own account.
         if caller.account != *id {
             caller.require(&KEYS_READ)?;
         }
@@ -86,12 +86,12 @@ impl Latchkey {
         account.ok_or_else(|| Error::AccountNotFound(id.clone()))
     }
 
-    /// Changes an account of the caller's organization, and returns it.
+    /// Changes and returns an account of the caller's organization.
     ///
     /// # Errors
     ///
-    /// [`Error::Denied`], [`Error::AccountNotFound`], [`Error::OwnAccount`] for disabling oneself,
-    /// [`Error::Store`].
+    /// [`Error::Denied`], [`Error::AccountNotFound`], [`Error::OwnAccount`] if the caller would disable its
+    /// own account, [`Error::Store`].
     pub async fn update_account(
         &self,
         caller: &AccountPrincipal,
@@ -115,12 +115,12 @@ impl Latchkey {
         Ok(changed)
     }
 
-    /// Deletes an account of the caller's organization, and its keys with it.
+    /// Deletes an account of the caller's organization and all of its keys.
     ///
     /// # Errors
     ///
-    /// [`Error::Denied`], [`Error::OwnAccount`], and what
-    /// [`crate::store::KeyStore::delete_account`] refuses.
+    /// [`Error::Denied`], [`Error::OwnAccount`], and the errors of
+    /// [`crate::store::KeyStore::delete_account`].
     pub async fn delete_account(
         &self,
         caller: &AccountPrincipal,
@@ -130,12 +130,13 @@ impl Latchkey {
         if caller.account == *id {
             return Err(Error::OwnAccount(id.clone()));
         }
-        // By the organization's own directory: an account whose deletion was interrupted has no item.
+        // Checked in the organization's directory, because an account whose deletion was interrupted has no
+        // item.
         if !self.store.is_listed(&caller.organization, id).await? {
             return Err(Error::AccountNotFound(id.clone()));
         }
         let deleted = self.store.delete_account(&caller.organization, id).await;
-        // Also when keys are left: they are refused already.
+        // Runs even if keys remain, because they are already rejected.
         self.verifier.forget_all();
         deleted
     }

@@ -1,4 +1,4 @@
-//! Authentication: whose key is presented, and what else is derived from it.
+//! Authentication: the caller of a request, and secrets derived from its key.
 
 use crate::error::{Error, Refusal};
 use crate::principal::Principal;
@@ -6,17 +6,17 @@ use crate::principal::Principal;
 use super::verify::Freshness;
 use super::{CallerSecret, Latchkey};
 
-/// A caller that has proved who it is.
+/// An authenticated caller.
 #[derive(Debug)]
 pub struct Authenticated {
-    /// Who it is.
+    /// The caller.
     pub principal: Principal,
-    /// What seals what only this caller is to open again.
+    /// Seals data that only this caller can open again.
     pub secret: CallerSecret,
 }
 
 impl Latchkey {
-    /// Who presents `token` as its key, by a verdict that is as fresh as `freshness` asks for.
+    /// Verifies `token` and returns its principal. `freshness` sets how fresh the verdict must be.
     ///
     /// # Errors
     ///
@@ -25,11 +25,11 @@ impl Latchkey {
         self.verifier.verify(token, freshness, self.clock.now()).await
     }
 
-    /// Who presents `token` as its key, as by [`Latchkey::verify`], with what can be sealed for it.
+    /// Verifies `token` as [`Latchkey::verify`] does, and also derives the caller's sealing secret.
     ///
     /// # Errors
     ///
-    /// As [`Latchkey::verify`].
+    /// The errors of [`Latchkey::verify`].
     pub async fn authenticate(
         &self,
         token: &str,
@@ -39,16 +39,17 @@ impl Latchkey {
         Ok(Authenticated { principal, secret: CallerSecret::of(token) })
     }
 
-    /// Counts a request that presents no key, or not as a key is presented.
+    /// Counts a request that presents no key, or presents it in the wrong form.
     pub fn count_refusal(&self, refusal: Refusal) {
         self.metrics.refused(refusal);
     }
 
-    /// Revokes the key of `token`, for whoever holds that token. Nothing happens if it is none.
+    /// Revokes the key of `token`. Anyone who holds the token may do this. Does nothing if there is no such
+    /// key.
     ///
     /// # Errors
     ///
-    /// [`Error::Busy`], [`Error::Store`]; then the key is as it was, unless the table did not answer.
+    /// [`Error::Busy`], [`Error::Store`]. On error, the key is unchanged, unless the table did not respond.
     pub async fn revoke_presented(&self, token: &str) -> Result<(), Error> {
         let now = self.clock.now();
         if let Some(revocation) = self.verifier.revoke(token, &self.policy, now).await? {

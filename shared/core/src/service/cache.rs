@@ -1,7 +1,8 @@
-//! The cache of verdicts: what the table said of a token a moment ago.
+//! The verdict cache: recent results of looking up tokens in the table.
 //!
-//! It is bounded in entries and in time, never outlives a key's expiry, keeps refusals for less time
-//! than allows, and keeps no failure at all. Concurrent questions about one token are one read.
+//! The cache is bounded in entries and in time. An entry never outlives its key's expiry, rejections are
+//! cached for less time than acceptances, and failures are not cached. Concurrent requests for one token
+//! share one read.
 
 use std::time::Duration;
 
@@ -12,14 +13,14 @@ use crate::policy::CachePolicy;
 use crate::principal::Principal;
 use crate::time::Timestamp;
 
-/// What is thought of a token: whose it is, or why it is refused.
+/// The verdict on a token: its principal, or the reason for rejecting it.
 pub(crate) type Verdict = Result<Principal, Refusal>;
 
-/// A refusal is kept for a fifth of the time: a mistake that is put right, such as an account that
-/// is enabled again, shows sooner than a revocation has to.
+/// Rejections are cached for a fifth of the time. A corrected mistake, such as re-enabling an account, must
+/// take effect sooner than a revocation.
 const REFUSAL_SHARE: u32 = 5;
 
-/// Verdicts by the digest of the token presented.
+/// Verdicts by the digest of the presented token.
 #[derive(Debug)]
 pub(crate) struct VerdictCache {
     entries: Cache<[u8; 32], Entry>,
@@ -33,7 +34,7 @@ struct Entry {
 }
 
 impl VerdictCache {
-    /// A cache by `policy`; `None` if the policy is to have none.
+    /// Creates a cache according to `policy`; `None` if the policy disables it.
     pub(crate) fn new(policy: &CachePolicy) -> Option<Self> {
         if policy.ttl.is_zero() || policy.entries == 0 {
             return None;
@@ -41,11 +42,11 @@ impl VerdictCache {
         Some(Self { entries: Cache::new(policy.entries), ttl: policy.ttl })
     }
 
-    /// The verdict on `token` at `now`: the one that is kept, or the one that `load` finds.
+    /// Returns the cached verdict on `token` at `now`, or else the result of `load`.
     ///
     /// # Errors
     ///
-    /// Those of `load`, which are not kept.
+    /// Returns the errors of `load`, which are not cached.
     pub(crate) async fn verdict<E>(
         &self,
         token: [u8; 32],
@@ -59,7 +60,7 @@ impl VerdictCache {
                 Err(guard) => {
                     let verdict = load.await?;
                     let entry = Entry { until: self.until(&verdict, now), verdict };
-                    // A guard whose place was taken away meanwhile inserts nothing.
+                    // Inserts nothing if the guard's entry was removed in the meantime.
                     let _ = guard.insert(entry.clone());
                     return Ok(entry.verdict);
                 }
@@ -67,12 +68,12 @@ impl VerdictCache {
         }
     }
 
-    /// Forgets what is thought of `token`, and what is just being found out about it.
+    /// Removes the verdict on `token` and discards the result of a load in flight.
     pub(crate) fn forget(&self, token: [u8; 32]) {
         self.entries.remove(&token);
     }
 
-    /// Forgets everything, and what is just being found out.
+    /// Removes all verdicts and discards the results of loads in flight.
     pub(crate) fn forget_all(&self) {
         self.entries.clear();
     }
@@ -110,7 +111,7 @@ mod tests {
         Ok(Principal::Root { key: "KEY".parse().expect("an id"), expires_at })
     }
 
-    /// How often the table was read when `verdict` was asked for at each of `times`.
+    /// Counts the table reads when `verdict` is requested at each of `times`.
     async fn loads(cache: &VerdictCache, verdict: Verdict, times: &[i64]) -> u32 {
         let loads = Cell::new(0);
         for now in times {
@@ -168,7 +169,7 @@ mod tests {
     async fn a_load_in_flight_never_brings_back_what_was_forgotten() {
         let cache = cache(10);
         let load = async {
-            // The table was read, and then the key is revoked before the verdict is kept.
+            // The table was read, and the key is revoked before the verdict is cached.
             cache.forget(TOKEN);
             Ok::<_, Infallible>(root(None))
         };

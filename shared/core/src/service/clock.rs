@@ -6,12 +6,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::time::Timestamp;
 
-/// Tells the time; a test brings its own.
+/// A source of the current time. Tests supply their own.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
 impl Clock {
-    /// The system's clock.
+    /// The system clock.
     pub fn system() -> Self {
         Self::new(|| {
             let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -19,12 +19,12 @@ impl Clock {
         })
     }
 
-    /// A clock that asks `tell`.
+    /// Creates a clock that calls `tell`.
     pub fn new(tell: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         Self(Arc::new(tell))
     }
 
-    /// The time by this clock.
+    /// Returns the current time.
     pub fn now(&self) -> Timestamp {
         (self.0)()
     }

@@ -1,7 +1,7 @@
-//! Cursors of lists: after which entry a page starts.
+//! List cursors, which mark the entry after which a page starts.
 //!
-//! A cursor is sealed under a key derived from the caller's token, for one list: it reveals nothing, and
-//! another caller, another list or a changed byte make it no cursor at all.
+//! A cursor is sealed for one list under a key derived from the caller's token. It reveals nothing, and it is
+//! invalid for another caller, for another list, or with a changed byte.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use crate::time::Timestamp;
 
 use super::sealing::{CallerSecret, SealingKey};
 
-/// How long a cursor is good for.
+/// How long a cursor is valid.
 const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The cursors of one list, as one caller gets them.
+/// The cursors of one list for one caller.
 #[derive(Debug)]
 pub struct Cursors {
     list: String,
@@ -24,16 +24,16 @@ pub struct Cursors {
 }
 
 impl Cursors {
-    /// The cursors of `list`, a name that no other list has, nor the same list in another dialect.
+    /// Creates the cursors of `list`. The name must be unique across lists and dialects.
     pub fn new(secret: &CallerSecret, list: String) -> Self {
         Self { list, key: secret.key_for(b"latchkey/marker/1") }
     }
 
-    /// The cursor of the page that starts after the entry `last`.
+    /// Returns the cursor of the page that starts after the entry `last`.
     ///
     /// # Errors
     ///
-    /// The generator's own.
+    /// Returns the generator's error.
     pub fn seal<R: TryCryptoRng>(
         &self,
         rng: &mut R,
@@ -45,7 +45,7 @@ impl Cursors {
         Ok(URL_SAFE_NO_PAD.encode(sealed))
     }
 
-    /// The entry after which the page of `cursor` starts; `None` if that is none of these, or too old.
+    /// Returns the entry after which the page starts, or `None` if the cursor is invalid or expired.
     pub fn open(&self, cursor: &str, now: Timestamp) -> Option<String> {
         let sealed = URL_SAFE_NO_PAD.decode(cursor).ok()?;
         let plain = self.key.open(&sealed, self.list.as_bytes())?;

@@ -1,4 +1,4 @@
-//! What concerns all organizations of a deployment.
+//! Operations on the deployment as a whole.
 
 use crate::store::Deployment;
 use crate::time::Timestamp;
@@ -6,12 +6,12 @@ use crate::time::Timestamp;
 use super::Latchkey;
 
 impl Latchkey {
-    /// Logs a warning if the deployment has several organizations. For a function that verifies keys for
-    /// others, at its start, unless it is told which organizations may pass: a valid key of any
-    /// organization is then let in.
+    /// Logs a warning if the deployment has several organizations. Call this when a function that verifies
+    /// keys for others starts without a list of allowed organizations: it then accepts valid keys of every
+    /// organization.
     ///
-    /// Costs no request: it goes by what the start has read. Says nothing where that read failed, or where
-    /// the table has no count yet.
+    /// Sends no request, because it uses what the start has read. Logs nothing if that read failed or the
+    /// table has no count yet.
     pub fn warn_if_several_organizations(&self) {
         if let Some(organizations) = self.several_organizations() {
             tracing::warn!(
@@ -23,13 +23,13 @@ impl Latchkey {
         }
     }
 
-    /// How many organizations there are, if the start has read of more than one.
+    /// Returns the number of organizations, if the start read more than one.
     pub fn several_organizations(&self) -> Option<u64> {
         self.verifier.known_deployment()?.organizations.filter(|organizations| *organizations > 1)
     }
 
-    /// Observes the deployment by a read that began at `asked_at`, so that the first verification need not
-    /// read it.
+    /// Stores the result of a read that began at `asked_at`, so that the first verification need not read the
+    /// deployment.
     pub fn observe_deployment(&self, deployment: Deployment, asked_at: Timestamp) {
         self.verifier.observe_deployment(deployment, asked_at);
     }

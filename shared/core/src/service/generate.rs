@@ -1,4 +1,4 @@
-//! Generating keys: the one place where the service draws one.
+//! Key generation, the only place where the service draws a key.
 
 use rand::rngs::SysRng;
 
@@ -8,7 +8,7 @@ use crate::policy::KeyPolicy;
 use crate::store::StoreError;
 use crate::time::Timestamp;
 
-/// Generates a key, without a look at the table.
+/// Generates a key without reading the table.
 ///
 /// # Errors
 ///
@@ -23,9 +23,8 @@ pub(super) fn generate_key(
     Ok(Minted { key, token })
 }
 
-/// Logs a key that may be in the table although its minter never gets to see it: the answer to its write
-/// was lost. Whoever sends the request again with the same idempotency key gets it, and an operator can
-/// revoke it.
+/// Logs a key that may be in the table although its minter never saw it, because the response to its write
+/// was lost. A retry with the same idempotency key returns it, and an operator can revoke it.
 pub(super) fn warn_if_orphaned(error: &Error, key: &Key) {
     if let Error::Store(StoreError::Unavailable(_)) = error {
         let account = &key.spec.account;

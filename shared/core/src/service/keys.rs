@@ -1,4 +1,4 @@
-//! Listing, describing, changing and revoking keys.
+//! Listing, describing, changing, and revoking keys.
 
 use crate::account::ServiceAccount;
 use crate::error::Error;
@@ -11,8 +11,8 @@ use crate::store::{KeyStore, Listed, Page, Revocation};
 use super::Latchkey;
 
 impl Latchkey {
-    /// A page of the keys of an account of the caller's organization: at most `limit`, those after
-    /// the key `after`.
+    /// Returns a page of at most `limit` keys of an account of the caller's organization, starting after the
+    /// key `after`.
     ///
     /// # Errors
     ///
@@ -30,8 +30,8 @@ impl Latchkey {
         Ok(self.store.keys(account, listed, limit, after).await?)
     }
 
-    /// Checks that an account is of the caller's organization, before anything else is asked of its
-    /// partition: one read, the same whether it is another organization's or does not exist.
+    /// Checks that an account belongs to the caller's organization before anything else reads its partition.
+    /// Takes one read, whether the account does not exist or belongs to another organization.
     pub(super) async fn check_own(
         &self,
         caller: &AccountPrincipal,
@@ -44,7 +44,7 @@ impl Latchkey {
         found.map(drop).ok_or_else(|| Error::AccountNotFound(account.clone()))
     }
 
-    /// A key of an account of the caller's organization.
+    /// Returns a key of an account of the caller's organization.
     ///
     /// # Errors
     ///
@@ -60,12 +60,12 @@ impl Latchkey {
         Ok(find_key(&self.store, organization, account, key).await?.1)
     }
 
-    /// Changes a key that has not ended, and returns it.
+    /// Changes and returns a key that has not ended.
     ///
     /// # Errors
     ///
-    /// [`Error::Denied`], also for scopes that the caller lacks, whether the key has them or is to get
-    /// them; [`Error::AccountNotFound`], [`Error::KeyNotFound`], [`Error::KeyEnded`], [`Error::Busy`],
+    /// [`Error::Denied`], also if the key's current or new scopes include one that the caller lacks;
+    /// [`Error::AccountNotFound`], [`Error::KeyNotFound`], [`Error::KeyEnded`], [`Error::Busy`],
     /// [`Error::Store`].
     pub async fn update_key(
         &self,
@@ -95,8 +95,8 @@ impl Latchkey {
     ///
     /// # Errors
     ///
-    /// [`Error::Denied`], also for a key that holds more than the caller does, and what
-    /// [`crate::store::KeyStore::revoke_key`] refuses.
+    /// [`Error::Denied`], also for a key with more scopes than the caller's, and the errors of
+    /// [`crate::store::KeyStore::revoke_key`].
     pub async fn revoke_key(
         &self,
         caller: &AccountPrincipal,
@@ -104,7 +104,7 @@ impl Latchkey {
         key: &KeyId,
     ) -> Result<Revocation, Error> {
         caller.require(&KEYS_WRITE)?;
-        // No account has this id; root keys have it as theirs.
+        // No account has this ID. It is the account ID of root keys.
         if account.is_root() {
             return Err(Error::AccountNotFound(account.clone()));
         }
@@ -115,8 +115,8 @@ impl Latchkey {
     }
 }
 
-/// Reads a key and its account, which must be of `organization` if there is one: another organization's
-/// does not exist.
+/// Reads a key and its account. If `organization` is set, an account of another organization counts as
+/// missing.
 ///
 /// # Errors
 ///

@@ -1,7 +1,7 @@
-//! What an execution environment knows of the deployment: which organizations are disabled.
+//! The deployment as known to an execution environment: which organizations are disabled.
 //!
-//! A verdict on a key says nothing about its organization, which one write can disable. So each answer,
-//! cached or not, is held against the deployment as it was at most `CacheTtl` ago.
+//! A verdict on a key does not cover its organization, which one write can disable. So every verdict, cached
+//! or not, is checked against a copy of the deployment that is at most `CacheTtl` old.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::policy::CachePolicy;
 use crate::store::Deployment;
 use crate::time::Timestamp;
 
-/// The deployment as it was last read.
+/// The deployment as last read.
 #[derive(Debug)]
 pub(crate) struct KnownDeployment {
     ttl: Duration,
@@ -24,29 +24,29 @@ struct Known {
 }
 
 impl KnownDeployment {
-    /// Knows nothing yet, and trusts what it observes as long as `policy` lets verdicts be kept.
+    /// Starts empty. Trusts what it observes for as long as `policy` caches verdicts.
     pub(crate) fn new(policy: &CachePolicy) -> Self {
         let ttl = if policy.entries == 0 { Duration::ZERO } else { policy.ttl };
         Self { ttl, known: Mutex::default() }
     }
 
-    /// The deployment, if it was read recently enough to judge a key at `now`.
+    /// Returns the deployment if it was read recently enough to judge a key at `now`.
     pub(crate) fn recent(&self, now: Timestamp) -> Option<Arc<Deployment>> {
         let known = self.known();
         let recent = known.as_ref().filter(|known| now < known.asked_at.saturating_add(self.ttl));
         recent.map(|known| Arc::clone(&known.deployment))
     }
 
-    /// The deployment as it was last read, however long ago.
+    /// Returns the deployment as last read, however long ago.
     pub(crate) fn latest(&self) -> Option<Arc<Deployment>> {
         self.known().as_ref().map(|known| Arc::clone(&known.deployment))
     }
 
-    /// Observes the deployment by a read that began at `asked_at`.
+    /// Stores the result of a read that began at `asked_at`.
     pub(crate) fn observe(&self, deployment: Deployment, asked_at: Timestamp) -> Arc<Deployment> {
         let deployment = Arc::new(deployment);
         let mut known = self.known();
-        // Reads may end in another order than they began.
+        // Reads may complete in a different order than they began.
         if known.as_ref().is_none_or(|known| known.asked_at <= asked_at) {
             *known = Some(Known { deployment: Arc::clone(&deployment), asked_at });
         }

@@ -1,8 +1,8 @@
-//! When keys were last used: sampled, and written after the answer.
+//! Last-used times of keys: sampled, and written after the response.
 //!
-//! Writing with each verification is what gives other systems lock contention and deadlocks. Here an
-//! environment writes at most once per key and interval, and all environments together do, because
-//! the write is conditional on the last one being as old as the interval.
+//! Writing on each verification causes lock contention and deadlocks in other systems. Here an environment
+//! writes at most once per key and interval. So do all environments together, because a write succeeds only
+//! if the previous one is at least one interval old.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -14,33 +14,35 @@ use crate::principal::Principal;
 use crate::store::Use;
 use crate::time::Timestamp;
 
-/// Keys whose last use is remembered; others may be written once more, which the condition refuses.
+/// The maximum number of keys whose last use is remembered. For other keys, an extra write may be attempted,
+/// which the condition rejects.
 const ENTRIES: usize = 4096;
 
-/// Uses that wait to be written. One request uses two keys at most, and writing follows each request.
+/// The maximum number of uses waiting to be written. One request uses at most two keys, and uses are written
+/// after each request.
 const WAITING_MAX: usize = 64;
 
-/// Decides which uses of keys are worth a write.
+/// Decides which uses of keys to write.
 #[derive(Debug)]
 pub(crate) struct LastUsed {
     interval: Duration,
-    /// When a use of the key is next worth a write.
+    /// When a use of the key should next be written.
     due: Cache<KeyId, Timestamp>,
     waiting: Mutex<Vec<Use>>,
 }
 
 impl LastUsed {
-    /// Samples uses by `interval`; none at all if that is zero.
+    /// Samples uses by `interval`; zero records none.
     pub(crate) fn new(interval: Duration) -> Self {
         Self { interval, due: Cache::new(ENTRIES), waiting: Mutex::default() }
     }
 
-    /// How far apart two writes of one key are at least.
+    /// The minimum interval between two writes for one key.
     pub(crate) fn interval(&self) -> Duration {
         self.interval
     }
 
-    /// Observes in the table when a key was last used.
+    /// Updates the due time from the last use that the table holds.
     pub(crate) fn observe(&self, key: &KeyId, last_used_at: Option<Timestamp>) {
         if let Some(at) = last_used_at {
             let due = at.saturating_add(self.interval);
@@ -70,7 +72,7 @@ impl LastUsed {
         }
     }
 
-    /// Drains what waits to be written.
+    /// Drains the uses waiting to be written.
     pub(crate) fn drain(&self) -> Vec<Use> {
         std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -1,8 +1,8 @@
-//! Metrics: what happened, counted in memory and given to whoever writes it.
+//! Metrics, counted in memory and passed to a writer.
 //!
-//! What happens often is given once a minute and environment; what an operator waits for, a key minted or a
-//! key refused, with the request that it belongs to. An environment that is shut down takes with it what it
-//! counted in its last minute.
+//! Frequent events are written once a minute per environment. Events that operators watch for, such as a
+//! minted or rejected key, are written with their request. An environment that shuts down loses the frequent
+//! counts of its last minute.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,26 +12,27 @@ use std::time::Duration;
 use crate::error::Refusal;
 use crate::time::Timestamp;
 
-/// How long frequent counts wait.
+/// The interval between writes of frequent counts.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// Latencies after which a batch waits no longer: as many as one line of CloudWatch's format holds.
+/// The number of latencies that makes a batch urgent, which is the maximum of one line in CloudWatch's
+/// format.
 pub const LATENCIES_MAX: usize = 100;
 
-/// What is counted.
+/// A counted event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Counter {
-    /// Keys minted, those that took the place of others not among them.
+    /// Keys minted, not including rotations.
     KeysMinted,
-    /// Keys that took the place of others.
+    /// Keys minted by a rotation.
     KeysRotated,
     /// Keys revoked.
     KeysRevoked,
-    /// Keys presented and let in.
+    /// Keys verified successfully.
     Verified,
-    /// Verdicts on keys that came from the cache, whatever they were.
+    /// Verdicts from the cache, whether accepted or rejected.
     CacheHits,
-    /// Requests that could not be served because of the store.
+    /// Requests that failed because of the store.
     StoreFailures,
     /// Uses of keys that could not be recorded.
     LastUsedFailures,
@@ -51,26 +52,26 @@ impl Counter {
         }
     }
 
-    /// Whether it can wait for a minute.
+    /// Returns whether the count can wait for a minute.
     fn is_frequent(self) -> bool {
         matches!(self, Self::Verified | Self::CacheHits)
     }
 }
 
-/// What happened since the batch before.
+/// The events since the previous batch.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// How often each thing happened.
+    /// The number of events of each kind.
     pub counts: BTreeMap<Counter, u64>,
-    /// How many keys were refused, by reason.
+    /// The number of rejected keys, by reason.
     pub refused: BTreeMap<&'static str, u64>,
-    /// How long requests to the store took, in milliseconds.
+    /// The latencies of requests to the store, in milliseconds.
     pub latencies: Vec<f64>,
     is_urgent: bool,
     written_at: Option<Timestamp>,
 }
 
-/// Counts, for an environment of a function.
+/// The metrics of an execution environment.
 #[derive(Clone)]
 pub struct Metrics(Option<Arc<Recorder>>);
 
@@ -82,17 +83,17 @@ struct Recorder {
 }
 
 impl Metrics {
-    /// No metrics.
+    /// Disables metrics.
     pub fn off() -> Self {
         Self(None)
     }
 
-    /// Metrics of which each batch is given to `write`.
+    /// Creates metrics that pass each batch to `write`.
     pub fn new(write: impl Fn(&Batch, Timestamp) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(Recorder { write: Box::new(write), batch: Mutex::default() })))
     }
 
-    /// Counts `number` times what `counter` stands for.
+    /// Adds `number` to `counter`.
     pub fn count(&self, counter: Counter, number: usize) {
         self.add(|batch| {
             *batch.counts.entry(counter).or_default() += number as u64;
@@ -100,7 +101,7 @@ impl Metrics {
         });
     }
 
-    /// Counts a refusal.
+    /// Counts a rejected key.
     pub fn refused(&self, refusal: Refusal) {
         self.add(|batch| {
             *batch.refused.entry(reason(refusal)).or_default() += 1;
@@ -108,16 +109,16 @@ impl Metrics {
         });
     }
 
-    /// Notes how long a request to the store took.
+    /// Records the latency of a request to the store.
     pub fn latency(&self, took: Duration) {
         self.add(|batch| {
-            // Microseconds are noise, and digits cost.
+            // Precision below 0.1 ms is noise, and every digit costs.
             batch.latencies.push((took.as_secs_f64() * 10_000.0).round() / 10.0);
             batch.is_urgent |= batch.latencies.len() >= LATENCIES_MAX;
         });
     }
 
-    /// Writes what is to be written by `now`.
+    /// Writes the batch if it is due at `now`.
     pub fn flush(&self, now: Timestamp) {
         let Some(recorder) = &self.0 else { return };
         let batch = {
@@ -144,7 +145,7 @@ impl Recorder {
     }
 }
 
-/// The reason of a refusal, as a dimension: few, and never what was presented.
+/// The reason for a rejection, as a dimension: few values, and never any part of the credentials.
 fn reason(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::Missing => "missing",

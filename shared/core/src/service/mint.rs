@@ -15,29 +15,29 @@ use super::metrics::Counter;
 use super::replay::Writer;
 use super::{IdempotentRequest, Latchkey, Replay};
 
-/// What a caller asks for when it mints a key.
+/// A request to mint a key.
 #[derive(Clone, Debug)]
 pub struct MintRequest {
-    /// The account that the key is for.
+    /// The account that owns the key.
     pub account: ServiceAccountId,
-    /// What people call the key, where the dialect has names for keys.
+    /// The display name, in dialects where keys have names.
     pub name: Option<KeyName>,
-    /// What the key may do; `None` for what its minter may, where the dialect has no scopes.
+    /// The scopes of the key; `None` for those of its minter, in dialects without scopes.
     pub scopes: Option<Scopes>,
-    /// When the key is to end; `None` for never, or as late as the deployment allows.
+    /// The requested expiry; `None` for never, or for the latest that the deployment allows.
     pub expires_at: Option<Timestamp>,
 }
 
 impl Latchkey {
-    /// Mints a key for an account of the caller's organization and answers with what `respond` makes
-    /// of it. With a `request`, one that came before gets its first response again.
+    /// Mints a key for an account of the caller's organization and returns the result of `respond` for it. A
+    /// repeated `request` gets its first response again.
     ///
     /// # Errors
     ///
-    /// [`Error::Denied`] if the caller may not, [`Error::InvalidExpiry`],
-    /// [`Error::IdempotencyKeyReused`], and what [`crate::store::KeyStore::insert_key`] refuses. Then
-    /// there is no key; only after [`StoreError::Unavailable`] there may be one, which a request that is
-    /// sent again with the same idempotency key gets.
+    /// [`Error::Denied`], [`Error::InvalidExpiry`], [`Error::IdempotencyKeyReused`], and the errors of
+    /// [`crate::store::KeyStore::insert_key`]. On error, no key is created. The exception is
+    /// [`StoreError::Unavailable`], after which the key may exist; a retry with the same idempotency key
+    /// returns it.
     pub async fn mint<R: Replay>(
         &self,
         caller: &AccountPrincipal,
@@ -54,15 +54,15 @@ impl Latchkey {
         .await
     }
 
-    /// Mints a key like [`Latchkey::mint`], for an answer that describes the account too.
+    /// Mints a key like [`Latchkey::mint`], for a response that also describes the account.
     ///
-    /// The caller's own account is read while the transaction runs; another one is read first, since it
-    /// may be another organization's. A `request` keeps the response in that very transaction, so then the
-    /// account is read first as well.
+    /// Reads the caller's own account while the transaction runs. Reads any other account first, because it
+    /// may belong to another organization. With a `request`, reads the account first as well, because the
+    /// same transaction stores the response.
     ///
     /// # Errors
     ///
-    /// As [`Latchkey::mint`].
+    /// The errors of [`Latchkey::mint`].
     pub async fn mint_and_describe<R: Replay>(
         &self,
         caller: &AccountPrincipal,
@@ -93,7 +93,7 @@ impl Latchkey {
         .await
     }
 
-    /// Decides whether a key may be minted and generates it, without a look at the table.
+    /// Checks that the caller may mint the key and generates it, without reading the table.
     fn decide_mint(
         &self,
         caller: &AccountPrincipal,
@@ -130,7 +130,7 @@ impl Latchkey {
         writer.write(response, write, || self.record_minted(caller, minted)).await
     }
 
-    /// The account of a key that is minted, given what was read of it meanwhile.
+    /// Returns the account of a minted key, given the result of the concurrent read.
     async fn describe_minted(
         &self,
         caller: &AccountPrincipal,
@@ -140,7 +140,7 @@ impl Latchkey {
         let id = &minted.key.spec.account;
         let account = match read {
             Ok(Some(account)) => return Ok(account),
-            // The key stands and its holder is to have it: one more try.
+            // The key exists and must reach its holder, so try once more.
             Ok(None) | Err(_) => self.store.account(&caller.organization, id).await,
         };
         let error = match account {
@@ -148,12 +148,12 @@ impl Latchkey {
             Ok(None) => Error::AccountNotFound(id.clone()),
             Err(error) => error.into(),
         };
-        // Nobody will ever hold this key, so it must not stay.
+        // Nobody will ever hold this key, so delete it.
         self.delete_orphan(&minted.key).await;
         Err(error)
     }
 
-    /// Deletes a key whose token nobody was given. Best effort: the store is failing already.
+    /// Deletes a key whose token was never handed out. Best effort, because the store is already failing.
     async fn delete_orphan(&self, key: &Key) {
         if let Err(error) = self.store.remove_key(key).await {
             let error = causes(&error);

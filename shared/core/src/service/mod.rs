@@ -1,4 +1,4 @@
-//! The service: what every dialect asks for, decided once.
+//! The service behind every dialect.
 
 mod accounts;
 mod authenticate;
@@ -42,11 +42,11 @@ pub use replay::{IdempotentRequest, Replay};
 pub use rotate::RotateRequest;
 pub use sealing::CallerSecret;
 pub use verify::Freshness;
-/// What [`Replay`] writes, zeroed when dropped: it holds a secret.
+/// The type of [`Replay`]'s output, zeroed when dropped because it holds a secret.
 pub use zeroize::Zeroizing;
 
-/// How long a request may take. The function's own limit is 10 s, after which the caller would get an
-/// error that is not in its dialect; what follows the answer takes a second at most.
+/// The time limit of a request. The function's own limit is 10 s, after which the caller would get an error
+/// that is not in its dialect. Work after the response takes at most one second.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// The service behind every dialect.
@@ -60,15 +60,15 @@ pub struct Latchkey {
 }
 
 impl Latchkey {
-    /// The service over `store`, by the rules of `policy` and `cache` and the time of `clock`. It
-    /// neither records when keys were used nor measures anything.
+    /// Creates the service over `store` with the rules of `policy` and `cache` and the time of `clock`. It
+    /// records neither last-used times nor metrics.
     pub fn new(store: KeyStore, policy: KeyPolicy, cache: &CachePolicy, clock: Clock) -> Self {
         let verifier = Arc::new(Verifier::new(store.clone(), cache));
         Self { store, verifier, policy, metrics: Metrics::off(), clock }
     }
 
-    /// The same service, recording when keys were used: at most once per key and `interval`, after the
-    /// answer. For a service that has not verified anything yet.
+    /// Enables recording of last-used times, at most once per key and `interval`, after the response. Call
+    /// this before the service verifies anything.
     #[must_use]
     pub fn with_last_used(mut self, interval: Duration) -> Self {
         if let Some(verifier) = Arc::get_mut(&mut self.verifier) {
@@ -77,7 +77,7 @@ impl Latchkey {
         self
     }
 
-    /// The same service with metrics. For a service that has not verified anything yet.
+    /// Enables metrics. Call this before the service verifies anything.
     #[must_use]
     pub fn with_metrics(mut self, metrics: Metrics) -> Self {
         if let Some(verifier) = Arc::get_mut(&mut self.verifier) {
@@ -87,14 +87,14 @@ impl Latchkey {
         self
     }
 
-    /// What the service counts.
+    /// The service's metrics.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 
-    /// Does what can wait until the caller has its answer: records when keys were used, and writes
-    /// metrics. It takes a second at most; a use that cannot be recorded is counted, and the next one
-    /// after the interval is tried again.
+    /// Performs the work that can wait until the response is sent: records last-used times and writes
+    /// metrics. Takes at most one second. A use that cannot be recorded is counted, and the next attempt
+    /// follows after the interval.
     pub async fn after_answer(&self) {
         let failed = self.verifier.record_uses().await;
         if failed > 0 {
@@ -104,12 +104,12 @@ impl Latchkey {
         self.metrics.flush(self.clock.now());
     }
 
-    /// The time by the service's clock.
+    /// Returns the time of the service's clock.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// Follows up on a revocation: from now on this process refuses the key, whoever revoked it.
+    /// Handles a revocation by any caller: from now on, this process rejects the key.
     fn record_revoked(&self, revocation: &Revocation) {
         self.verifier.forget(&revocation.key().digest);
         if let Revocation::Revoked(_) = revocation {
@@ -117,7 +117,7 @@ impl Latchkey {
         }
     }
 
-    /// The cursor of the page after one that ended with the entry `last`; `None` after the last page.
+    /// Returns the cursor of the page after the entry `last`; `None` after the last page.
     ///
     /// # Errors
     ///

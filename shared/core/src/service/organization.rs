@@ -7,18 +7,18 @@ use crate::principal::{AccountPrincipal, Denial};
 use super::Latchkey;
 
 impl Latchkey {
-    /// The caller's organization.
+    /// Returns the caller's organization.
     ///
     /// # Errors
     ///
     /// [`Error::Store`].
     pub async fn organization(&self, caller: &AccountPrincipal) -> Result<Organization, Error> {
         let organization = self.store.organization(&caller.organization).await?;
-        // Every account's organization exists: it is deleted after them.
+        // Every account's organization exists, because it is deleted after its accounts.
         organization.ok_or_else(|| StoreError::corrupt("organization").into())
     }
 
-    /// Checks that `selected`, an organization's id or its exact name, is the caller's organization.
+    /// Checks that `selected`, an organization's ID or its exact name, is the caller's organization.
     ///
     /// # Errors
     ///

@@ -1,8 +1,8 @@
-//! Repeated requests: one with an idempotency key that is sent again gets its first response again, and makes
-//! nothing anew.
+//! Repeated requests: a request that is sent again with the same idempotency key gets its first response
+//! again and creates nothing.
 //!
-//! The response holds a secret, so the table keeps it sealed: AES-256-GCM under a key that HKDF-SHA-256
-//! derives from the caller's own token and its idempotency key, neither of which is stored.
+//! The response holds a secret, so the table stores it sealed with AES-256-GCM. HKDF-SHA-256 derives the
+//! sealing key from the caller's token and the idempotency key, neither of which is stored.
 
 use std::fmt;
 
@@ -20,28 +20,29 @@ use crate::time::Timestamp;
 use super::Latchkey;
 use super::sealing::{CallerSecret, SealingKey};
 
-/// A response that can be kept and given again, byte for byte.
+/// A response that can be stored and returned again, byte for byte.
 pub trait Replay: Sized {
-    /// All of the response that is to be given again.
+    /// Returns every byte that is needed to repeat the response.
     fn to_bytes(&self) -> Zeroizing<Vec<u8>>;
 
-    /// The response that [`Replay::to_bytes`] wrote; `None` if it wrote no such thing.
+    /// Returns the response written by [`Replay::to_bytes`], or `None` for other bytes.
     fn from_bytes(bytes: &[u8]) -> Option<Self>;
 }
 
-/// A request that may be sent again: where its response is kept, and what seals it.
+/// A request that may be sent again, with the location of its stored response and the key that seals it.
 ///
-/// It holds a key derived from the caller's token: no `Debug` of its parts.
+/// Its `Debug` output shows no parts, because it holds a key derived from the caller's token.
 pub struct IdempotentRequest {
-    /// Names the record: the caller's key and a digest of the idempotency key.
+    /// The ID of the record: the caller's key and a digest of the idempotency key.
     id: String,
-    /// Tells this request from another with the same idempotency key.
+    /// Distinguishes this request from another one with the same idempotency key.
     fingerprint: [u8; 32],
     sealing_key: SealingKey,
 }
 
 impl IdempotentRequest {
-    /// The request that the key `caller` names `key`: `operation` with the path's `parameters` and `body`.
+    /// Creates the request that the key `caller` identifies by `key`: `operation` with the path's
+    /// `parameters` and `body`.
     pub fn new(
         caller: &KeyId,
         secret: &CallerSecret,
@@ -79,7 +80,7 @@ impl IdempotentRequest {
         })
     }
 
-    /// The response that was kept for this request.
+    /// Opens the response that was stored for this request.
     fn open<R: Replay>(&self, stored: &StoredResponse) -> Result<R, Error> {
         if stored.fingerprint != self.fingerprint {
             return Err(Error::IdempotencyKeyReused);
@@ -100,15 +101,15 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// How a change is written whose request may be sent again.
+/// Writes a change whose request may be sent again.
 pub(super) struct Writer<'a> {
     request: Option<&'a IdempotentRequest>,
     now: Timestamp,
 }
 
 impl Writer<'_> {
-    /// Writes a change together with its `response`, if that is to be kept. Returns `response` after
-    /// `created`, or the first response if the request came before.
+    /// Writes a change together with its `response`, if the request has an idempotency key. Calls `created`
+    /// and returns `response`, or returns the first response if the request is a repeat.
     pub(super) async fn write<R: Replay>(
         &self,
         response: R,
@@ -128,15 +129,15 @@ impl Writer<'_> {
                 Ok(response)
             }
             (Written::Replayed(stored), Some(request)) => request.open(&stored),
-            // Nothing is replayed that was not kept.
+            // Only a stored response can be replayed.
             (Written::Replayed(_), None) => Err(StoreError::corrupt("sealed").into()),
         }
     }
 }
 
 impl Latchkey {
-    /// The response that `make` gives, or the first response of a repeated request that would be refused by
-    /// now: its expiry is past, say.
+    /// Returns the response of `make`. If a repeated request would now be rejected, for example because its
+    /// expiry is past, returns its first response.
     pub(super) async fn with_replay<R: Replay>(
         &self,
         request: Option<IdempotentRequest>,
@@ -144,7 +145,7 @@ impl Latchkey {
         make: impl AsyncFnOnce(Writer<'_>) -> Result<R, Error>,
     ) -> Result<R, Error> {
         let request = request.as_ref();
-        // Boxed: a write is a deep future, and the compiler gives up on several within each other.
+        // Boxed because a write is a deep future, and the compiler gives up on several nested ones.
         let (error, request) = match (Box::pin(make(Writer { request, now })).await, request) {
             (Err(error), Some(request)) if error.is_refusal() => (error, request),
             (answer, _) => return answer,

@@ -1,4 +1,4 @@
-//! Root keys: they administer the deployment and belong to no organization.
+//! Root keys, which administer the deployment and belong to no organization.
 
 use crate::error::Error;
 use crate::id::{KeyId, ServiceAccountId};
@@ -13,13 +13,12 @@ use super::metrics::Counter;
 use super::{IdempotentRequest, Latchkey, Replay};
 
 impl Latchkey {
-    /// Mints a root key and answers with what `respond` makes of it. `request` as in
-    /// [`Latchkey::mint`].
+    /// Mints a root key and returns the result of `respond` for it. For `request`, see [`Latchkey::mint`].
     ///
     /// # Errors
     ///
-    /// [`Error::Denied`] unless a root key asks, [`Error::InvalidExpiry`],
-    /// [`Error::IdempotencyKeyReused`], [`Error::Busy`], [`Error::Store`]. Then there is no key.
+    /// [`Error::Denied`] unless the caller presents a root key, [`Error::InvalidExpiry`],
+    /// [`Error::IdempotencyKeyReused`], [`Error::Busy`], [`Error::Store`]. On error, no key is created.
     pub async fn create_root_key<R: Replay>(
         &self,
         caller: &Principal,
@@ -52,11 +51,11 @@ impl Latchkey {
         .await
     }
 
-    /// A page of the root keys: at most `limit`, those after the key `after`.
+    /// Returns a page of at most `limit` root keys, starting after the key `after`.
     ///
     /// # Errors
     ///
-    /// [`Error::Denied`] unless a root key asks, [`Error::Store`].
+    /// [`Error::Denied`] unless the caller presents a root key, [`Error::Store`].
     pub async fn root_keys(
         &self,
         caller: &Principal,
@@ -68,11 +67,11 @@ impl Latchkey {
         Ok(self.store.keys(&ServiceAccountId::root(), listed, limit, after).await?)
     }
 
-    /// A root key.
+    /// Returns a root key.
     ///
     /// # Errors
     ///
-    /// [`Error::Denied`] unless a root key asks, [`Error::KeyNotFound`], [`Error::Store`].
+    /// [`Error::Denied`] unless the caller presents a root key, [`Error::KeyNotFound`], [`Error::Store`].
     pub async fn root_key(&self, caller: &Principal, key: &KeyId) -> Result<Key, Error> {
         caller.root()?;
         let found = self.store.lookup(&ServiceAccountId::root(), key, true).await?.key;
@@ -83,8 +82,8 @@ impl Latchkey {
     ///
     /// # Errors
     ///
-    /// [`Error::Denied`] unless a root key asks, and what
-    /// [`crate::store::KeyStore::revoke_key`] refuses.
+    /// [`Error::Denied`] unless the caller presents a root key, and the errors of
+    /// [`crate::store::KeyStore::revoke_key`].
     pub async fn revoke_root_key(
         &self,
         caller: &Principal,

@@ -19,25 +19,25 @@ use super::keys::find_key;
 use super::metrics::Counter;
 use super::{IdempotentRequest, Latchkey, Replay};
 
-/// How often a rotation is planned anew, because its key was changed meanwhile.
+/// The maximum number of attempts to plan a rotation of a key that others keep changing.
 const PLANS_MAX: usize = 4;
 
-/// How old a key must be that a rotation made, to be rotated without grace. Such a rotation counts against
-/// no limit and leaves an ended key, which the table keeps for a while.
+/// The minimum age at which a key created by a rotation may be rotated without a grace period. Such a
+/// rotation counts against no limit and leaves an ended key, which the table keeps for a while.
 const AGE_MIN: Duration = Duration::from_secs(60);
 
-/// What a caller asks for when it rotates a key.
+/// A request to rotate a key.
 #[derive(Clone, Debug)]
 pub struct RotateRequest {
     /// The key's account.
     pub account: ServiceAccountId,
-    /// The key to be replaced.
+    /// The key to replace.
     pub key: KeyId,
-    /// How long that key stays valid, unless it ends sooner by itself.
+    /// The grace period, during which that key stays valid unless it expires sooner.
     pub grace: Duration,
 }
 
-/// A rotation that is to be written, and what its caller is told.
+/// A planned rotation, and the data for the response.
 pub(super) struct Planned {
     pub(super) rotation: Rotation,
     pub(super) minted: Minted,
@@ -45,15 +45,15 @@ pub(super) struct Planned {
 }
 
 impl Latchkey {
-    /// Mints a key in place of another one, with its name, scopes and prefix and a fresh lifetime of the
-    /// same length, which a caller with scopes bounds by its own end, and answers with what `respond`
-    /// makes of it. `request` as in [`Latchkey::mint`].
+    /// Mints a replacement for a key and returns the result of `respond` for it. The replacement has the same
+    /// name, scopes, and prefix, and a new lifetime of the same length. If the caller has scopes, the
+    /// lifetime is capped at the caller's own expiry. For `request`, see [`Latchkey::mint`].
     ///
     /// # Errors
     ///
-    /// [`Error::Denied`], also where the key has a scope that the caller lacks: the new one would be
-    /// more than its minter. [`Error::KeyNotFound`], and what [`crate::store::KeyStore::rotate_key`]
-    /// refuses. Then nothing has changed, except perhaps after a failure of the store, as with a mint.
+    /// [`Error::Denied`], also if the key has a scope that the caller lacks, because the replacement would
+    /// exceed its minter. [`Error::KeyNotFound`], and the errors of [`crate::store::KeyStore::rotate_key`].
+    /// On error, nothing has changed, except possibly after a store failure, as for [`Latchkey::mint`].
     pub async fn rotate<R: Replay>(
         &self,
         caller: &AccountPrincipal,
@@ -93,12 +93,12 @@ impl Latchkey {
     }
 }
 
-/// Rotates a key: plans it, and writes the plan with `write`; again while others change the key in between.
-/// An operator is no `caller`, and may do more.
+/// Rotates a key: plans the rotation and writes it with `write`. Repeats this if others change the key in
+/// between. `caller` is `None` for an operator, who has more permissions.
 ///
 /// # Errors
 ///
-/// Those of `write`, and what speaks against a plan.
+/// The errors of `write`, and the reasons against a plan.
 pub(super) async fn rotate_key<T>(
     store: &KeyStore,
     policy: &KeyPolicy,
@@ -113,7 +113,7 @@ pub(super) async fn rotate_key<T>(
         let planned = plan(policy, now, caller, request, found)?;
         match write(&planned).await {
             Ok(written) => return Ok((planned, written)),
-            // Changed since it was read.
+            // The key changed after it was read.
             Err(Error::Busy) => {}
             Err(error) => {
                 warn_if_orphaned(&error, &planned.minted.key);

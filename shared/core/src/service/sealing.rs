@@ -1,6 +1,6 @@
-//! Sealing: what only the holder of a key's token can open again.
+//! Sealing data so that only the holder of a key's token can open it.
 //!
-//! AES-256-GCM under a key that HKDF-SHA-256 derives from the token, which is stored nowhere.
+//! Uses AES-256-GCM under a key that HKDF-SHA-256 derives from the token, which is never stored.
 
 use std::fmt;
 
@@ -13,16 +13,16 @@ use zeroize::Zeroizing;
 
 const NONCE_LENGTH: usize = 12;
 
-/// What a caller's token gives keys for sealing from. It is not the token, and does not give it back.
+/// A secret derived from a caller's token, from which sealing keys derive. It does not reveal the token.
 pub struct CallerSecret(Hkdf<Sha256>);
 
 impl CallerSecret {
-    /// What `token` gives keys from.
+    /// Derives the secret from `token`.
     pub fn of(token: &str) -> Self {
         Self(Hkdf::new(None, token.as_bytes()))
     }
 
-    /// The key for `purpose`.
+    /// Derives the key for `purpose`.
     pub(crate) fn key_for(&self, purpose: &[u8]) -> SealingKey {
         let mut key = Zeroizing::new([0; 32]);
         self.0
@@ -42,11 +42,11 @@ impl fmt::Debug for CallerSecret {
 pub(crate) struct SealingKey(Zeroizing<[u8; 32]>);
 
 impl SealingKey {
-    /// Seals `plain` for the place `context`.
+    /// Seals `plain` for the location `context`.
     ///
     /// # Errors
     ///
-    /// The generator's own.
+    /// Returns the generator's error.
     pub(crate) fn seal<R: TryCryptoRng>(
         &self,
         rng: &mut R,
@@ -61,7 +61,7 @@ impl SealingKey {
         Ok([nonce.as_slice(), &ciphertext].concat())
     }
 
-    /// Opens what was sealed for the place `context`; `None` if it was not, or was changed.
+    /// Opens data sealed for the location `context`; `None` if it was sealed for another one or changed.
     pub(crate) fn open(&self, sealed: &[u8], context: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE_LENGTH>()?;
         let payload = Payload { msg: ciphertext, aad: context };

@@ -1,4 +1,4 @@
-//! The deployment's rules, as its settings give them.
+//! The deployment's rules, read from its settings.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -10,27 +10,27 @@ use crate::store::environment::{Environment, InvalidSetting};
 
 const DEFAULT_CACHE_TTL: Duration = Duration::from_secs(10);
 
-/// Longer, and revoking a key would hardly mean anything.
+/// With a longer lifetime, revoking a key would have little effect.
 const CACHE_TTL_MAX: Duration = Duration::from_secs(60 * 60);
 
-/// An entry takes some 300 bytes, so all of them a good megabyte.
+/// An entry takes about 300 bytes, so the whole cache takes just over one megabyte.
 const CACHE_ENTRIES: usize = 4096;
 
-/// A hundred years: longer durations are typing errors, and sums stay within a
+/// A hundred years. Longer durations are typing errors, and sums stay within a
 /// [`Timestamp`](crate::time::Timestamp).
 pub const DURATION_MAX: Duration = Duration::from_secs(36_525 * 24 * 60 * 60);
 
-/// A duration such as `90d` or `12h 30m`, of at most [`DURATION_MAX`].
+/// Parses a duration such as `90d` or `12h 30m`, up to [`DURATION_MAX`].
 pub fn duration(text: &str) -> Option<Duration> {
     humantime::parse_duration(text).ok().filter(|duration| *duration <= DURATION_MAX)
 }
 
 impl KeyPolicy {
-    /// The rules that `environment` gives.
+    /// Reads the rules from `environment`.
     ///
     /// # Errors
     ///
-    /// Names the first variable that has a bad value.
+    /// Names the first variable with an invalid value.
     pub fn from_environment(environment: &Environment) -> Result<Self, InvalidSetting> {
         let limit = |variable| {
             let number = |text: &str| text.parse::<u32>().ok();
@@ -63,11 +63,11 @@ impl KeyPolicy {
 }
 
 impl CachePolicy {
-    /// The rules that `environment` gives.
+    /// Reads the rules from `environment`.
     ///
     /// # Errors
     ///
-    /// Names the variable if it has a bad value.
+    /// Names the variable if its value is invalid.
     pub fn from_environment(environment: &Environment) -> Result<Self, InvalidSetting> {
         let ttl = environment.parse(
             "LATCHKEY_CACHE_TTL",

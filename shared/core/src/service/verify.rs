@@ -1,4 +1,4 @@
-//! Verifying a token: who presents it, if anyone.
+//! Verification of tokens.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -17,24 +17,24 @@ use super::known_deployment::KnownDeployment;
 use super::last_used::LastUsed;
 use super::metrics::{Counter, Metrics};
 
-/// How long recording the uses of keys may take, after the answer.
+/// The time limit for recording uses of keys after the response.
 const RECORDING_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How fresh a verdict on a key must be.
+/// The required freshness of a verdict on a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
-    /// As the table was within the time that verdicts are kept, for a request that only reads.
+    /// For a request that only reads. The verdict may be as old as the cache lifetime.
     Cached,
-    /// For a request that changes something: account and key by a consistent read, at twice the price of
-    /// one that finds nothing in the cache. A key that was revoked a moment ago would otherwise have the
-    /// time to mint itself a successor. Which organizations are disabled may have been read a moment ago:
-    /// what a key of a disabled organization makes is disabled with it.
+    /// For a request that changes something. Reads account and key consistently, at twice the price of a
+    /// cache miss. Otherwise, a key that was just revoked would have time to mint a successor. The list of
+    /// disabled organizations may be slightly older, because anything that a key of a disabled organization
+    /// creates is disabled with it.
     ForChange,
-    /// As the table is now, in all that decides.
+    /// Reads all data for the verdict from the table now.
     Now,
 }
 
-/// Verifies tokens against the table, or against what it said a moment ago.
+/// Verifies tokens against the table or recent results from it.
 #[derive(Debug)]
 pub(crate) struct Verifier {
     store: KeyStore,
@@ -45,7 +45,7 @@ pub(crate) struct Verifier {
 }
 
 impl Verifier {
-    /// Verifies against `store`, keeping verdicts by `cache`.
+    /// Verifies against `store` and caches verdicts according to `cache`.
     pub(crate) fn new(store: KeyStore, cache: &CachePolicy) -> Self {
         Self {
             store,
@@ -66,10 +66,11 @@ impl Verifier {
         self.metrics = metrics;
     }
 
-    /// Who presents `presented` as its key, by a verdict that is as fresh as `freshness` asks for.
+    /// Verifies the token `presented` and returns its principal. `freshness` sets how fresh the verdict must
+    /// be.
     ///
-    /// A malformed token is refused without a look at table or cache. Any failure of the store is
-    /// an error, never an allow, and is not kept.
+    /// Rejects a malformed token without consulting the table or the cache. A store failure is always an
+    /// error, never an acceptance, and is not cached.
     pub(crate) async fn verify(
         &self,
         presented: &str,
@@ -89,8 +90,8 @@ impl Verifier {
         }
     }
 
-    /// A verdict from the cache is held against the deployment as it was known a moment ago. Where that
-    /// is too long ago, the verdict is not used, and one read renews both.
+    /// Checks a cached verdict against the recent copy of the deployment. If that copy is too old, the cached
+    /// verdict is not used, and one read refreshes both.
     async fn verify_cached(
         &self,
         token: &Token,
@@ -104,7 +105,7 @@ impl Verifier {
         let loaded = OnceLock::new();
         let load = async {
             let (found, deployment) = self.load(token, known.clone(), now).await?;
-            // Nobody else sets it.
+            // Nothing else sets it.
             let _ = loaded.set(deployment);
             self.observe(&found);
             Ok::<_, StoreError>(judge(&digest, token, found, now))
@@ -117,7 +118,7 @@ impl Verifier {
         let deployment = match loaded.into_inner() {
             Some(deployment) => deployment,
             None => {
-                // Without one, the verdict is from a concurrent read, which has observed it.
+                // If it is missing, the verdict is from a concurrent read, which has observed the deployment.
                 let Some(deployment) = known.or_else(|| self.deployment.recent(now)) else {
                     return self.verify_now(token, now).await;
                 };
@@ -135,7 +136,7 @@ impl Verifier {
         self.conclude_past_cache(token, found, &deployment, now)
     }
 
-    /// Revokes the key of the token `presented`, for whoever holds it; `None` if there is no such key.
+    /// Revokes the key of the token `presented`. Returns `None` if there is no such key.
     pub(crate) async fn revoke(
         &self,
         presented: &str,
@@ -153,7 +154,7 @@ impl Verifier {
             Ok(revocation) => Ok(Some(revocation)),
             Err(error) => {
                 self.forget(&digest);
-                // Gone meanwhile, which is as good.
+                // The key was deleted first, which has the same effect.
                 if matches!(error, Error::KeyNotFound(_)) { Ok(None) } else { Err(error) }
             }
         }
@@ -170,7 +171,7 @@ impl Verifier {
         let digest = token.digest();
         let verdict = judge(&digest, token, found, now);
         if verdict.is_err() {
-            // What is refused once is not accepted again for a verdict that is older.
+            // Once a token is rejected, an older verdict must not accept it again.
             self.forget(&digest);
         }
         self.conclude(verdict, deployment, now)
@@ -204,8 +205,8 @@ impl Verifier {
         }
     }
 
-    /// Writes what is to be recorded of the keys used, and returns how many writes failed. It takes
-    /// a second at most, so that an environment is never held up for long.
+    /// Writes the waiting uses of keys and returns how many writes failed. Takes at most one second, so that
+    /// an environment is never held up for long.
     pub(crate) async fn record_uses(&self) -> usize {
         let uses = self.last_used.drain();
         let mut failed = uses.len();
@@ -225,31 +226,31 @@ impl Verifier {
         failed
     }
 
-    /// Forgets what is thought of every token: an account was disabled, say.
+    /// Clears the cache, for example because an account was disabled.
     pub(crate) fn forget_all(&self) {
         if let Some(cache) = &self.cache {
             cache.forget_all();
         }
     }
 
-    /// Forgets what is thought of a token.
+    /// Removes the cached verdict on a token.
     pub(crate) fn forget(&self, digest: &TokenDigest) {
         if let Some(cache) = &self.cache {
             cache.forget(digest.to_bytes());
         }
     }
 
-    /// The deployment as it is known, however long ago that was read.
+    /// Returns the deployment as last read, however long ago.
     pub(crate) fn known_deployment(&self) -> Option<Arc<Deployment>> {
         self.deployment.latest()
     }
 
-    /// Observes the deployment by a read that began at `asked_at`.
+    /// Stores the result of a read that began at `asked_at`.
     pub(crate) fn observe_deployment(&self, deployment: Deployment, asked_at: Timestamp) {
         self.deployment.observe(deployment, asked_at);
     }
 
-    /// Reads what the table knows of `token`, and of the deployment unless that is `known`.
+    /// Reads the table's records for `token`, and the deployment unless it is `known`.
     async fn load(
         &self,
         token: &Token,
@@ -257,8 +258,8 @@ impl Verifier {
         now: Timestamp,
     ) -> Result<(Lookup, Arc<Deployment>), StoreError> {
         let (account, key) = (token.account(), token.key());
-        // Eventually consistent, at half the price: it may be behind by a second on a revocation,
-        // which is within the bound stated for one.
+        // Eventually consistent, at half the price. It may miss a revocation for about a second, which is
+        // within the documented bound.
         let (found, deployment) = match known {
             Some(known) => (self.store.lookup(account, key, false).await?, known),
             None => {
@@ -271,7 +272,7 @@ impl Verifier {
         if !missing {
             return Ok((found, deployment));
         }
-        // Once more, consistently, so that a key works the moment it is minted.
+        // Reads again consistently, so that a key works as soon as it is minted.
         Ok((self.store.lookup(account, key, true).await?, deployment))
     }
 }

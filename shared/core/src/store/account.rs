@@ -14,20 +14,21 @@ use super::record;
 use super::transaction::{Outcome, Part, Updated};
 use super::{KeyStore, StoreError};
 
-/// What `BatchWriteItem` takes at most.
+/// The maximum number of requests in a `BatchWriteItem` call.
 /// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html>
 const BATCH_MAX: i32 = 25;
 
-/// How many pages of keys one request deletes: a thousand keys, within the function's time.
+/// The maximum number of pages of keys that one request deletes: a thousand keys, which fits in the
+/// function's time limit.
 const PAGES_MAX: usize = 40;
 
 impl KeyStore {
-    /// Changes an account of `organization`, and returns it.
+    /// Changes and returns an account of `organization`.
     ///
     /// # Errors
     ///
-    /// [`Error::AccountNotFound`], [`Error::Busy`] or [`Error::Store`]; then the account is as it was,
-    /// unless the table did not answer.
+    /// [`Error::AccountNotFound`], [`Error::Busy`], or [`Error::Store`]. On error, the account is unchanged,
+    /// unless the table did not respond.
     pub async fn update_account(
         &self,
         organization: &OrganizationId,
@@ -48,7 +49,7 @@ impl KeyStore {
             .return_values(ReturnValue::AllNew);
         if let Some(name) = &change.name {
             set.push("#name = :name");
-            // A reserved word.
+            // `name` is a reserved word.
             update = update.expression_attribute_names("#name", "name");
             update = update.expression_attribute_values(":name", text(name));
         }
@@ -69,14 +70,13 @@ impl KeyStore {
 
     /// Deletes an account of `organization` and all of its keys.
     ///
-    /// The first write deletes the account itself and marks its directory entry: from then on each of
-    /// its keys is refused, and none can be added. The keys follow in pages, and the entry last. So
-    /// whatever interrupts this, the same call finishes it.
+    /// The first write deletes the account itself and marks its directory entry. From then on, all of its
+    /// keys are rejected, and none can be added. Its keys are deleted in pages, and the entry last. If
+    /// anything interrupts this, the same call finishes it.
     ///
     /// # Errors
     ///
-    /// [`Error::AccountNotFound`]; [`Error::Busy`] if keys are left, which a retry deletes;
-    /// [`Error::Store`].
+    /// [`Error::AccountNotFound`]; [`Error::Busy`] if keys remain, which a retry deletes; [`Error::Store`].
     pub async fn delete_account(
         &self,
         organization: &OrganizationId,
@@ -109,7 +109,7 @@ impl KeyStore {
             if !unmet.has(Part::Account) && !unmet.has(Part::Entry) {
                 self.start_counting_accounts(organization).await?;
             } else if self.is_being_deleted(organization, id).await? {
-                // By an earlier call, which was interrupted.
+                // An earlier call began the deletion and was interrupted.
                 return Ok(());
             } else {
                 return Err(Error::AccountNotFound(id.clone()));
@@ -159,7 +159,7 @@ impl KeyStore {
         Ok(entry.is_some_and(|entry| entry.contains_key("deleting")))
     }
 
-    /// Deletes a page of an account's keys; whether none were left.
+    /// Deletes a page of an account's keys and returns whether there were none left.
     async fn delete_keys(&self, account: &ServiceAccountId) -> Result<bool, Error> {
         let page = self
             .client
@@ -186,7 +186,7 @@ impl KeyStore {
             let delete = delete.map_err(StoreError::from)?;
             requests.push(WriteRequest::builder().delete_request(delete).build());
         }
-        // What DynamoDB leaves out of a batch is on the next page again.
+        // The next page includes any requests that DynamoDB did not process.
         let write = self.client.batch_write_item().request_items(&self.table, requests);
         write.send().await.map_err(StoreError::from)?;
         Ok(false)

@@ -1,4 +1,4 @@
-//! Attributes of items: how values of ours are written as DynamoDB's, and read again.
+//! Item attributes: conversions between Latchkey's values and DynamoDB's.
 
 use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 
 use super::CorruptItem;
 
-/// An item as the SDK has it.
+/// An item in the SDK's form.
 pub(super) type Item = HashMap<String, AttributeValue>;
 
 pub(super) fn put_bytes(item: &mut Item, attribute: &str, value: &[u8]) {
@@ -27,17 +27,17 @@ pub(super) fn put_number(item: &mut Item, attribute: &str, value: i64) {
     item.insert(attribute.to_owned(), number(value));
 }
 
-/// The attribute of a number.
+/// Creates a number attribute.
 pub(super) fn number(value: i64) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
-/// The attribute of an id or of a text.
+/// Creates a string attribute.
 pub(super) fn text(value: &(impl ToString + ?Sized)) -> AttributeValue {
     AttributeValue::S(value.to_string())
 }
 
-/// Reads the attributes of an item, naming the one that is not as written.
+/// Reads the attributes of an item. Errors name the malformed attribute.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'a>(pub(super) &'a Item);
 
@@ -47,7 +47,7 @@ impl<'a> Reader<'a> {
         text.and_then(|text| text.parse().ok()).ok_or(CorruptItem { attribute })
     }
 
-    /// A text that a version with fewer rules may have stored.
+    /// Reads a text that may have been stored by a version with fewer rules.
     pub(super) fn text<T, E>(
         self,
         attribute: &'static str,
@@ -80,7 +80,7 @@ impl<'a> Reader<'a> {
         let scope = |value: &AttributeValue| value.as_s().ok()?.parse::<Scope>().ok();
         let values = self.0.get(attribute).and_then(|value| value.as_l().ok());
         let scopes = values.and_then(|values| values.iter().map(scope).collect::<Option<Scopes>>());
-        // No scopes would be full access, so a list without one is never trusted.
+        // An empty list would mean full access, so it is never trusted.
         scopes.filter(|scopes| !scopes.is_full_access()).ok_or(CorruptItem { attribute })
     }
 

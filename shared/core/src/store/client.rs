@@ -1,8 +1,8 @@
-//! The DynamoDB client of a function: small and quick to start.
+//! The DynamoDB client of a function: small and fast to start.
 //!
-//! rustls with *ring* and not aws-lc, whose jitter entropy costs 30 ms of CPU in the first TLS
-//! handshake; region and credentials straight from the environment that Lambda sets, without a
-//! provider chain; and one request before the first event, so that the connection stands.
+//! It uses rustls with *ring* rather than aws-lc, whose jitter entropy costs 30 ms of CPU in the first TLS
+//! handshake. It reads region and credentials directly from the environment that Lambda sets, without a
+//! provider chain. It sends one request before the first event, so that the connection is open.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -26,22 +26,24 @@ use tokio::task::JoinSet;
 use super::environment::{Environment, InvalidSetting};
 use super::{Deployment, KeyStore};
 
-/// One try of one request, connection included. DynamoDB answers in single milliseconds.
+/// The time limit of one attempt, including the connection. DynamoDB responds within single-digit
+/// milliseconds.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1500);
 
-/// One request with all of its tries; API Gateway gives up after 30 s, the function after 10 s.
+/// The time limit of one request with all of its attempts. API Gateway gives up after 30 s, the function
+/// after 10 s.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
 
 const ATTEMPTS_MAX: u32 = 3;
 
-/// The client of a Lambda function, from the variables that Lambda sets. `observe` is told how long each
-/// request took, with all of its tries.
+/// Creates the client of a Lambda function from the variables that Lambda sets. Calls `observe` with the
+/// duration of each request, including all of its attempts.
 ///
-/// `AWS_ENDPOINT_URL_DYNAMODB` names another endpoint, such as a local one.
+/// `AWS_ENDPOINT_URL_DYNAMODB` sets a different endpoint, such as a local one.
 ///
 /// # Errors
 ///
-/// Names the first variable that is missing.
+/// Names the first missing variable.
 pub fn from_environment(
     environment: &Environment,
     observe: impl Fn(Duration) + Send + Sync + 'static,
@@ -63,7 +65,7 @@ pub fn from_environment(
     Ok(Client::from_conf(config.build()))
 }
 
-/// Tells how long each request took.
+/// Reports the duration of each request.
 struct Latency(Box<dyn Fn(Duration) + Send + Sync>);
 
 impl fmt::Debug for Latency {
@@ -72,7 +74,7 @@ impl fmt::Debug for Latency {
     }
 }
 
-/// When a request began.
+/// The start time of a request.
 #[derive(Debug)]
 struct Began(Instant);
 
@@ -107,7 +109,8 @@ impl Intercept for Latency {
     }
 }
 
-/// What every client of ours has in common: time-outs, retries, and nothing that it does not need.
+/// The configuration that all of Latchkey's clients share: timeouts, retries, and nothing that they do not
+/// need.
 pub fn config(http_client: SharedHttpClient) -> Builder {
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -123,7 +126,7 @@ pub fn config(http_client: SharedHttpClient) -> Builder {
         .timeout_config(timeouts)
 }
 
-/// HTTP for an `http://` endpoint, otherwise HTTPS over rustls and ring with the system's roots.
+/// Uses HTTP for an `http://` endpoint, otherwise HTTPS over rustls and ring with the system's roots.
 pub fn http_client(endpoint: Option<&str>) -> SharedHttpClient {
     let builder = aws_smithy_http_client::Builder::new();
     if endpoint.is_some_and(|url| url.starts_with("http://")) {
@@ -133,11 +136,11 @@ pub fn http_client(endpoint: Option<&str>) -> SharedHttpClient {
     }
 }
 
-/// Reads the deployment's item over `connections` connections at once, so that as many are open before
-/// the first event: as many as one event uses at the same time. Returns what one of them read.
+/// Reads the deployment's item over `connections` concurrent connections and returns one of the results. This
+/// opens as many connections before the first event as one event uses at the same time.
 ///
-/// Initialization has a whole core, the first event at 128 MB a fourteenth. Best effort: whatever
-/// goes wrong here goes wrong again where it can be answered.
+/// Initialization has a whole core; the first event at 128 MB has one fourteenth. Best effort: an error that
+/// occurs here will occur again where it can be reported.
 pub async fn prewarm(client: &Client, table: &str, connections: usize) -> Option<Deployment> {
     let mut reads = JoinSet::new();
     for _ in 0..connections {

@@ -1,4 +1,4 @@
-//! How many service accounts an organization has: counted where one is created or deleted.
+//! The number of service accounts in an organization, updated when one is created or deleted.
 
 use std::num::NonZeroU32;
 
@@ -11,14 +11,14 @@ use super::attribute::number;
 use super::record;
 use super::{KeyStore, StoreError};
 
-/// How often a write is tried again that needs a count, where others may set or change the count.
+/// The maximum number of attempts for a write that needs a count that others may set or change.
 pub(super) const COUNTS_MAX: u32 = 4;
 
-/// How many entries of a directory are read at a time.
+/// The page size for reading a directory.
 const PAGE: usize = 1000;
 
 impl KeyStore {
-    /// A transaction's update of an organization that has one account more, if it may.
+    /// Returns a transaction's update that adds one account to an organization, if permitted.
     pub(super) fn count_account(
         &self,
         id: &OrganizationId,
@@ -31,7 +31,7 @@ impl KeyStore {
             .set_key(Some(record::organization_key(id)))
             .update_expression("SET accounts = accounts + :one")
             .expression_attribute_values(":one", number(1))
-            // One round trip then tells not found, being deleted, not counted and full apart.
+            // One round trip then distinguishes "not found", "being deleted", "not counted", and "full".
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         if let Some(limit) = limit {
             condition.push_str(" AND accounts < :limit");
@@ -41,7 +41,7 @@ impl KeyStore {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    /// A transaction's update of an organization that has one account less.
+    /// Returns a transaction's update that subtracts one account from an organization.
     pub(super) fn discount_account(
         &self,
         id: &OrganizationId,
@@ -56,14 +56,14 @@ impl KeyStore {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    /// Counts the accounts of an organization that has no count yet, by its directory. Every write that
-    /// would make the count wrong is conditional on it, so none comes between the two.
+    /// Counts the accounts of an organization without a count by reading its directory. Every write that
+    /// would make the count wrong is conditional on it, so none can happen between the read and the write.
     pub(super) async fn start_counting_accounts(&self, id: &OrganizationId) -> Result<(), Error> {
         let mut found = 0;
         let mut after = None;
         loop {
             let page = self.directory(id, PAGE, after.as_deref()).await?;
-            // An account whose deletion has begun is gone, and was counted out if there was a count.
+            // An account whose deletion has begun is gone. If there was a count, it was already subtracted.
             found += page.items.iter().filter(|entry| !entry.deleting).count();
             after = page.next;
             if after.is_none() {
@@ -79,7 +79,7 @@ impl KeyStore {
             .update_expression("SET accounts = :found")
             .condition_expression("attribute_exists(pk) AND attribute_not_exists(accounts)")
             .expression_attribute_values(":found", number(found));
-        // Refused: someone else has counted meanwhile.
+        // Rejected if another writer has already counted.
         self.update(update).await.map(drop)
     }
 }

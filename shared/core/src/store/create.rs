@@ -1,4 +1,4 @@
-//! Organizations, accounts and root keys, made anew.
+//! Creating organizations, accounts, and root keys.
 
 use std::num::NonZeroU32;
 
@@ -14,19 +14,19 @@ use super::count_accounts::COUNTS_MAX;
 use super::transaction::{Outcome, Part};
 use super::{KeyStore, StoreError, Written, record};
 
-/// Why a record was not written. Then nothing was.
+/// The reason a record was not written. Nothing else was written either.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
-    /// There is an organization of this id already.
+    /// An organization with this ID already exists.
     #[error("organization `{0}` already exists")]
     OrganizationExists(OrganizationId),
-    /// There is no organization of this id.
+    /// No organization has this ID.
     #[error("organization `{0}` does not exist")]
     OrganizationNotFound(OrganizationId),
-    /// The organization is being deleted: nothing is added to it, and its id is not free yet.
+    /// The organization is being deleted: nothing can be added to it, and its ID is not free yet.
     #[error("organization `{0}` is being deleted")]
     OrganizationDeleting(OrganizationId),
-    /// The store failed, or others stayed in the way.
+    /// The store failed, or other writers kept interfering.
     #[error("{0}")]
     Failed(#[from] Error),
 }
@@ -38,8 +38,8 @@ impl From<StoreError> for CreateError {
 }
 
 impl KeyStore {
-    /// Writes a new organization with its first account and that account's first key: all or nothing.
-    /// Counts it, after a scan for the others where the table has no count yet.
+    /// Writes a new organization with its first account and that account's first key, all or nothing. Also
+    /// counts the organization. If the table has no count yet, first scans for the others.
     ///
     /// # Errors
     ///
@@ -76,13 +76,13 @@ impl KeyStore {
         Err(CreateError::Failed(Error::Busy))
     }
 
-    /// Writes a new account of an organization that exists and is not full, and counts it. `response` as in
+    /// Writes a new account of an existing organization that is not full, and counts it. For `response`, see
     /// [`KeyStore::insert_key`].
     ///
     /// # Errors
     ///
-    /// [`CreateError::OrganizationNotFound`], [`CreateError::OrganizationDeleting`],
-    /// [`CreateError::Failed`] with [`Error::AccountLimitReached`] and others.
+    /// [`CreateError::OrganizationNotFound`], [`CreateError::OrganizationDeleting`], [`CreateError::Failed`]
+    /// with [`Error::AccountLimitReached`] and other errors.
     pub async fn create_account(
         &self,
         account: &ServiceAccount,
@@ -119,7 +119,7 @@ impl KeyStore {
         Err(CreateError::Failed(Error::Busy))
     }
 
-    /// Writes a new root key. Root keys belong to no account and count against no limit. `response` as in
+    /// Writes a new root key. Root keys belong to no account and count against no limit. For `response`, see
     /// [`KeyStore::insert_key`].
     ///
     /// # Errors
@@ -136,7 +136,7 @@ impl KeyStore {
         match self.transact_with(&parts, response, now).await? {
             Outcome::Written => Ok(Written::Created),
             Outcome::Replayed(stored) => Ok(Written::Replayed(stored)),
-            // The id was taken.
+            // The ID was taken.
             Outcome::Refused(_) => Err(Error::Busy),
         }
     }

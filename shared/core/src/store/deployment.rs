@@ -1,7 +1,7 @@
-//! The deployment's own item: which organizations are disabled, and how many organizations there are.
+//! The deployment's own item: the disabled organizations, and the number of organizations.
 //!
-//! Every verification must know whether an organization is disabled, so this is one small item that an
-//! execution environment reads once in a while, and not an attribute of each organization.
+//! Every verification must know whether an organization is disabled. So this is one small item that an
+//! execution environment reads occasionally, rather than an attribute of each organization.
 
 use std::collections::HashSet;
 
@@ -18,25 +18,24 @@ use super::record;
 use super::transaction::Updated;
 use super::{KeyStore, Lookup, StoreError};
 
-/// What is true of all organizations together. The default is a table that says nothing about it.
+/// Data about all organizations together. The default is a table without this item.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Deployment {
-    /// The organizations whose keys are all refused.
+    /// The organizations whose keys are all rejected.
     pub disabled: HashSet<OrganizationId>,
-    /// How many organizations there are; `None` in a table where none was made or deleted since version
-    /// 0.1.0.
+    /// The number of organizations; `None` in a table where none was created or deleted since version 0.1.0.
     pub organizations: Option<u64>,
 }
 
 impl Deployment {
-    /// Whether all keys of `organization` are refused.
+    /// Returns whether all keys of `organization` are rejected.
     pub fn disables(&self, organization: &OrganizationId) -> bool {
         self.disabled.contains(organization)
     }
 }
 
 impl KeyStore {
-    /// Reads the deployment's item, consistently.
+    /// Reads the deployment's item with a consistent read.
     ///
     /// # Errors
     ///
@@ -46,7 +45,7 @@ impl KeyStore {
         Ok(item.map(|item| record::deployment(&item)).transpose()?.unwrap_or_default())
     }
 
-    /// Reads the deployment's item, eventually consistent.
+    /// Reads the deployment's item with an eventually consistent read.
     pub(crate) async fn deployment_soon(&self) -> Result<Deployment, StoreError> {
         let key = record::deployment_key();
         let item = self.client.get_item().table_name(&self.table).set_key(Some(key));
@@ -54,7 +53,7 @@ impl KeyStore {
         Ok(item.map(|item| record::deployment(&item)).transpose()?.unwrap_or_default())
     }
 
-    /// Reads an account, one of its keys, and the deployment's item, in one round trip.
+    /// Reads an account, one of its keys, and the deployment's item in one round trip.
     ///
     /// # Errors
     ///
@@ -76,8 +75,8 @@ impl KeyStore {
         Ok((super::read::sort(items)?, deployment.unwrap_or_default()))
     }
 
-    /// Disables an organization, or enables it again: one write, which stops all of its keys. Nothing
-    /// else changes, so enabling restores exactly the keys that worked before.
+    /// Disables or enables an organization. Disabling stops all of its keys with one write. Nothing else
+    /// changes, so enabling restores exactly the keys that worked before.
     ///
     /// # Errors
     ///
@@ -100,8 +99,8 @@ impl KeyStore {
         }
     }
 
-    /// A transaction's update that counts one organization more, unless the id is still disabled: then
-    /// another organization of this id is being deleted.
+    /// Returns a transaction's update that adds one to the number of organizations. It fails if the ID is
+    /// still disabled, because then another organization with this ID is being deleted.
     pub(super) fn count_organization(
         &self,
         id: &OrganizationId,
@@ -121,7 +120,7 @@ impl KeyStore {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    /// A transaction's update that counts one organization less and frees its id.
+    /// Returns a transaction's update that subtracts one from the number of organizations and frees the ID.
     pub(super) fn discount_organization(
         &self,
         id: &OrganizationId,
@@ -139,8 +138,8 @@ impl KeyStore {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    /// Counts the organizations of a table that has no count yet, by a scan. Every write that would make
-    /// the count wrong is conditional on it, so none comes between the scan and the write.
+    /// Counts the organizations of a table without a count by scanning it. Every write that would make the
+    /// count wrong is conditional on it, so none can happen between the scan and the write.
     pub(super) async fn start_counting_organizations(&self) -> Result<(), Error> {
         let found = self.organizations().await?.len();
         let update = self
@@ -152,7 +151,7 @@ impl KeyStore {
             .condition_expression("attribute_not_exists(organizations)")
             .expression_attribute_values(":found", AttributeValue::N(found.to_string()));
         match self.update(update).await? {
-            // Refused: someone else has counted meanwhile.
+            // Rejected if another writer has already counted.
             Updated::Written(_) | Updated::Refused(_) => Ok(()),
         }
     }

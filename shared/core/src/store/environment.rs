@@ -1,22 +1,22 @@
-//! Settings from outside: the process's environment, or a test's own.
+//! Settings from the process's environment or from a test.
 
 use std::collections::HashMap;
 use std::fmt;
 
 type Lookup = dyn Fn(&str) -> Option<String>;
 
-/// Where settings come from. An empty value counts as absent.
+/// The source of settings. An empty value counts as missing.
 pub struct Environment(Box<Lookup>);
 
-/// A setting that is missing or has a bad value.
+/// A setting that is missing or has an invalid value.
 ///
-/// `Debug` reads like `Display`: it is what a failed `main` prints.
+/// `Debug` prints the same text as `Display`, because a failing `main` prints `Debug`.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{variable}: {problem}")]
 pub struct InvalidSetting {
     /// The environment variable.
     pub variable: &'static str,
-    /// What is wrong with it, and what it should be.
+    /// The problem and the expected value.
     pub problem: String,
 }
 
@@ -27,22 +27,22 @@ impl fmt::Debug for InvalidSetting {
 }
 
 impl Environment {
-    /// The process's environment: the one place where it is read.
+    /// Reads the process's environment, which happens only here.
     pub fn of_process() -> Self {
         Self::new(|variable| std::env::var(variable).ok())
     }
 
-    /// Settings by `lookup`.
+    /// Reads settings with `lookup`.
     pub fn new(lookup: impl Fn(&str) -> Option<String> + 'static) -> Self {
         Self(Box::new(lookup))
     }
 
-    /// The text of a variable; `None` if it is absent or empty.
+    /// Returns the value of a variable, or `None` if it is missing or empty.
     pub fn text(&self, variable: &str) -> Option<String> {
         (self.0)(variable).filter(|value| !value.is_empty())
     }
 
-    /// The text of a variable that must be there; `hint` says who sets it, or to what.
+    /// Returns the value of a required variable; `hint` states who sets it, or to what.
     ///
     /// # Errors
     ///
@@ -52,11 +52,11 @@ impl Environment {
             .ok_or_else(|| InvalidSetting { variable, problem: format!("is missing; {hint}") })
     }
 
-    /// A variable's value as `parse` reads it, which takes what `expected` says.
+    /// Parses a variable's value with `parse`, which accepts what `expected` describes.
     ///
     /// # Errors
     ///
-    /// Names the variable and what it must be.
+    /// Names the variable and the expected value.
     pub fn parse<T>(
         &self,
         variable: &'static str,
@@ -68,7 +68,7 @@ impl Environment {
         })
     }
 
-    /// A variable's value as `read` reads it, whose error is the problem.
+    /// Reads a variable's value with `read`, whose error becomes the problem.
     ///
     /// # Errors
     ///
@@ -86,7 +86,7 @@ impl Environment {
     }
 }
 
-/// These variables and no others.
+/// Contains exactly these variables.
 impl<V: Into<String>> FromIterator<(V, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (V, V)>>(variables: I) -> Self {
         let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));

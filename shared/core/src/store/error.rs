@@ -1,4 +1,4 @@
-//! What DynamoDB says, as errors of ours.
+//! Conversion of DynamoDB's errors to Latchkey's.
 
 use std::error::Error as StdError;
 
@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
 
 use crate::error::StoreError;
 
-/// Errors that say the request is wrong, not the moment.
+/// Errors that mean the request is wrong, so a retry would not help.
 const REFUSALS: &[&str] = &[
     "AccessDeniedException",
     "ExpiredTokenException",
@@ -18,7 +18,7 @@ const REFUSALS: &[&str] = &[
     "ValidationException",
 ];
 
-/// A request that lacks a part: a mistake of ours.
+/// Converts an incomplete request, which is a bug in Latchkey.
 impl From<BuildError> for StoreError {
     fn from(error: BuildError) -> Self {
         Self::Refused(error.into())

@@ -1,4 +1,4 @@
-//! Inserting a key: counted against its account's limit, in one transaction.
+//! Inserting a key and counting it against its account's limit, in one transaction.
 
 use std::num::NonZeroU32;
 
@@ -18,22 +18,22 @@ use super::record;
 use super::transaction::{Outcome, Part};
 use super::{KeyStore, StoreError, Written};
 
-/// How often a full account is counted again before the caller is told to come back.
+/// The maximum number of recounts of a full account before the caller must retry.
 pub(super) const RECOUNTS_MAX: u32 = 4;
 
 impl KeyStore {
-    /// Writes a new key and counts it, if its account exists in `organization`, is enabled and not full.
+    /// Writes a new key and counts it, if its account exists in `organization`, is enabled, and is not full.
     ///
-    /// `live_keys` on the account is an upper bound: nobody subtracts a key that expires. So when it
-    /// says full, the live keys are counted and the bound is corrected (`recount`).
+    /// `live_keys` on the account is an upper bound, because nothing subtracts an expired key. When the bound
+    /// reaches the limit, the live keys are counted and the bound is corrected (`recount`).
     ///
-    /// `response`, the sealed response of the request, is written with the key. If one is kept already,
-    /// the key is not written and that response is returned: the request came before.
+    /// `response` is the sealed response of the request and is written with the key. If a response is already
+    /// stored, the request is a repeat: the key is not written, and the stored response is returned.
     ///
     /// # Errors
     ///
-    /// [`Error::AccountNotFound`], [`Error::AccountDisabled`], [`Error::KeyLimitReached`],
-    /// [`Error::Busy`] or [`Error::Store`]; then nothing is written, unless the table did not answer.
+    /// [`Error::AccountNotFound`], [`Error::AccountDisabled`], [`Error::KeyLimitReached`], [`Error::Busy`],
+    /// or [`Error::Store`]. On error, nothing is written, unless the table did not respond.
     pub async fn insert_key(
         &self,
         key: &Key,
@@ -52,15 +52,15 @@ impl KeyStore {
                 Outcome::Replayed(stored) => return Ok(Written::Replayed(stored)),
                 Outcome::Refused(unmet) => unmet,
             };
-            // Otherwise only the new id was taken: one in four billion within the same millisecond.
+            // Otherwise only the new ID was taken: one in four billion within the same millisecond.
             let Some(found) = unmet.take(Part::Account) else { break };
             self.explain_count(key, organization, policy, now, found).await?;
         }
         Err(Error::Busy)
     }
 
-    /// Why an account could not count `key`: `found` is what was there. Returns if it is worth another
-    /// try, because keys that have expired no longer count.
+    /// Returns the reason an account could not count `key`, where `found` is the account's item. Returns `Ok`
+    /// if another attempt may succeed, because expired keys no longer count.
     pub(super) async fn explain_count(
         &self,
         key: &Key,
@@ -90,17 +90,17 @@ impl KeyStore {
         self.recount(account, count, limit.get(), now).await
     }
 
-    /// Removes a key that was just inserted and counts it no longer.
+    /// Removes a key that was just inserted and subtracts it from the count.
     ///
     /// # Errors
     ///
-    /// [`Error::Busy`] or [`Error::Store`]; then the key stays.
+    /// [`Error::Busy`] or [`Error::Store`]. On error, the key remains.
     pub async fn remove_key(&self, key: &Key) -> Result<(), Error> {
         let account = &key.spec.account;
         let delete = Delete::builder()
             .table_name(&self.table)
             .set_key(Some(record::key_key(account, &key.id)))
-            // Whoever revoked it has counted it out.
+            // If it is revoked, the revocation has already subtracted it from the count.
             .condition_expression("attribute_exists(pk) AND attribute_not_exists(revoked_at)")
             .build()
             .map_err(StoreError::from)?;
@@ -108,11 +108,11 @@ impl KeyStore {
             (Part::Account, self.count_one_less(account)?),
             (Part::Key, TransactWriteItem::builder().delete(delete).build()),
         ];
-        // Refused: the key is revoked, or it is gone, or its account and so all of its keys.
+        // Rejected if the key is revoked or gone, or if its account is gone and so are its keys.
         self.transact(&parts).await.map(drop)
     }
 
-    /// A transaction's update of an account that has one live key less.
+    /// Returns a transaction's update that subtracts one live key from an account.
     pub(super) fn count_one_less(
         &self,
         account: &ServiceAccountId,
@@ -129,7 +129,7 @@ impl KeyStore {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    /// A transaction's update of the account of `key`, which is one live key more, if it may.
+    /// Returns a transaction's update that counts `key` as one more live key of its account, if permitted.
     fn count_one_more(
         &self,
         key: &Key,
@@ -140,7 +140,7 @@ impl KeyStore {
         self.count(key, organization, set, 1, policy.key_limit)
     }
 
-    /// A transaction's update of the account of `key`, which takes the place of a key that is to end:
+    /// Returns a transaction's update of the account of `key`, which replaces another key. That key ends
     /// `at_once`, or else both are live for a while.
     pub(super) fn count_rotated(
         &self,
@@ -174,7 +174,7 @@ impl KeyStore {
             .expression_attribute_values(":false", AttributeValue::Bool(false))
             .expression_attribute_values(":organization", text(organization))
             .expression_attribute_values(":key", text(&key.id))
-            // One round trip then tells not found, disabled and full apart.
+            // One round trip then distinguishes "not found", "disabled", and "full".
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         if let Some(limit) = limit {
             condition.push_str(" AND live_keys < :limit");

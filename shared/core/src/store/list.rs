@@ -1,4 +1,4 @@
-//! Lists: pages of keys, accounts and organizations, oldest first and consistent.
+//! Consistent lists of keys, accounts, and organizations, oldest first, in pages.
 
 use std::collections::HashMap;
 
@@ -12,41 +12,41 @@ use super::attribute::Item;
 use super::record;
 use super::{KeyStore, StoreError, StoredOrganization};
 
-/// How often a page is asked for that a filter keeps from filling up.
+/// The maximum number of queries for a page that a filter leaves incomplete.
 const QUERIES_MAX: usize = 8;
 
-/// What `BatchGetItem` takes at most.
+/// The maximum number of keys in a `BatchGetItem` call.
 /// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>
 const BATCH_MAX: usize = 100;
 
-/// A part of a list.
+/// A page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T> {
     /// The entries, oldest first.
     pub items: Vec<T>,
-    /// The id after which the next page starts; `None` after the last page.
+    /// The ID after which the next page starts; `None` after the last page.
     pub next: Option<String>,
 }
 
-/// Which keys a list shows.
+/// The keys that a list includes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listed {
     /// Every key that the table still has.
     All,
-    /// Keys that were not revoked, where a dialect has no word for those that were.
+    /// Keys that were not revoked, for dialects that cannot express revocation.
     NotRevoked,
 }
 
 /// A query within one partition.
 struct Query<'a> {
     partition: String,
-    /// What the sort keys start with; the id follows.
+    /// The prefix of the sort keys; the ID follows it.
     prefix: &'a str,
     filter: Option<&'a str>,
 }
 
 impl KeyStore {
-    /// At most `limit` keys of an account, those after the key `after`.
+    /// Returns at most `limit` keys of an account, starting after the key `after`.
     ///
     /// # Errors
     ///
@@ -71,7 +71,7 @@ impl KeyStore {
         Ok(Page { items, next: page.next })
     }
 
-    /// At most `limit` accounts of an organization, those after the account `after`.
+    /// Returns at most `limit` accounts of an organization, starting after the account `after`.
     ///
     /// # Errors
     ///
@@ -96,12 +96,12 @@ impl KeyStore {
                 found.insert(account.id.clone(), account);
             }
         }
-        // An account that was deleted between the two reads is left out.
+        // An account that was deleted between the two reads is omitted.
         let items = ids.iter().filter_map(|id| found.remove(id)).collect();
         Ok(Page { items, next: page.next })
     }
 
-    /// A page of an organization's directory, with the entries of accounts that are being deleted.
+    /// Returns a page of an organization's directory, including accounts that are being deleted.
     pub(super) async fn directory_page(
         &self,
         organization: &OrganizationId,
@@ -116,7 +116,7 @@ impl KeyStore {
         self.page(&query, limit, after).await
     }
 
-    /// Every organization, by a scan of the whole table: for an operator only.
+    /// Returns every organization by scanning the whole table. For operators only.
     ///
     /// # Errors
     ///
@@ -155,7 +155,7 @@ impl KeyStore {
         Ok(items.iter().map(record::account).collect::<Result<_, _>>()?)
     }
 
-    /// Asks for one item more than `limit`, so that `next` is there only if there is more.
+    /// Requests one item more than `limit`, so that `next` is set only if more items exist.
     async fn page(
         &self,
         query: &Query<'_>,

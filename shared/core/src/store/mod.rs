@@ -1,7 +1,7 @@
 //! The key store: one DynamoDB table.
 //!
-//! There is no trait and no fake: conditions and transactions are where the mistakes would be,
-//! so tests use this very code against an embedded DynamoDB.
+//! There is no trait and no fake. Mistakes would be in the conditions and transactions, so the tests run this
+//! code against an embedded DynamoDB.
 
 mod account;
 mod attribute;
@@ -37,24 +37,24 @@ pub use crate::error::{CorruptItem, StoreError};
 
 use crate::idempotency::StoredResponse;
 
-/// The store of organizations, service accounts and keys.
+/// The store of organizations, service accounts, and keys.
 #[derive(Clone, Debug)]
 pub struct KeyStore {
     client: Client,
     table: String,
 }
 
-/// What became of what was to be written.
+/// The result of a write.
 #[derive(Debug)]
 pub enum Written {
-    /// It was written.
+    /// The record was written.
     Created,
-    /// It was not: the request came before, and this is its response.
+    /// Nothing was written: the request is a repeat, and this is its response.
     Replayed(StoredResponse),
 }
 
 impl KeyStore {
-    /// The store in `table`.
+    /// Creates a store that uses `table`.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         Self { client, table: table.into() }
     }

@@ -1,4 +1,4 @@
-//! Organizations: how they stand, and their end.
+//! Organizations: their status and their deletion.
 
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
 
@@ -10,12 +10,12 @@ use super::count_accounts::COUNTS_MAX;
 use super::transaction::{Outcome, Part, Updated};
 use super::{KeyStore, Page, StoreError, record};
 
-/// An organization, and whether its deletion has begun.
+/// An organization and whether its deletion has begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredOrganization {
     /// The organization.
     pub organization: Organization,
-    /// Whether its deletion has begun: nothing is added to it any more.
+    /// Whether its deletion has begun. Then nothing can be added to it.
     pub deleting: bool,
 }
 
@@ -24,12 +24,12 @@ pub struct StoredOrganization {
 pub struct DirectoryEntry {
     /// The account.
     pub account: ServiceAccountId,
-    /// Whether the account is deleted already, and its keys are not all yet.
+    /// Whether the account is deleted but some of its keys may remain.
     pub deleting: bool,
 }
 
 impl KeyStore {
-    /// Reads an organization and how it stands, consistently.
+    /// Reads an organization and its status with a consistent read.
     ///
     /// # Errors
     ///
@@ -42,8 +42,8 @@ impl KeyStore {
         Ok(item.map(|item| record::stored_organization(&item)).transpose()?)
     }
 
-    /// At most `limit` entries of an organization's directory, those after the account `after`: also of
-    /// accounts whose deletion was interrupted.
+    /// Returns at most `limit` entries of an organization's directory, starting after the account `after`.
+    /// Includes accounts whose deletion was interrupted.
     ///
     /// # Errors
     ///
@@ -63,7 +63,8 @@ impl KeyStore {
         Ok(Page { items, next: page.next })
     }
 
-    /// Marks an organization: from now on no account is created in it. Returns whether there is one.
+    /// Marks an organization, so that no accounts can be created in it. Returns whether the organization
+    /// exists.
     ///
     /// # Errors
     ///
@@ -80,8 +81,8 @@ impl KeyStore {
         Ok(matches!(self.update(update).await?, Updated::Written(_)))
     }
 
-    /// Deletes an organization that is marked and has no account any more, and with it counts it out and
-    /// frees its id: all or nothing.
+    /// Deletes an organization that is marked and has no accounts left, subtracts it from the count, and
+    /// frees its ID, all or nothing.
     ///
     /// # Errors
     ///
@@ -103,7 +104,7 @@ impl KeyStore {
                 return Ok(());
             }
             match self.stored_organization(id).await? {
-                // By someone else meanwhile.
+                // Another call has deleted it.
                 None => return Ok(()),
                 Some(_) => self.start_counting_organizations().await?,
             }

@@ -1,4 +1,4 @@
-//! Reads: what authenticating takes, and single records.
+//! Reads for authentication, and reads of single records.
 
 use std::time::Duration;
 
@@ -13,21 +13,21 @@ use crate::time::Timestamp;
 use super::attribute::Item;
 use super::{KeyStore, StoreError, record};
 
-/// What the table knows of a token's account and key.
+/// The table's records for a token.
 #[derive(Clone, Debug)]
 pub struct Lookup {
-    /// The account that the token names; root keys have none.
+    /// The account that the token names; `None` for root keys.
     pub account: Option<ServiceAccount>,
     /// The key that the token names.
     pub key: Option<Key>,
 }
 
-/// How often a read is sent again for what DynamoDB left out of its answer.
+/// The maximum number of attempts of a batch read, which is repeated for items that DynamoDB leaves out.
 const BATCH_ATTEMPTS_MAX: u32 = 4;
 const BATCH_BACKOFF: Duration = Duration::from_millis(20);
 
 impl KeyStore {
-    /// Reads an account and one of its keys, in one round trip.
+    /// Reads an account and one of its keys in one round trip.
     ///
     /// # Errors
     ///
@@ -44,7 +44,7 @@ impl KeyStore {
         sort(self.batch(keys).await?)
     }
 
-    /// Reads items together, asking again for those that DynamoDB leaves out.
+    /// Reads several items, and requests those again that DynamoDB leaves out.
     pub(super) async fn batch(
         &self,
         mut pending: KeysAndAttributes,
@@ -67,7 +67,7 @@ impl KeyStore {
         Err(StoreError::unavailable("DynamoDB kept leaving items out of a batch"))
     }
 
-    /// Reads an account of whatever organization, consistently: for an operator only.
+    /// Reads an account of any organization with a consistent read. For operators only.
     ///
     /// # Errors
     ///
@@ -80,7 +80,8 @@ impl KeyStore {
         Ok(item.map(|item| record::account(&item)).transpose()?)
     }
 
-    /// Reads an account of `organization`, consistently. Another organization's does not exist.
+    /// Reads an account of `organization` with a consistent read. Accounts of other organizations count as
+    /// missing.
     ///
     /// # Errors
     ///
@@ -94,7 +95,7 @@ impl KeyStore {
         Ok(account.filter(|account| account.organization == *organization))
     }
 
-    /// Whether an organization has an entry for an account, which may be one that is being deleted.
+    /// Returns whether an organization's directory lists an account, which may be being deleted.
     ///
     /// # Errors
     ///
@@ -107,7 +108,7 @@ impl KeyStore {
         Ok(self.item(record::directory_key(organization, id)).await?.is_some())
     }
 
-    /// Reads an organization, consistently.
+    /// Reads an organization with a consistent read.
     ///
     /// # Errors
     ///
@@ -120,7 +121,7 @@ impl KeyStore {
         Ok(item.map(|item| record::organization(&item)).transpose()?)
     }
 
-    /// Reads the response that is kept under `id`, consistently.
+    /// Reads the response stored under `id` with a consistent read.
     ///
     /// # Errors
     ///
@@ -141,7 +142,7 @@ impl KeyStore {
     }
 }
 
-/// The primary keys of a key and of its account; root keys have none.
+/// Returns the primary keys of a key and its account. Root keys have no account.
 pub(super) fn lookup_keys(
     account: &ServiceAccountId,
     key: &KeyId,
@@ -150,7 +151,8 @@ pub(super) fn lookup_keys(
     [record::key_key(account, key)].into_iter().chain(account_key)
 }
 
-/// Tells the account's item from the key's by the sort key: a batch answers in any order.
+/// Distinguishes the account's item from the key's by the sort key, because a batch returns items in any
+/// order.
 pub(super) fn sort(items: Vec<Item>) -> Result<Lookup, StoreError> {
     let mut lookup = Lookup { account: None, key: None };
     for item in items {

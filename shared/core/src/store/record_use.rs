@@ -1,4 +1,4 @@
-//! Recording that a key was used.
+//! Recording the use of a key.
 
 use std::time::Duration;
 
@@ -23,8 +23,8 @@ pub struct Use {
 }
 
 impl KeyStore {
-    /// Records a use, unless one is recorded that is later or less than `interval` before it. A key
-    /// that is gone stays gone.
+    /// Records a use, unless the recorded one is later or less than `interval` earlier. Does not recreate a
+    /// deleted key.
     pub(crate) async fn record_use(&self, used: &Use, interval: Duration) -> Result<(), Error> {
         let interval = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX);
         let update = self
@@ -43,7 +43,7 @@ impl KeyStore {
                 number(used.at.as_millis().saturating_sub(interval)),
             );
         match self.update(update).await? {
-            // Refused: another environment was first.
+            // Rejected if another environment was first.
             Updated::Written(_) | Updated::Refused(_) => Ok(()),
         }
     }

@@ -1,12 +1,12 @@
-//! Recounting the live keys of an account that seems to be full.
+//! Recounting the live keys of an account that appears full.
 //!
-//! The correction is conditional on the account's `revision`, which every write to the count raises:
-//! were it conditional on the bound alone, mints between two corrections could bring the bound back to
-//! what was seen, and the late correction would forget them.
+//! The correction is conditional on the account's `revision`, which every write to the count increments. If
+//! it were conditional on the bound alone, mints between two corrections could return the bound to the value
+//! that was read, and the late correction would lose them.
 //!
-//! A dead key never revives, so a recount remembers on the account how far it got: `counted_to`, and in
-//! `counted_live` the keys before that which were live. The next one looks at those and at what is newer,
-//! so that thousands of expired keys are not read again with each mint.
+//! An ended key never becomes live again, so a recount stores its progress on the account: `counted_to`, and
+//! in `counted_live` the live keys before that. The next recount reads only those keys and newer ones, so
+//! that each mint does not read thousands of expired keys again.
 
 use std::time::Duration;
 
@@ -21,64 +21,66 @@ use super::record::{self, Counted, KeyCount};
 use super::transaction::Updated;
 use super::{KeyStore, StoreError};
 
-/// How old keys are that a recount leaves behind. A key is added after that one whose id is no older,
-/// so clocks may differ by this much.
+/// The minimum age of keys that a recount does not read again. After that, a key is added only if its ID is
+/// not older than this, so clocks may differ by this much.
 const BEHIND: Duration = Duration::from_secs(60 * 60);
 
-/// How many live keys are remembered at most: what one `BatchGetItem` reads.
+/// The maximum number of remembered live keys, which is the maximum of one `BatchGetItem` call.
 /// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>
 const REMEMBERED_MAX: usize = 100;
 
-/// Keys on the first page that a recount reads, beyond the limit: an account that is full shows so on it.
+/// The number of keys beyond the limit on the first page of a recount, so that a full account shows on that
+/// page.
 const PAGE_MIN: u32 = 20;
 
-/// Keys on a page: pages double up to this many, some 100 read units.
+/// The maximum number of keys on a page. Pages double up to this size, about 100 read units.
 const PAGE_MAX: u32 = 1000;
 
-/// Keys that a recount of a full account looks at before it is worth a write to spare the next one that.
-/// Below, a refused mint reads some 5 units and writes nothing.
+/// The cost at which a recount of a full account is worth a write that spares the next one. Below that, a
+/// rejected mint reads about 5 units and writes nothing.
 const NOTED_FROM: usize = 50;
 
-/// A key that is remembered is read by itself, which costs as much as ten that are read in a row.
+/// The cost of a remembered key. It is read individually, which costs as much as reading ten consecutive
+/// keys.
 const REMEMBERED_WEIGHT: usize = 10;
 
-/// Keys after which a recount saves how far it got, in case it is cut off.
+/// The number of keys after which a recount saves its progress, in case it is interrupted.
 const SAVED_EVERY: usize = 10_000;
 
-/// What a recount has found so far.
+/// The progress of a recount.
 #[derive(Debug, Default)]
 struct Recount {
-    /// How many keys are live; counted no further than the limit.
+    /// The number of live keys, counted up to the limit.
     live: u32,
-    /// When the first of them expires.
+    /// The earliest expiry of the live keys.
     until: Option<Timestamp>,
-    /// The first of them, which are remembered.
+    /// The first live keys, which are remembered.
     first: Vec<KeyId>,
-    /// How many others of them are older than an hour.
+    /// The number of other live keys older than an hour.
     more: u32,
-    /// When the first of those expires.
+    /// The earliest expiry of those others.
     more_until: Option<Timestamp>,
-    /// [`KeyCount::ended`] when the first of those was counted.
+    /// [`KeyCount::ended`] when the first of those others was counted.
     ended: i64,
-    /// The last of those.
+    /// The last of those others.
     last_of_more: Option<KeyId>,
-    /// Where looking began, unless at the first key.
+    /// Where the search began; `None` for the first key.
     from: Option<KeyId>,
-    /// Where looking ended, unless all keys were looked at.
+    /// Where the search stopped; `None` if it read all keys.
     cut_at: Option<KeyId>,
-    /// How many keys were looked at, by what that cost.
+    /// The number of keys read, weighted by cost.
     looked_at: usize,
-    /// How many keys were looked at since this was last saved.
+    /// The number of keys read since the last save.
     unsaved: usize,
 }
 
 impl KeyStore {
-    /// Lowers the bound of a seemingly full account to the number of its live keys, or notes that it is
-    /// full, so that the next mint need not look. Returns if another try to mint is worth it.
+    /// Lowers the bound of a seemingly full account to the number of its live keys, or records that it is
+    /// full, so that the next mint need not count. Returns `Ok` if another attempt to mint may succeed.
     ///
     /// # Errors
     ///
-    /// [`Error::KeyLimitReached`] if it is full; [`Error::Busy`], [`Error::Store`].
+    /// [`Error::KeyLimitReached`] if the account is full; [`Error::Busy`], [`Error::Store`].
     pub(super) async fn recount(
         &self,
         account: &ServiceAccountId,
@@ -90,7 +92,7 @@ impl KeyStore {
             return Ok(());
         };
         if found.live >= limit && count.counted.is_stale(count.ended, now) {
-            // Full, if as many are live still as there were. From the start, then.
+            // It is full only if as many keys are still live, so count from the start.
             count.counted = Counted::default();
             match self.live_keys(account, &mut count, limit, now).await? {
                 Some(anew) => found = anew,
@@ -110,8 +112,8 @@ impl KeyStore {
         Ok(())
     }
 
-    /// Counts the keys that are neither revoked nor expired, no further than `limit`. `None` if another
-    /// writer came first while it was saving how far it got.
+    /// Counts the keys that are neither revoked nor expired, up to `limit`. Returns `None` if another writer
+    /// came first while it was saving its progress.
     async fn live_keys(
         &self,
         account: &ServiceAccountId,
@@ -126,7 +128,7 @@ impl KeyStore {
             until: counted.more_until,
             more: counted.more,
             more_until: counted.more_until,
-            // What was counted before stays as old as it is.
+            // Earlier counts keep their age.
             ended: if counted.more > 0 { counted.ended } else { count.ended },
             from: counted.to.clone(),
             cut_at: counted.to.clone(),
@@ -143,7 +145,7 @@ impl KeyStore {
                 .client
                 .query()
                 .table_name(&self.table)
-                // Consistent: the count decides access to the limit.
+                // Consistent because the count enforces the limit.
                 .consistent_read(true)
                 .projection_expression("sk, expires_at")
                 .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
@@ -153,7 +155,7 @@ impl KeyStore {
                 )
                 .expression_attribute_values(":pk", text(&record::account_partition(account)))
                 .expression_attribute_values(":from", text(&record::key_sort_key(from)))
-                // After every id: ids are letters and digits.
+                // Sorts after every ID, because IDs are letters and digits.
                 .expression_attribute_values(":to", text(&record::key_sort_key("~")))
                 .expression_attribute_values(":now", number(now.as_millis()))
                 .limit(page_size.min(PAGE_MAX).try_into().unwrap_or(i32::MAX))
@@ -184,7 +186,7 @@ impl KeyStore {
         Ok(Some(recount))
     }
 
-    /// Saves what a recount has found; whether no other writer came first.
+    /// Saves the progress of a recount and returns whether no other writer came first.
     async fn save(
         &self,
         account: &ServiceAccountId,
@@ -227,7 +229,7 @@ impl KeyStore {
                 set.push_str(", live_keys = :live");
                 values.push((":live".to_owned(), number(found.live.into())));
             }
-            // More keys may be live than were counted, so the bound stays.
+            // More keys may be live than were counted, so the bound is unchanged.
             Found::Full => {
                 values.extend(set_or_remove("full_until", ":until", found.until));
                 set.push_str(", full_revision = :next, full_live = :live");
@@ -246,12 +248,12 @@ impl KeyStore {
                 count.counted = counted;
                 Ok(true)
             }
-            // The next attempt sees what the other writer left.
+            // The next attempt reads the other writer's changes.
             Updated::Refused(_) => Ok(false),
         }
     }
 
-    /// Those of the keys `ids` that are live, and when they end, in order.
+    /// Returns the live keys among `ids` with their expiry, in order.
     async fn still_live(
         &self,
         account: &ServiceAccountId,
@@ -273,24 +275,24 @@ impl KeyStore {
     }
 }
 
-/// What a recount is saved for.
+/// The state of a recount when it is saved.
 #[derive(Clone, Copy)]
 enum Found {
-    /// It is not at its end.
+    /// It has not finished.
     Part,
     /// There is room for another key.
     Room,
-    /// There is none.
+    /// There is no room.
     Full,
 }
 
-/// Keys before this one are an hour old at `now`, and none is added before it.
+/// Keys before this one are at least an hour old at `now`, and no key is added before it.
 fn oldest(now: Timestamp) -> KeyId {
     KeyId::first_of(now.saturating_sub(BEHIND))
 }
 
 impl Recount {
-    /// Adds live keys and their ends, newer than those before. `old` as by [`oldest`].
+    /// Adds live keys and their expiry, newer than the previous ones. `old` is the result of [`oldest`].
     fn add(&mut self, keys: Vec<(KeyId, Option<Timestamp>)>, old: &KeyId) {
         let earlier = |left: Option<Timestamp>, right| [left, right].into_iter().flatten().min();
         self.live = self.live.saturating_add(u32::try_from(keys.len()).unwrap_or(u32::MAX));
@@ -306,11 +308,11 @@ impl Recount {
         }
     }
 
-    /// What the next recount is to know of this one, which looks at the key `to` again.
+    /// Returns the progress for the next recount, which reads the key `to` again.
     fn counted(&self, now: Timestamp) -> Counted {
         let old = oldest(now);
         let to = self.cut_at.clone().map_or(old.clone(), |cut_at| cut_at.min(old));
-        // A clock may have stepped back since.
+        // A clock may have been set back since.
         let to = self.from.clone().map_or(to.clone(), |from| from.max(to));
         let live = self.first.iter().filter(|id| **id < to).cloned().collect();
         let again = u32::from(self.last_of_more.as_ref() == Some(&to));
@@ -366,7 +368,7 @@ mod tests {
         assert_eq!((all.to, all.live.len(), all.more), (Some(old), 100, 52));
         assert_eq!((all.more_until, all.ended), (Some(at(NOW + 5)), 7));
 
-        // Where looking ended at one of them, that one is looked at again.
+        // If the search stopped at one of them, that key is read again.
         recount.cut_at = Some(id(151));
         let cut = recount.counted(at(NOW));
         assert_eq!((cut.to, cut.more), (Some(id(151)), 51));

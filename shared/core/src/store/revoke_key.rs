@@ -1,4 +1,4 @@
-//! Revoking a key: it ends now and counts no longer.
+//! Revoking a key, which ends it and subtracts it from the count.
 
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 
@@ -14,26 +14,26 @@ use super::record;
 use super::transaction::{Outcome, Part};
 use super::{KeyStore, StoreError};
 
-/// How often a key is read again that another writer has changed meanwhile.
+/// The maximum number of attempts for a key that other writers keep changing.
 const ATTEMPTS_MAX: u32 = 4;
 
-/// What became of a key to be revoked.
+/// The result of a revocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Revocation {
-    /// It is revoked now.
+    /// This call revoked it.
     Revoked(Key),
-    /// It was revoked before, and stays as it is.
+    /// It was already revoked and is unchanged.
     AlreadyRevoked(Key),
 }
 
 impl Revocation {
-    /// The key, revoked.
+    /// The revoked key.
     pub fn key(&self) -> &Key {
         let (Self::Revoked(key) | Self::AlreadyRevoked(key)) = self;
         key
     }
 
-    /// The key, revoked.
+    /// The revoked key.
     pub fn into_key(self) -> Key {
         let (Self::Revoked(key) | Self::AlreadyRevoked(key)) = self;
         key
@@ -41,14 +41,14 @@ impl Revocation {
 }
 
 impl KeyStore {
-    /// Revokes a key for good. With a `caller`, only a key of an account of its organization, which
-    /// holds no more than the caller does.
+    /// Revokes a key permanently. If `caller` is set, the key must belong to an account of its organization
+    /// and have no more scopes than the caller.
     ///
     /// # Errors
     ///
     /// [`Error::AccountNotFound`] for an account of another organization, [`Error::KeyNotFound`],
-    /// [`Error::Denied`] for a key that holds more,
-    /// [`Error::Busy`] or [`Error::Store`]; then the key is as it was, unless the table did not answer.
+    /// [`Error::Denied`] for a key with more scopes, [`Error::Busy`], or [`Error::Store`]. On error, the key
+    /// is unchanged, unless the table did not respond.
     pub async fn revoke_key(
         &self,
         caller: Option<&AccountPrincipal>,
@@ -64,7 +64,7 @@ impl KeyStore {
                     found.account.filter(|account| account.organization == caller.organization);
                 own.ok_or_else(|| Error::AccountNotFound(account.clone()))?;
             } else if found.account.is_none() && !account.is_root() {
-                // An account that is being deleted, and its keys with it.
+                // The account is being deleted together with its keys.
                 return Err(Error::KeyNotFound(id.clone()));
             }
             let key = found.key.ok_or_else(|| Error::KeyNotFound(id.clone()))?;
@@ -74,7 +74,7 @@ impl KeyStore {
             if key.revoked_at.is_some() {
                 return Ok(Revocation::AlreadyRevoked(key));
             }
-            // What may have left the count is not subtracted: it must never fall below the truth.
+            // A key that may no longer be counted is not subtracted, because the count must never be too low.
             let counts = key.is_counted(now) && !account.is_root();
             let seen = key.spec.expires_at;
             let key = Key { revoked_at: Some(now), updated_at: now, ..key };
@@ -92,8 +92,8 @@ impl KeyStore {
         Err(Error::Busy)
     }
 
-    /// A transaction's update that writes the end of a key which is not revoked yet and still has the
-    /// expiry and the scopes that were seen.
+    /// Returns a transaction's update that revokes a key, if the key is not revoked yet and its expiry and
+    /// scopes are unchanged.
     fn end(
         &self,
         key: &Key,
@@ -101,8 +101,8 @@ impl KeyStore {
         policy: &KeyPolicy,
     ) -> Result<TransactWriteItem, StoreError> {
         let at = number(key.updated_at.as_millis());
-        // A rotation without grace ends a key and takes it out of the count, so the expiry must be the
-        // one by which it was found to be counted.
+        // A rotation without a grace period ends a key and subtracts it from the count. So the expiry must be
+        // the one that showed the key to be counted.
         let condition = "attribute_exists(pk) AND attribute_not_exists(revoked_at) AND ";
         let (condition, seen) = match expires_at {
             Some(at) => (format!("{condition} expires_at = :seen"), Some(number(at.as_millis()))),
@@ -114,7 +114,7 @@ impl KeyStore {
             .set_key(Some(record::key_key(&key.spec.account, &key.id)))
             .condition_expression(format!("{condition} AND {same_scopes}"))
             .update_expression("SET revoked_at = :now, updated_at = :now, #ttl = :ttl")
-            // A reserved word.
+            // `ttl` is a reserved word.
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":now", at);
         if let Some(ttl) = key.ttl(policy.retention) {

@@ -1,4 +1,4 @@
-//! Rotating a key: the old one is to end, and a new one takes its place, in one transaction.
+//! Rotating a key: ending the old one and writing its replacement, in one transaction.
 
 use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 
@@ -16,18 +16,18 @@ use super::transaction::{Outcome, Part};
 use super::{KeyStore, StoreError, Written};
 
 impl KeyStore {
-    /// Writes both halves of a rotation: the new key is counted, and the old one ends, unless it has
-    /// ended, was rotated or was changed since it was read.
+    /// Writes both halves of a rotation: counts the new key and ends the old one. Fails if the old key has
+    /// ended, was rotated, or changed after it was read.
     ///
-    /// A rotation without grace counts nothing, since one key goes where another comes, so it is
-    /// possible in a full account too, unless the old key is about to expire and may have left the count
-    /// already. `response` as in [`KeyStore::insert_key`].
+    /// A rotation without a grace period leaves the count unchanged, because one key replaces another. So it
+    /// also works in a full account, unless the old key is about to expire and may no longer be counted. For
+    /// `response`, see [`KeyStore::insert_key`].
     ///
     /// # Errors
     ///
-    /// [`Error::KeyEnded`], [`Error::KeyNotFound`], what [`KeyStore::insert_key`] refuses, and
-    /// [`Error::Busy`] if the key was changed since it was read; then nothing is written, unless the
-    /// table did not answer.
+    /// [`Error::KeyEnded`], [`Error::KeyNotFound`], the errors of [`KeyStore::insert_key`], and
+    /// [`Error::Busy`] if the key changed after it was read. On error, nothing is written, unless the table
+    /// did not respond.
     pub async fn rotate_key(
         &self,
         rotation: &Rotation,
@@ -58,7 +58,7 @@ impl KeyStore {
         Err(Error::Busy)
     }
 
-    /// A transaction's update that ends a key which is still as it was read.
+    /// Returns a transaction's update that ends a key, if it is unchanged since it was read.
     fn replace(
         &self,
         rotation: &Rotation,
@@ -77,7 +77,7 @@ impl KeyStore {
             .update_expression(
                 "SET expires_at = :end, rotated_to = :new, updated_at = :now, #ttl = :ttl",
             )
-            // A reserved word.
+            // `ttl` is a reserved word.
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":end", number(old_ends_at.as_millis()))
             .expression_attribute_values(":new", text(&new.id))
@@ -87,7 +87,7 @@ impl KeyStore {
                 number(ended.ttl(policy.retention).unwrap_or(i64::MAX)),
             )
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        // What the new key has of the old one must be what the old one has.
+        // The attributes that the new key copies must still match the old key.
         let item = record::key_item(old, policy.retention);
         for (attribute, alias, value) in
             [("name", "#name", ":name"), ("scopes", "#scopes", ":scopes")]
@@ -106,7 +106,7 @@ impl KeyStore {
     }
 }
 
-/// Why the old key could not be replaced.
+/// Returns the reason the old key could not be replaced.
 fn refusal(old: &Key, found: Option<Item>, now: Timestamp) -> Error {
     let Some(found) = found else { return Error::KeyNotFound(old.id.clone()) };
     match record::key(&found) {
@@ -115,7 +115,7 @@ fn refusal(old: &Key, found: Option<Item>, now: Timestamp) -> Error {
             None if key.rotated_to.is_some() => {
                 Error::KeyEnded { key: key.id, ended: Ended::Rotated }
             }
-            // Changed since it was read.
+            // The key changed after it was read.
             None => Error::Busy,
         },
         Err(error) => StoreError::from(error).into(),

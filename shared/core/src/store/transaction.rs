@@ -20,41 +20,41 @@ use super::attribute::{Item, number};
 use super::record;
 use super::{KeyStore, StoreError};
 
-/// How often a write is tried that other transactions are in the way of.
+/// The maximum number of attempts for a write that conflicts with other transactions.
 const ATTEMPTS_MAX: u32 = 8;
 
-/// The longest wait before the second attempt; doubled for each one after, up to [`BACKOFF_MAX`].
+/// The longest wait before the second attempt. It doubles for each later attempt, up to [`BACKOFF_MAX`].
 const BACKOFF_BASE: Duration = Duration::from_millis(20);
 const BACKOFF_MAX: Duration = Duration::from_millis(400);
 
-/// What an item of a transaction is about.
+/// The kind of an item in a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     /// The deployment.
     Deployment,
     /// An organization.
     Organization,
-    /// An organization's entry for an account.
+    /// An organization's directory entry for an account.
     Entry,
     /// An account.
     Account,
-    /// A key that is there.
+    /// An existing key.
     Key,
-    /// A key to be made.
+    /// A new key.
     NewKey,
 }
 
-/// What a transaction is to write, each item with what it is about.
+/// The items of a transaction with their kinds.
 pub(super) type Parts<const N: usize> = [(Part, TransactWriteItem); N];
 
-/// What became of a transaction.
+/// The result of a transaction.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// All of it was written.
+    /// Everything was written.
     Written,
-    /// Nothing was written: the request came before, and this is its response.
+    /// Nothing was written: the request is a repeat, and this is its response.
     Replayed(StoredResponse),
-    /// A condition was not met and nothing was written.
+    /// A condition was not met, and nothing was written.
     Refused(Unmet),
 }
 
@@ -63,25 +63,25 @@ pub(super) enum Outcome {
 pub(super) struct Unmet(Vec<(Part, Option<Item>)>);
 
 impl Unmet {
-    /// The item that did not meet the condition on `part`, or that there is none; `None` if the condition
-    /// was met.
+    /// Returns the item that failed the condition on `part`, or `Some(None)` if there is no item. Returns
+    /// `None` if the condition was met.
     pub(super) fn take(&mut self, part: Part) -> Option<Option<Item>> {
         let index = self.0.iter().position(|(unmet, _)| *unmet == part)?;
         Some(self.0.swap_remove(index).1)
     }
 
-    /// Whether the condition on `part` was not met.
+    /// Returns whether the condition on `part` was not met.
     pub(super) fn has(&self, part: Part) -> bool {
         self.0.iter().any(|(unmet, _)| *unmet == part)
     }
 }
 
-/// What became of an update.
+/// The result of an update.
 #[derive(Debug)]
 pub(super) enum Updated {
-    /// It was written. Holds the attributes that it asked for.
+    /// It was written. Holds the attributes that the update requested.
     Written(Item),
-    /// Its condition was not met. Holds the item that it met, if it asked for it and there is one.
+    /// Its condition was not met. Holds the existing item, if there is one and the update requested it.
     Refused(Option<Item>),
 }
 
@@ -90,7 +90,7 @@ impl KeyStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Busy`] if others stayed in the way through all attempts; [`Error::Store`].
+    /// [`Error::Busy`] if conflicts persisted through all attempts; [`Error::Store`].
     pub(super) async fn transact<const N: usize>(
         &self,
         parts: &Parts<N>,
@@ -98,15 +98,15 @@ impl KeyStore {
         self.transact_with(parts, None, Timestamp::UNIX_EPOCH).await
     }
 
-    /// Writes all `parts` and the `response` of the request, or nothing. A response that is kept already
-    /// comes first: a repeated request is answered whatever its conditions would say by `now`.
+    /// Writes all `parts` and the `response` of the request, or nothing. If a response is already stored,
+    /// returns it, whether or not the conditions would hold at `now`.
     ///
-    /// All attempts carry one client request token, so that an attempt whose answer was lost is not written
+    /// All attempts use one client request token, so that an attempt whose response was lost is not written
     /// twice.
     ///
     /// # Errors
     ///
-    /// [`Error::Busy`] if others stayed in the way through all attempts; [`Error::Store`].
+    /// [`Error::Busy`] if conflicts persisted through all attempts; [`Error::Store`].
     pub(super) async fn transact_with<const N: usize>(
         &self,
         parts: &Parts<N>,
@@ -138,7 +138,8 @@ impl KeyStore {
         Err(obstacle)
     }
 
-    /// A transaction's put of a response, in place of none or of one that is forgotten.
+    /// Returns a transaction's put of a response, on condition that none is stored or the stored one has
+    /// expired.
     fn put_response(
         &self,
         response: &StoredResponse,
@@ -154,7 +155,7 @@ impl KeyStore {
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    /// A transaction's put of an item that does not exist yet.
+    /// Returns a transaction's put of an item that must not exist yet.
     pub(super) fn put_new(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
         let put = Put::builder()
             .table_name(&self.table)
@@ -164,12 +165,12 @@ impl KeyStore {
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    /// Sends an update, again while a transaction is writing the same item: DynamoDB refuses it then,
-    /// and the SDK does not retry that.
+    /// Sends an update, and retries it while a transaction is writing the same item. DynamoDB rejects it in
+    /// that case, and the SDK does not retry.
     ///
     /// # Errors
     ///
-    /// [`Error::Busy`] if others stayed in the way through all attempts; [`Error::Store`].
+    /// [`Error::Busy`] if conflicts persisted through all attempts; [`Error::Store`].
     pub(super) async fn update(&self, update: UpdateItemFluentBuilder) -> Result<Updated, Error> {
         for attempt in 0..ATTEMPTS_MAX {
             if attempt > 0 {
@@ -195,17 +196,17 @@ impl KeyStore {
     }
 }
 
-/// Why a transaction was cancelled.
+/// The reason a transaction was cancelled.
 enum Cancellation {
-    /// Conditions were not met. For each item, in order: what it met instead, if its condition was not.
+    /// Conditions were not met. For each item in order, holds the existing item if its condition failed.
     Refused(Vec<Option<Option<Item>>>),
-    /// Another writer was in the way; worth another try.
+    /// Another writer interfered. A retry may succeed.
     Conflict,
-    /// The table has had too much; worth another try.
+    /// The table is throttled. A retry may succeed.
     Throttled(StoreError),
 }
 
-/// DynamoDB tells the items of a transaction by their order: this is where that order ends.
+/// Maps DynamoDB's results, which follow the order of the transaction's items, to their parts.
 fn refused<const N: usize>(
     parts: &Parts<N>,
     found: Vec<Option<Option<Item>>>,
@@ -213,7 +214,7 @@ fn refused<const N: usize>(
     let mut found = found.into_iter();
     let parts = parts.iter().map(|(part, _)| *part).zip(found.by_ref());
     let unmet = parts.filter_map(|(part, found)| Some((part, found?))).collect();
-    // What follows the parts is the response.
+    // The response follows the parts.
     match found.next() {
         Some(Some(Some(stored))) => {
             let stored = record::response(&stored).map_err(StoreError::from)?;
@@ -223,7 +224,7 @@ fn refused<const N: usize>(
     }
 }
 
-/// 128 random bits: DynamoDB remembers a token for ten minutes.
+/// Returns 128 random bits. DynamoDB remembers a token for ten minutes.
 fn request_token() -> Result<String, Error> {
     let mut bits = [0; 16];
     SysRng.try_fill_bytes(&mut bits).map_err(Error::Random)?;
@@ -260,10 +261,10 @@ fn unmet(reason: &CancellationReason) -> Option<Option<Item>> {
     (reason.code() == Some("ConditionalCheckFailed")).then(|| reason.item().cloned())
 }
 
-/// A random part of the attempt's longest wait ("full jitter"), so that writers drift apart.
+/// Returns a random part of the attempt's longest wait ("full jitter"), so that writers drift apart.
 fn backoff(attempt: u32) -> Duration {
     let longest = BACKOFF_BASE.saturating_mul(1 << attempt.min(16)).min(BACKOFF_MAX);
-    // Without random numbers the longest wait is as good.
+    // Without random numbers, waits the longest time.
     let part = SysRng.try_next_u32().unwrap_or(u32::MAX);
     longest.mul_f64(f64::from(part) / f64::from(u32::MAX))
 }

@@ -13,13 +13,13 @@ use super::transaction::Updated;
 use super::{KeyStore, StoreError};
 
 impl KeyStore {
-    /// Changes a key that has not ended and has the scopes `had`, by which the change was allowed, and
-    /// returns it.
+    /// Changes and returns a key that has not ended and still has the scopes `had`, which authorized the
+    /// change.
     ///
     /// # Errors
     ///
-    /// [`Error::KeyNotFound`], [`Error::KeyEnded`], [`Error::Busy`], also for other scopes, or
-    /// [`Error::Store`]; then the key is as it was, unless the table did not answer.
+    /// [`Error::KeyNotFound`], [`Error::KeyEnded`], [`Error::Busy`], also if the scopes differ, or
+    /// [`Error::Store`]. On error, the key is unchanged, unless the table did not respond.
     pub async fn update_key(
         &self,
         account: &ServiceAccountId,

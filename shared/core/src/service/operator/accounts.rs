@@ -1,4 +1,4 @@
-//! Service accounts of whatever organization.
+//! Service accounts of any organization.
 
 use rand::rngs::SysRng;
 
@@ -13,14 +13,14 @@ use crate::time::Timestamp;
 use super::organization_status::require_live;
 use super::{OperatorError, PAGE};
 
-/// How often deleting an account goes on where it had to stop: the store stops after a thousand keys.
+/// The maximum number of attempts to delete an account. The store stops each one after a thousand keys.
 const DELETES_MAX: usize = 20;
 
-/// Makes a service account of an organization that exists, without a key.
+/// Creates a service account without keys in an existing organization.
 ///
 /// # Errors
 ///
-/// [`OperatorError`], for instance when the organization does not exist.
+/// [`OperatorError`], for example if the organization does not exist.
 pub async fn create_account(
     store: &KeyStore,
     policy: &KeyPolicy,
@@ -35,7 +35,7 @@ pub async fn create_account(
     Ok(account)
 }
 
-/// Every account of an organization, oldest first.
+/// Returns every account of an organization, oldest first.
 ///
 /// # Errors
 ///
@@ -59,8 +59,8 @@ pub async fn accounts(
     }
 }
 
-/// The accounts of an organization whose deletion was interrupted: they are gone, and their keys are
-/// refused, but some are still stored. [`delete_account`] finishes it.
+/// Returns the accounts of an organization that are only partly deleted. Their keys are rejected, but some
+/// are still stored. [`delete_account`] finishes the deletion.
 ///
 /// # Errors
 ///
@@ -82,7 +82,7 @@ pub async fn accounts_being_deleted(
     }
 }
 
-/// A service account, whosever it is.
+/// Returns a service account of any organization.
 ///
 /// # Errors
 ///
@@ -99,11 +99,11 @@ pub async fn account(
     Ok(account.ok_or_else(|| Error::AccountNotFound(id.clone()))?)
 }
 
-/// Disables an account, or enables it again, and returns it as it is then.
+/// Disables or enables an account and returns it.
 ///
 /// # Errors
 ///
-/// As [`account`].
+/// The errors of [`account`].
 pub async fn set_account_disabled(
     store: &KeyStore,
     now: Timestamp,
@@ -118,13 +118,12 @@ pub async fn set_account_disabled(
     Ok(store.update_account(&found.organization, id, &change, now).await?)
 }
 
-/// Deletes an account of `organization` and all of its keys, or finishes a deletion that was
-/// interrupted.
+/// Deletes an account of `organization` and all of its keys, or finishes an interrupted deletion.
 ///
 /// # Errors
 ///
-/// [`OperatorError::Failed`]; with [`Error::AccountNotFound`] nothing was written, otherwise the account
-/// may be gone and keys of it left, which are refused, and which the same call deletes.
+/// [`OperatorError::Failed`]. With [`Error::AccountNotFound`], nothing was written. Otherwise, the account
+/// may be gone while some of its keys remain. Those are rejected, and calling this again deletes them.
 pub async fn delete_account(
     store: &KeyStore,
     organization: &OrganizationId,

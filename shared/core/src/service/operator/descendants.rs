@@ -1,4 +1,4 @@
-//! What a key has made, over any depth: to list it, and to revoke it when the key has leaked.
+//! The descendants of a key at any depth, for listing them and for revoking them when the key has leaked.
 //!
 //! A key records the key that authorized it and the key that it replaced. There is no index, so a
 //! search reads every key of the organization and builds the tree in memory.
@@ -17,19 +17,19 @@ use crate::time::Timestamp;
 
 use super::{KeyStatus, OperatorError, account, accounts, keys};
 
-/// How often the keys of an organization are searched for new descendants of a revoked key.
+/// The maximum number of searches for new descendants of a revoked key.
 const ROUNDS_MAX: usize = 10;
 
-/// Whose keys are searched for descendants.
+/// The keys to search for descendants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Owner {
     /// The keys of every account of an organization.
     Organization(OrganizationId),
-    /// The root keys, which make no others.
+    /// The root keys.
     Root,
 }
 
-/// How a key came to be, seen from the key that it descends from.
+/// How a key was created, relative to the key that it descends from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// The key itself.
@@ -40,32 +40,32 @@ pub enum Origin {
     RotatedFrom(KeyId),
 }
 
-/// A key in the tree of what a key has made.
+/// A key in the tree of a key's descendants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relative {
     /// The key.
     pub key: Key,
-    /// How many steps below the first key it is.
+    /// The number of steps below the first key.
     pub depth: usize,
-    /// How it came to be.
+    /// How the key was created.
     pub origin: Origin,
 }
 
-/// What a revocation of a key and its descendants came to.
+/// The result of revoking a key and its descendants.
 #[derive(Clone, Debug, Default)]
 pub struct RevokedTree {
-    /// The keys that this call revoked, in the order of their revocation.
+    /// The keys that this call revoked, in order of revocation.
     pub revoked: Vec<Key>,
-    /// How many keys of the tree had ended before.
+    /// The number of keys in the tree that had already ended.
     pub ended_before: usize,
 }
 
-/// Finds where the descendants of a key of `account` are. `organization` helps where the account is
-/// gone.
+/// Finds where the descendants of a key of `account` are. If the account is gone, `organization` supplies the
+/// owner.
 ///
 /// # Errors
 ///
-/// [`OperatorError::Failed`] with [`Error::AccountNotFound`], also where the account belongs to another
+/// [`OperatorError::Failed`] with [`Error::AccountNotFound`], also if the account belongs to another
 /// organization.
 pub async fn owner(
     store: &KeyStore,
@@ -77,7 +77,7 @@ pub async fn owner(
     }
     let found = match account(store, account_id).await {
         Ok(found) => found.organization,
-        // Deleting an account deletes its own keys, and not what they made in other accounts.
+        // Deleting an account deletes its own keys, but not the keys that they minted in other accounts.
         Err(OperatorError::Failed(Error::AccountNotFound(id))) => {
             organization.cloned().ok_or(Error::AccountNotFound(id))?
         }
@@ -89,8 +89,8 @@ pub async fn owner(
     }
 }
 
-/// Reads the tree of a key: the key itself, if the table still has it, and all that it made. A parent
-/// comes before its children, and siblings oldest first.
+/// Reads the tree of a key: the key itself, if the table still has it, and its descendants. Parents precede
+/// children, and siblings are sorted oldest first.
 ///
 /// # Errors
 ///
@@ -107,18 +107,18 @@ pub async fn tree(
     Ok(grow(found, root))
 }
 
-/// Revokes a key and everything that it made. The key itself comes first, so that it makes no more;
-/// then searches and revocations repeat until a search finds nothing that works.
+/// Revokes a key and all of its descendants. Revokes the key first, so that it cannot create more. Then
+/// repeats searches and revocations until a search finds no working key.
 ///
-/// A request that was authorized before the revocation may still write for `settling`, so the last
-/// search comes at least that long after the last revocation of a key in the tree, whoever revoked it.
+/// A request that was authorized before the revocation may still write for `settling`. So the last search
+/// runs at least that long after the last revocation of any key in the tree, by any caller.
 ///
-/// Interrupted anywhere, the same call finishes the work.
+/// If interrupted, the same call finishes the work.
 ///
 /// # Errors
 ///
-/// [`Error::KeyNotFound`] if the table has neither the key nor anything that it made;
-/// [`OperatorError::DescendantsLeft`] if keys kept appearing. What was revoked stays revoked.
+/// [`Error::KeyNotFound`] if the table has neither the key nor a descendant;
+/// [`OperatorError::DescendantsLeft`] if new keys kept appearing. Revoked keys stay revoked.
 pub async fn revoke_tree(
     store: &KeyStore,
     policy: &KeyPolicy,
@@ -136,7 +136,7 @@ pub async fn revoke_tree(
         let now = clock.now();
         let is_left = |relative: &&Relative| works(&relative.key, now);
         let mut left: Vec<&Key> = relatives.iter().filter(is_left).map(|left| &left.key).collect();
-        // The key itself is revoked even where it has expired, as by a plain revocation.
+        // Like a plain revocation, this revokes the key even if it has expired.
         let leaked = relatives.first().filter(|first| first.origin == Origin::Itself);
         let leaked = leaked.map(|first| &first.key).filter(|key| key.revoked_at.is_none());
         left.retain(|key| leaked.is_none_or(|leaked| leaked.id != key.id));
@@ -152,7 +152,7 @@ pub async fn revoke_tree(
             let revoked = store.revoke_key(None, &key.spec.account, &key.id, policy, clock.now());
             match revoked.await {
                 Ok(Revocation::Revoked(key)) => done.revoked.push(key),
-                // By someone else meanwhile, or deleted with its account.
+                // Another caller has revoked it, or it was deleted with its account.
                 Ok(Revocation::AlreadyRevoked(_)) | Err(Error::KeyNotFound(_)) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -161,12 +161,12 @@ pub async fn revoke_tree(
     Err(OperatorError::DescendantsLeft(root.clone()))
 }
 
-/// How long a request may still write that was authorized by a key of the tree before its revocation.
+/// Returns how long requests authorized by a key of the tree before its revocation may still write.
 fn unsettled(relatives: &[Relative], now: Timestamp, settling: Duration) -> Option<Duration> {
     let revoked_at = relatives.iter().filter_map(|relative| relative.key.revoked_at).max()?;
     let settled_at = revoked_at.saturating_add(settling);
     let left = u64::try_from(settled_at.as_millis() - now.as_millis()).ok()?;
-    // A clock ahead of this one makes nobody wait for longer.
+    // A clock ahead of this one does not extend the wait.
     (left > 0).then(|| Duration::from_millis(left).min(settling))
 }
 
@@ -187,7 +187,7 @@ async fn accounts_of(
     }
 }
 
-/// The tree of `root` among `keys`. Only the ids of parents are needed, so a root that is gone still has
+/// Returns the tree of `root` among `keys`. Only the IDs of parents are needed, so a deleted root still has
 /// its children.
 fn grow(mut keys: Vec<Key>, root: &KeyId) -> Vec<Relative> {
     keys.sort_by(|left, right| left.id.cmp(&right.id));
@@ -198,7 +198,8 @@ fn grow(mut keys: Vec<Key>, root: &KeyId) -> Vec<Relative> {
             tree.push(Relative { key, depth: 0, origin: Origin::Itself });
             continue;
         }
-        // Both make a descendant. A key with two parents in the tree is shown below the first one met.
+        // Either relation makes a key a descendant. A key with two parents in the tree appears below the
+        // first one visited.
         if let Some(replaced) = key.rotated_from.clone() {
             let origin = Origin::RotatedFrom(replaced.clone());
             children.entry(replaced).or_default().push((key.clone(), origin));
@@ -208,7 +209,7 @@ fn grow(mut keys: Vec<Key>, root: &KeyId) -> Vec<Relative> {
             children.entry(minter).or_default().push((key, origin));
         }
     }
-    // A stack instead of recursion: a chain of rotations is as deep as it is long.
+    // A stack instead of recursion, because a chain of rotations is as deep as it is long.
     let mut waiting = Vec::new();
     let mut below = |parent: &KeyId, depth: usize, waiting: &mut Vec<Relative>| {
         let found = children.remove(parent).unwrap_or_default().into_iter().rev();
@@ -235,7 +236,7 @@ mod tests {
     use crate::scope::Scopes;
     use crate::token::Prefix;
 
-    /// A key with the id `K<number>`.
+    /// A key with the ID `K<number>`.
     fn key(number: u32, minted_by: Option<u32>, rotated_from: Option<u32>) -> Key {
         let spec = KeySpec {
             account: ServiceAccountId::root(),

@@ -1,4 +1,4 @@
-//! Keys of whatever account, and root keys.
+//! Keys of any account, and root keys.
 
 use crate::account::ServiceAccount;
 use crate::error::Error;
@@ -14,21 +14,21 @@ use crate::time::Timestamp;
 use super::organization_status::require_live;
 use super::{OperatorError, PAGE, account};
 
-/// What an operator decides about a key. The default is a key with full access and without an end.
+/// An operator's choices for a new key. The default is full access without an expiry.
 #[derive(Clone, Debug, Default)]
 pub struct MintSpec {
-    /// What people call the key.
+    /// The display name.
     pub name: Option<KeyName>,
-    /// What the key may do.
+    /// The scopes of the key.
     pub scopes: Scopes,
-    /// When the key is to end; `None` for never, or as late as the deployment allows.
+    /// The requested expiry; `None` for never, or for the latest that the deployment allows.
     pub expires_at: Option<Timestamp>,
 }
 
 /// A key and its account.
 #[derive(Clone, Debug)]
 pub struct FoundKey {
-    /// The account; root keys have none.
+    /// The account; `None` for root keys.
     pub account: Option<ServiceAccount>,
     /// The key.
     pub key: Key,
@@ -38,7 +38,7 @@ pub struct FoundKey {
 ///
 /// # Errors
 ///
-/// [`Error::InvalidExpiry`], [`OperatorError::RootAccount`], and what [`KeyStore::insert_key`] refuses.
+/// [`Error::InvalidExpiry`], [`OperatorError::RootAccount`], and the errors of [`KeyStore::insert_key`].
 pub async fn mint_key(
     store: &KeyStore,
     policy: &KeyPolicy,
@@ -53,11 +53,11 @@ pub async fn mint_key(
     Ok(minted)
 }
 
-/// Makes a root key, which administers the deployment and belongs to no organization.
+/// Creates a root key, which administers the deployment and belongs to no organization.
 ///
 /// # Errors
 ///
-/// [`OperatorError`], for instance for an expiry in the past.
+/// [`OperatorError`], for example for an expiry in the past.
 pub async fn create_root_key(
     store: &KeyStore,
     policy: &KeyPolicy,
@@ -70,8 +70,8 @@ pub async fn create_root_key(
     Ok(minted)
 }
 
-/// Every key of an account that the table still has, oldest first; with `ROOT` as the account, the root
-/// keys.
+/// Returns every key of an account that the table still has, oldest first. With `ROOT` as the account,
+/// returns the root keys.
 ///
 /// # Errors
 ///
@@ -89,11 +89,11 @@ pub async fn keys(store: &KeyStore, id: &ServiceAccountId) -> Result<Vec<Key>, O
     }
 }
 
-/// A key and its account; with `ROOT` as the account, a root key.
+/// Returns a key and its account. With `ROOT` as the account, returns a root key.
 ///
 /// # Errors
 ///
-/// [`Error::AccountNotFound`], [`Error::KeyNotFound`] and [`Error::Store`] as [`OperatorError::Failed`].
+/// [`Error::AccountNotFound`], [`Error::KeyNotFound`], and [`Error::Store`] as [`OperatorError::Failed`].
 pub async fn key(
     store: &KeyStore,
     account: &ServiceAccountId,
@@ -107,11 +107,11 @@ pub async fn key(
     Ok(FoundKey { account: found.account, key })
 }
 
-/// Revokes a key for good; with `ROOT` as its account, a root key.
+/// Revokes a key permanently. With `ROOT` as the account, revokes a root key.
 ///
 /// # Errors
 ///
-/// [`OperatorError`], for instance when there is no such key.
+/// [`OperatorError`], for example if there is no such key.
 pub async fn revoke_key(
     store: &KeyStore,
     policy: &KeyPolicy,
@@ -123,7 +123,7 @@ pub async fn revoke_key(
     Ok(revoked.into_key())
 }
 
-/// Generates the key that an operator decided on, without a look at the table.
+/// Generates a key from an operator's choices, without reading the table.
 pub(super) fn generate(
     policy: &KeyPolicy,
     now: Timestamp,

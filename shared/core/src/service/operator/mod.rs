@@ -1,6 +1,6 @@
-//! What an operator does with direct access to the table, without a key to present.
+//! Operations for an operator who has direct access to the table and presents no key.
 //!
-//! An operator belongs to no organization: each function learns from the account whose it is.
+//! An operator belongs to no organization, so each function reads the organization from the account.
 
 mod accounts;
 mod descendants;
@@ -26,36 +26,36 @@ use crate::error::Error;
 use crate::id::{KeyId, OrganizationId};
 use crate::store::{CreateError, StoreError};
 
-/// How many entries of a list are read at a time.
+/// The page size for reading lists.
 const PAGE: usize = 100;
 
-/// Why an operator's command failed. Unless it says otherwise, nothing was written.
+/// The reason an operator's command failed. Unless stated otherwise, nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum OperatorError {
-    /// There is an organization of this id already.
+    /// An organization with this ID already exists.
     #[error("organization `{0}` already exists")]
     OrganizationExists(OrganizationId),
-    /// There is no organization of this id.
+    /// No organization has this ID.
     #[error("organization `{0}` does not exist")]
     OrganizationNotFound(OrganizationId),
-    /// The organization is disabled, so no key of it works and none is made.
+    /// The organization is disabled: its keys do not work, and none can be created.
     #[error("organization `{0}` is disabled")]
     OrganizationDisabled(OrganizationId),
-    /// The organization is being deleted, so nothing is added to it and its id is not free yet.
+    /// The organization is being deleted: nothing can be added to it, and its ID is not free yet.
     #[error("organization `{0}` is being deleted")]
     OrganizationDeleting(OrganizationId),
-    /// What stands for an account in root keys was given for a service account.
+    /// The account ID of root keys was given for a service account.
     #[error("`ROOT` is no service account: root keys belong to none")]
     RootAccount,
-    /// A root key was to be rotated.
+    /// A root key cannot be rotated.
     #[error("a root key cannot be rotated")]
     RootKey,
-    /// Keys that a revoked key had made kept appearing while they were being revoked.
+    /// New descendants of a revoked key kept appearing while they were being revoked.
     #[error(
         "key `{0}` is revoked, but keys that it had made kept appearing; run the same command again"
     )]
     DescendantsLeft(KeyId),
-    /// The service's rules refused it, or the store failed.
+    /// The service's rules rejected the request, or the store failed.
     #[error("{0}")]
     Failed(#[from] Error),
 }

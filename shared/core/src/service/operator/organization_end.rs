@@ -1,4 +1,4 @@
-//! The end of an organization: for a while, or for good.
+//! Disabling, enabling, and deleting organizations.
 
 use crate::error::Error;
 use crate::id::OrganizationId;
@@ -7,13 +7,13 @@ use crate::store::KeyStore;
 use super::organization_status::{FoundOrganization, OrganizationStatus, organization};
 use super::{OperatorError, PAGE, delete_account};
 
-/// Disables an organization, or enables it again, and returns it as it is then. One write stops all of
-/// its keys, and one write lets exactly those work again that worked before.
+/// Disables or enables an organization and returns it. Disabling stops all of its keys with one write.
+/// Enabling restores exactly the keys that worked before, also with one write.
 ///
 /// # Errors
 ///
-/// [`OperatorError::OrganizationDeleting`] for enabling one whose deletion has begun, and as
-/// [`organization`].
+/// [`OperatorError::OrganizationDeleting`] if its deletion has begun and it should be enabled, and the errors
+/// of [`organization`].
 pub async fn set_organization_disabled(
     store: &KeyStore,
     id: &OrganizationId,
@@ -34,15 +34,16 @@ pub async fn set_organization_disabled(
     Ok(FoundOrganization { status, ..found })
 }
 
-/// Deletes an organization with all of its accounts and keys, or finishes a deletion that was
-/// interrupted. Returns how many accounts this call deleted.
+/// Deletes an organization with all of its accounts and keys, or finishes an interrupted deletion. Returns
+/// how many accounts this call deleted.
 ///
-/// The first write disables it, which stops every key; the second one marks it, so that no account is
-/// created. Accounts follow in pages, and last the organization itself, which frees its id.
+/// The first write disables the organization, which stops every key. The second write marks it, so that no
+/// accounts can be created. Then its accounts are deleted in pages, and finally the organization itself,
+/// which frees its ID.
 ///
 /// # Errors
 ///
-/// [`OperatorError::OrganizationNotFound`]; [`OperatorError::Failed`], then the same call finishes the
+/// [`OperatorError::OrganizationNotFound`]; [`OperatorError::Failed`], after which the same call finishes the
 /// work.
 pub async fn delete_organization(
     store: &KeyStore,
@@ -52,7 +53,7 @@ pub async fn delete_organization(
         if !store.deployment().await?.disables(id) {
             return Err(OperatorError::OrganizationNotFound(id.clone()));
         }
-        // Disabled while it was being deleted: only its id is left.
+        // Disabled while it was being deleted, so only its ID is left.
         store.set_organization_disabled(id, false).await?;
         return Ok(0);
     }
@@ -67,7 +68,7 @@ pub async fn delete_organization(
             for entry in page.items {
                 match delete_account(store, id, &entry.account).await {
                     Ok(()) => deleted += 1,
-                    // An entry without an account, which no write of ours leaves.
+                    // An entry without an account. None of Latchkey's writes leave one.
                     Err(OperatorError::Failed(Error::AccountNotFound(account))) => {
                         store.delete_directory_entry(id, &account).await?;
                     }

@@ -1,4 +1,4 @@
-//! How an organization stands.
+//! The status of an organization.
 
 use std::fmt;
 
@@ -8,23 +8,23 @@ use crate::store::{Deployment, KeyStore, StoredOrganization};
 
 use super::OperatorError;
 
-/// How an organization stands.
+/// The status of an organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrganizationStatus {
     /// Its keys work.
     Live,
-    /// All of its keys are refused, until it is enabled.
+    /// All of its keys are rejected until it is enabled.
     Disabled,
-    /// Its deletion was begun and not finished.
+    /// Its deletion has begun but not finished.
     Deleting,
 }
 
-/// An organization and how it stands.
+/// An organization and its status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundOrganization {
     /// The organization.
     pub organization: Organization,
-    /// How it stands.
+    /// Its status.
     pub status: OrganizationStatus,
 }
 
@@ -57,7 +57,7 @@ impl FoundOrganization {
     }
 }
 
-/// An organization and how it stands.
+/// Returns an organization and its status.
 ///
 /// # Errors
 ///
@@ -71,11 +71,11 @@ pub async fn organization(
     Ok(FoundOrganization::new(stored, &store.deployment().await?))
 }
 
-/// Checks that keys and accounts of an organization may be made.
+/// Checks that keys and accounts may be created in an organization.
 ///
 /// # Errors
 ///
-/// [`OperatorError::OrganizationDisabled`], [`OperatorError::OrganizationDeleting`], and as
+/// [`OperatorError::OrganizationDisabled`], [`OperatorError::OrganizationDeleting`], and the errors of
 /// [`organization`].
 pub(super) async fn require_live(
     store: &KeyStore,

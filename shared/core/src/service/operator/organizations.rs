@@ -13,22 +13,22 @@ use super::accounts::new_account;
 use super::keys::{MintSpec, generate};
 use super::organization_status::FoundOrganization;
 
-/// A new organization, its first account and that account's full-access key.
+/// A new organization, its first account, and that account's full-access key.
 #[derive(Debug)]
 pub struct Bootstrap {
     /// The organization.
     pub organization: Organization,
     /// Its first account.
     pub account: ServiceAccount,
-    /// The key, with the only sight of its token.
+    /// The key with its token, which is available only here.
     pub minted: Minted,
 }
 
-/// Makes an organization, its first service account and a full-access key, all or nothing.
+/// Creates an organization, its first service account, and a full-access key, all or nothing.
 ///
 /// # Errors
 ///
-/// [`OperatorError`], for instance when the organization exists already.
+/// [`OperatorError`], for example if the organization already exists.
 pub async fn bootstrap(
     store: &KeyStore,
     policy: &KeyPolicy,
@@ -45,7 +45,7 @@ pub async fn bootstrap(
     Ok(Bootstrap { organization, account, minted })
 }
 
-/// Every organization, by a scan of the whole table.
+/// Returns every organization by scanning the whole table.
 ///
 /// # Errors
 ///
@@ -56,7 +56,7 @@ pub async fn organizations(store: &KeyStore) -> Result<Vec<FoundOrganization>, O
     Ok(stored.into_iter().map(|stored| FoundOrganization::new(stored, &deployment)).collect())
 }
 
-/// How many organizations the table counts; `None` where it has no count yet.
+/// Returns how many organizations the table counts; `None` if it has no count yet.
 ///
 /// # Errors
 ///

@@ -9,20 +9,20 @@ use crate::time::Timestamp;
 
 use super::OperatorError;
 
-/// A key that was rotated.
+/// A rotated key and its replacement.
 #[derive(Debug)]
 pub struct Rotated {
-    /// The key as it is now: it ends with its grace.
+    /// The old key as it is now: it ends with its grace period.
     pub old: Key,
-    /// The key that took its place, with the only sight of its token.
+    /// The replacement with its token, which is available only here.
     pub minted: Minted,
 }
 
-/// Mints a key in place of another one, which ends after its grace.
+/// Mints a replacement for a key, which ends after its grace period.
 ///
 /// # Errors
 ///
-/// [`OperatorError::RootKey`], and what [`KeyStore::rotate_key`] refuses.
+/// [`OperatorError::RootKey`], and the errors of [`KeyStore::rotate_key`].
 pub async fn rotate_key(
     store: &KeyStore,
     policy: &KeyPolicy,

@@ -1,36 +1,36 @@
-//! How a key stands, and which keys an operator asks for.
+//! The status of a key, and filters by it.
 
 use std::fmt;
 
 use crate::key::{Ended, Key};
 use crate::time::Timestamp;
 
-/// How a key stands, its account apart.
+/// The status of a key, regardless of its account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyStatus {
     /// It works.
     Live,
-    /// Another key has taken its place, and it works until its grace is over.
+    /// Another key has replaced it, and it works until its grace period ends.
     Rotated,
-    /// It has ended by itself, or its grace is over.
+    /// It has expired, or its grace period has ended.
     Expired,
     /// It was revoked.
     Revoked,
 }
 
-/// Which keys an operator asks for: those that meet each condition given.
+/// A filter for keys that meet every given condition.
 #[derive(Clone, Debug, Default)]
 pub struct KeyFilter {
-    /// Keys that stand so.
+    /// Keys with this status.
     pub status: Option<KeyStatus>,
-    /// Keys that work and end before this.
+    /// Working keys that end before this.
     pub expires_before: Option<Timestamp>,
-    /// Keys that work, are older than this and have not been used since, as far as that was recorded.
+    /// Working keys that were created before this and have no recorded use since.
     pub unused_since: Option<Timestamp>,
 }
 
 impl KeyStatus {
-    /// How `key` stands at `now`.
+    /// Returns the status of `key` at `now`.
     pub fn of(key: &Key, now: Timestamp) -> Self {
         match key.ended(now) {
             Some(Ended::Revoked) => Self::Revoked,
@@ -41,7 +41,7 @@ impl KeyStatus {
         }
     }
 
-    /// Whether the key is accepted, if its account is enabled.
+    /// Returns whether the key is accepted, provided that its account is enabled.
     pub fn works(self) -> bool {
         matches!(self, Self::Live | Self::Rotated)
     }
@@ -65,7 +65,7 @@ impl serde::Serialize for KeyStatus {
 }
 
 impl KeyFilter {
-    /// Whether `key` is asked for at `now`.
+    /// Returns whether the filter matches `key` at `now`.
     pub fn matches(&self, key: &Key, now: Timestamp) -> bool {
         let status = KeyStatus::of(key, now);
         let as_asked = self.status.is_none_or(|asked| asked == status);

@@ -1,4 +1,4 @@
-//! Accounts, and what they say of their keys.
+//! Accounts and their counts of keys.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -11,7 +11,8 @@ use crate::time::Timestamp;
 
 use super::{account_key, key_id};
 
-/// An account with its first `live_keys` keys. `revision` grows with each write to the count.
+/// Returns the item of an account with its first `live_keys` keys. `revision` increases with each write to
+/// the count.
 pub(in crate::store) fn account_item(account: &ServiceAccount, live_keys: u32) -> Item {
     let mut item = account_key(&account.id);
     put_text(&mut item, "id", &account.id);
@@ -41,50 +42,50 @@ pub(in crate::store) fn account(item: &Item) -> Result<ServiceAccount, CorruptIt
     })
 }
 
-/// What an account says of its live keys.
+/// An account's data about its live keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::store) struct KeyCount {
-    /// How many there are at most.
+    /// The upper bound of the number of live keys.
     pub(in crate::store) bound: i64,
-    /// Grows with each write to the count.
+    /// Increases with each write to the count.
     pub(in crate::store) revision: i64,
-    /// Grows whenever a key ends other than by an expiry that it had from the start: it is revoked or
-    /// rotated.
+    /// Increases whenever a key is revoked or rotated, but not when it reaches its original expiry.
     pub(in crate::store) ended: i64,
-    /// What the last recount says of an account that was full.
+    /// The result of the last recount, if it found the account full.
     pub(in crate::store) full: Option<Full>,
-    /// What the last recount found, so that the next one need not look at dead keys again.
+    /// The progress of the last recount, so that the next one can skip keys that have ended.
     pub(in crate::store) counted: Counted,
 }
 
-/// How far a recount got: of the keys before `to`, only `live` and `more` others can be live still.
+/// The progress of a recount: of the keys before `to`, only `live` and `more` others can still be live.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::store) struct Counted {
-    /// No key is added before this one; `None` before the first recount.
+    /// No key is added before this ID; `None` before the first recount.
     pub(in crate::store) to: Option<KeyId>,
-    /// The first keys before it that were live.
+    /// The first live keys before `to`.
     pub(in crate::store) live: Vec<KeyId>,
-    /// How many others before it were live.
+    /// The number of other live keys before `to`.
     pub(in crate::store) more: u32,
-    /// When the first of those others expires, if any does.
+    /// The earliest expiry of those others, if any.
     pub(in crate::store) more_until: Option<Timestamp>,
-    /// [`KeyCount::ended`] when they were counted: if it has grown since, fewer may be live.
+    /// The value of [`KeyCount::ended`] at the time of counting. If it has increased since, fewer keys may be
+    /// live.
     pub(in crate::store) ended: i64,
 }
 
 /// An account that a recount found full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) struct Full {
-    /// The account's revision since: any other write to the count may have made room.
+    /// The account's revision at that time. Any later write to the count may have made room.
     pub(in crate::store) revision: i64,
-    /// How many live keys there are, at least.
+    /// The minimum number of live keys.
     pub(in crate::store) live: u32,
-    /// When the first of them expires, if any does.
+    /// The earliest expiry of the live keys, if any.
     pub(in crate::store) until: Option<Timestamp>,
 }
 
 impl KeyCount {
-    /// Whether the account is known to hold at least `limit` live keys.
+    /// Returns whether the account is known to have at least `limit` live keys.
     pub(in crate::store) fn is_full(&self, limit: u32, now: Timestamp) -> bool {
         self.full.is_some_and(|full| {
             full.revision == self.revision
@@ -95,7 +96,7 @@ impl KeyCount {
 }
 
 impl Counted {
-    /// Whether fewer of the keys that are not remembered may be live than were counted.
+    /// Returns whether the number of unremembered live keys may have decreased since the count.
     pub(in crate::store) fn is_stale(&self, ended: i64, now: Timestamp) -> bool {
         self.more > 0 && (self.ended != ended || self.more_until.is_some_and(|until| until <= now))
     }
@@ -125,14 +126,14 @@ pub(in crate::store) fn key_count(item: &Item) -> Result<KeyCount, CorruptItem> 
     })
 }
 
-/// A key of which a recount reads no more than when it ends.
+/// Reads the ID and the expiry of a key, which is all that a recount needs.
 pub(in crate::store) fn counted_key(
     item: &Item,
 ) -> Result<(KeyId, Option<Timestamp>), CorruptItem> {
     Ok((key_id(item)?, Reader(item).optional("expires_at", Reader::timestamp)?))
 }
 
-/// The attribute of a list of keys.
+/// Creates the attribute of a list of keys.
 pub(in crate::store) fn key_ids(ids: &[KeyId]) -> AttributeValue {
     AttributeValue::L(ids.iter().map(text).collect())
 }

@@ -13,7 +13,7 @@ use crate::token::TokenDigest;
 
 use super::key_key;
 
-/// A key, which the table forgets `retention` after its end.
+/// Returns the item of a key, which the table deletes `retention` after the key's end.
 pub(in crate::store) fn key_item(key: &Key, retention: Duration) -> Item {
     let mut item = key_key(&key.spec.account, &key.id);
     put_text(&mut item, "id", &key.id);
@@ -50,18 +50,18 @@ pub(in crate::store) fn key_item(key: &Key, retention: Duration) -> Item {
     item
 }
 
-/// The attribute of a key's name; none for a key without one.
+/// Creates the attribute of a key's name; `None` for a key without a name.
 pub(in crate::store) fn name(name: &Option<KeyName>) -> Option<AttributeValue> {
     name.as_ref().map(|name| AttributeValue::S(name.to_string()))
 }
 
-/// The attribute of a key's scopes; none for full access.
+/// Creates the attribute of a key's scopes; `None` for full access.
 pub(in crate::store) fn scopes(scopes: &Scopes) -> Option<AttributeValue> {
     let list = scopes.as_slice().iter().map(|scope| AttributeValue::S(scope.to_string()));
     (!scopes.is_full_access()).then(|| AttributeValue::L(list.collect()))
 }
 
-/// The condition that a key has exactly these scopes, and the value of its `:had`, if it has that.
+/// Returns the condition that a key has exactly these scopes, and the value of its `:had`, if it uses that.
 pub(in crate::store) fn has_scopes(known: &Scopes) -> (&'static str, Option<AttributeValue>) {
     match scopes(known) {
         Some(list) => ("scopes = :had", Some(list)),

@@ -1,4 +1,4 @@
-//! Items: how records lie in the table. Both conversions of each record stand side by side.
+//! Items: the records in the table. Both conversions of each record are side by side.
 
 mod account;
 mod key;
@@ -25,16 +25,16 @@ pub(in crate::store) use response::{response, response_item, response_key};
 /// The sort key of an account's own item.
 pub(in crate::store) const ACCOUNT: &str = "ACCOUNT";
 
-/// What the sort keys of an account's keys start with.
+/// The prefix of the sort keys of an account's keys.
 pub(in crate::store) const KEY_PREFIX: &str = "KEY#";
 
 /// The sort key of an organization's own item.
 pub(in crate::store) const ORGANIZATION: &str = "ORG";
 
-/// What the sort keys of an organization's directory entries start with.
+/// The prefix of the sort keys of an organization's directory entries.
 pub(in crate::store) const DIRECTORY_PREFIX: &str = "ACCOUNT#";
 
-/// The id behind the prefix of an item's sort key.
+/// Returns the ID after the prefix of an item's sort key.
 pub(in crate::store) fn id_after(item: &Item, prefix: &str) -> Result<String, CorruptItem> {
     let sort_key: String = Reader(item).parse("sk")?;
     let id = sort_key.strip_prefix(prefix).ok_or(CorruptItem { attribute: "sk" })?;
@@ -56,7 +56,7 @@ pub(in crate::store) fn key_sort_key(id: &str) -> String {
     format!("{KEY_PREFIX}{id}")
 }
 
-/// The id of a key, by its sort key.
+/// Returns the ID of a key from its sort key.
 pub(in crate::store) fn key_id(item: &Item) -> Result<KeyId, CorruptItem> {
     id_after(item, KEY_PREFIX)?.parse().map_err(|_| CorruptItem { attribute: "sk" })
 }

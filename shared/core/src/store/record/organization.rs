@@ -1,4 +1,4 @@
-//! The deployment, and organizations with the directory of their accounts.
+//! The deployment, and organizations with their account directories.
 
 use crate::account::{Organization, ServiceAccount};
 use crate::id::{OrganizationId, ServiceAccountId};
@@ -16,7 +16,7 @@ pub(in crate::store) fn deployment_key() -> Item {
     primary_key(DEPLOYMENT.to_owned(), DEPLOYMENT.to_owned())
 }
 
-/// Whether an item is the deployment's own.
+/// Returns whether an item is the deployment's own.
 pub(in crate::store) fn is_deployment(item: &Item) -> bool {
     item.get("pk").is_some_and(|pk| pk.as_s().is_ok_and(|pk| pk == DEPLOYMENT))
 }
@@ -40,7 +40,7 @@ pub(in crate::store) fn organization_partition(id: &OrganizationId) -> String {
     format!("ORG#{id}")
 }
 
-/// The primary key of an organization's entry for an account.
+/// The primary key of an organization's directory entry for an account.
 pub(in crate::store) fn directory_key(
     organization: &OrganizationId,
     account: &ServiceAccountId,
@@ -48,7 +48,7 @@ pub(in crate::store) fn directory_key(
     primary_key(organization_partition(organization), format!("{DIRECTORY_PREFIX}{account}"))
 }
 
-/// An organization with its first account.
+/// Returns the item of an organization with its first account.
 pub(in crate::store) fn organization_item(organization: &Organization) -> Item {
     let mut item = organization_key(&organization.id);
     put_number(&mut item, "accounts", 1);
@@ -67,7 +67,7 @@ pub(in crate::store) fn organization(item: &Item) -> Result<Organization, Corrup
     })
 }
 
-/// An organization, and whether its deletion has begun.
+/// Reads an organization and whether its deletion has begun.
 pub(in crate::store) fn stored_organization(
     item: &Item,
 ) -> Result<StoredOrganization, CorruptItem> {
@@ -75,12 +75,12 @@ pub(in crate::store) fn stored_organization(
     Ok(StoredOrganization { organization: organization(item)?, deleting })
 }
 
-/// An organization's entry for one of its accounts: what listing accounts reads.
+/// Returns an organization's directory entry for an account, which is read to list accounts.
 pub(in crate::store) fn directory_item(account: &ServiceAccount) -> Item {
     directory_key(&account.organization, &account.id)
 }
 
-/// The account of a directory entry.
+/// Returns the account of a directory entry.
 pub(in crate::store) fn directory_account(item: &Item) -> Result<ServiceAccountId, CorruptItem> {
     id_after(item, DIRECTORY_PREFIX)?.parse().map_err(|_| CorruptItem { attribute: "sk" })
 }

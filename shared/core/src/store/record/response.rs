@@ -1,4 +1,4 @@
-//! Responses that are kept for repeated requests.
+//! Responses stored for repeated requests.
 
 use crate::idempotency::StoredResponse;
 use crate::store::CorruptItem;
@@ -6,7 +6,7 @@ use crate::store::attribute::{Item, Reader, put_bytes, put_number, put_text};
 
 use super::primary_key;
 
-/// The primary key of a response kept for a repeated request.
+/// The primary key of a response stored for a repeated request.
 pub(in crate::store) fn response_key(id: &str) -> Item {
     primary_key(format!("IDEMPOTENCY#{id}"), "IDEMPOTENCY".to_owned())
 }
