@@ -1,6 +1,6 @@
-//! What a key with scopes may do with other keys: it grants no more than it holds, neither scopes nor
-//! time, and it changes or ends no key that holds more. Changes are held against a consistent table, and
-//! another organization's accounts cost no more than those that do not exist.
+//! Limits on a key with scopes: it cannot grant more scopes or time than it has, and it cannot change or end
+//! a key with more scopes. Changes are verified with a consistent read, and another organization's account
+//! costs the same as one that does not exist.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -39,7 +39,7 @@ fn in_hours(hours: u32) -> Timestamp {
     sample::now().saturating_add(HOUR * hours)
 }
 
-/// A caller of the sample account, whose key need not be in the table.
+/// A caller of the sample account. Its key need not be in the table.
 fn caller(held: &[&str], expires_at: Option<Timestamp>) -> AccountPrincipal {
     AccountPrincipal {
         organization: sample::ORGANIZATION.parse().expect("an id"),
@@ -50,7 +50,7 @@ fn caller(held: &[&str], expires_at: Option<Timestamp>) -> AccountPrincipal {
     }
 }
 
-/// A key of the sample account with these scopes and this end, in the table.
+/// Inserts a key of the sample account with these scopes and this expiry.
 async fn insert(table: &TestTable, held: &[&str], expires_at: Option<Timestamp>) -> KeyId {
     let spec = KeySpec {
         account: account(sample::ACCOUNT),
@@ -184,7 +184,7 @@ async fn a_key_with_scopes_changes_and_ends_no_key_that_holds_more() {
         }
         assert!(table.items().await == before, "{held:?}: a refusal wrote something");
     }
-    // No more than itself: all of it may be done.
+    // A key with the same scopes or fewer can be changed, rotated, and revoked.
     for held in [&["sessions.read"][..], &["sessions.read", "keys.write"]] {
         let target = insert(&table, held, None).await;
         latchkey.update_key(&caller, &own, &target, &rename).await.expect("changed");
@@ -208,7 +208,7 @@ async fn a_change_that_was_allowed_for_other_scopes_is_not_made() {
     assert!(table.items().await == before, "a refusal wrote something");
 }
 
-/// No emulator has replicas that lag, so this reads what is asked of the table.
+/// No emulator has replicas that lag, so this test checks the request to the table.
 #[tokio::test]
 async fn every_change_is_authorized_by_a_consistent_read() {
     for (freshness, consistent) in
@@ -232,8 +232,8 @@ async fn every_change_is_authorized_by_a_consistent_read() {
     }
 }
 
-/// Neither its items are written or queried, nor does the time tell that it is there: the requests are
-/// the same.
+/// No item of the account is written or queried, and the response time does not reveal that it exists,
+/// because the requests are the same.
 #[tokio::test]
 async fn another_organizations_account_costs_what_one_that_does_not_exist_costs() {
     let table = TestTable::start().await;

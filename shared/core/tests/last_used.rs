@@ -1,4 +1,4 @@
-//! When keys were last used: sampled, after the answer, and never at the cost of a verification.
+//! Last-used times of keys: sampled, written after the response, and never at the cost of a verification.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -17,7 +17,7 @@ use latchkey_testkit::{NO_CACHE, TestTable, faulty};
 const INTERVAL: Duration = Duration::from_secs(300);
 const CACHE: CachePolicy = CachePolicy { ttl: Duration::from_secs(10), entries: 100 };
 
-/// An execution environment over a store, whose clock a test sets in milliseconds after the samples'.
+/// An execution environment over a store. The test sets its clock in milliseconds after the samples' time.
 struct Environment {
     latchkey: Latchkey,
     clock: Arc<AtomicI64>,
@@ -32,7 +32,7 @@ impl Environment {
         Self { latchkey: latchkey.with_last_used(interval), clock }
     }
 
-    /// What serving one event does.
+    /// Does the work of one event.
     async fn verify(&self, key: SampleKey, millis: i64) {
         self.clock.store(millis, Ordering::Relaxed);
         self.latchkey.verify(&key.token(), Freshness::Cached).await.expect("valid");
@@ -59,7 +59,7 @@ async fn ten_thousand_verifications_in_an_interval_are_one_write() {
         let environment = &environments[number % 3];
         environment.verify(SampleKey::FullAccess, number as i64 * 29).await;
     }
-    // Two of them read what the first had written, and did not even try.
+    // The other two read the first one's write and did not attempt their own.
     assert_eq!(table.meter.take().requests["UpdateItem"], 1);
     assert_eq!(last_used(&table, SampleKey::FullAccess).await, Some(0));
     environments[1].verify(SampleKey::FullAccess, 300_000).await;
@@ -144,7 +144,7 @@ async fn zero_records_nothing() {
     assert_eq!(last_used(&table, SampleKey::FullAccess).await, None);
 }
 
-/// What the table answers to a verification, with every other request going wrong.
+/// Answers a verification's read and fails every other request.
 fn readable<R: Into<Reply>>(write: impl Fn() -> R + Send + Sync + 'static) -> KeyStore {
     let (key, _) = SampleKey::Root.mint();
     let item = serde_json::json!({
@@ -174,7 +174,7 @@ async fn a_write_that_fails_is_counted_and_fails_nothing() {
     let store = readable(|| faulty::error(400, "AccessDeniedException"));
     let environment = Environment::new(store, &CACHE, INTERVAL);
     environment.verify(SampleKey::Root, 0).await;
-    // No second try within the interval: a store in trouble is not asked again and again.
+    // There is no second attempt within the interval, so a failing store is not called repeatedly.
     environment.verify(SampleKey::Root, 1).await;
     let warnings: Vec<_> =
         logs.lines().into_iter().filter(|line| line["level"] == "WARN").collect();

@@ -1,4 +1,4 @@
-//! A leaked key is revoked with everything that it made, and nothing else is.
+//! Revoking a leaked key also revokes all of its descendants, and no other key.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,14 +17,14 @@ use latchkey_testkit::interruption::Interruption;
 use latchkey_testkit::sample::{self, SampleKey};
 use latchkey_testkit::{Response, TestTable, text_response};
 
-/// A key that leaked, and what was done with it.
+/// A leaked key with its descendants and other keys.
 struct Leak {
     table: TestTable,
     latchkey: Latchkey,
     leaked: Token,
-    /// What it made, over four levels and two accounts.
+    /// Its descendants, over four levels and two accounts.
     made: Vec<Token>,
-    /// Keys that it did not make.
+    /// Keys that do not descend from it.
     others: Vec<Token>,
 }
 
@@ -76,17 +76,17 @@ impl Leak {
         let created = created.await.expect("an account");
         let second: ServiceAccountId = created.body.parse().expect("an id");
 
-        // By the key, by what it made, and by what that made.
+        // Minted by the leaked key, by its children, and by their children.
         let child = mint(&latchkey, &leaked, &first).await;
         let abroad = mint(&latchkey, &leaked, &second).await;
         let grandchild = mint(&latchkey, &child, &second).await;
         let last = mint(&latchkey, &grandchild, &first).await;
-        // Rotated by the key, and by someone else; both successors act.
+        // Rotated by the leaked key and by another caller; both replacements mint keys.
         let own_successor = rotate(&latchkey, &leaked, &child).await;
         let successor = rotate(&latchkey, &admin, &abroad).await;
         let after_rotation = mint(&latchkey, &successor, &second).await;
         let own_after_rotation = mint(&latchkey, &own_successor, &second).await;
-        // It put a key of its own in place of another's.
+        // The leaked key replaced another holder's key.
         let taken_over = rotate(&latchkey, &leaked, &sample(SampleKey::Reader)).await;
 
         let beside = mint(&latchkey, &admin, &second).await;
@@ -173,7 +173,7 @@ async fn looking_at_the_tree_writes_nothing() {
     }
 }
 
-/// Wherever a revocation is interrupted, the leaked key goes first and the same call finishes the work.
+/// Wherever a revocation is interrupted, the leaked key is revoked first and the same call finishes the work.
 #[tokio::test]
 async fn revoking_a_tree_can_be_interrupted_anywhere_and_finished() {
     let leak = Leak::new().await;
@@ -200,7 +200,7 @@ async fn revoking_a_tree_can_be_interrupted_anywhere_and_finished() {
             interrupted += 1;
         }
     }
-    // A search is 7 requests, and each of 10 revocations 2; the last search finds nothing.
+    // A search takes 7 requests, and each of 10 revocations takes 2. The last search finds nothing.
     assert!(interrupted > 60, "{interrupted}");
 }
 
@@ -230,7 +230,7 @@ async fn the_keys_of_an_account_that_is_gone_are_found_by_its_organization() {
     let (clock, settling) = (Clock::new(sample::now), Duration::ZERO);
     let root = leak.leaked.key();
     let done = operator::revoke_tree(&store, &policy(), &clock, &owner, root, settling).await;
-    // What was in the account that is gone, is gone, and with it the links to what it made.
+    // The keys of the deleted account are gone, including the links to the keys that they minted.
     assert!(!done.expect("revoked").revoked.is_empty());
 
     let nothing = "NOTHING".parse().expect("an id");

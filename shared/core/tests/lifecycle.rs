@@ -1,4 +1,5 @@
-//! Ends and changes of keys and accounts: at once where they are made, whole wherever interrupted.
+//! Changes and ends of keys and accounts take effect at once where they are made, and can be finished after
+//! any interruption.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use latchkey_testkit::{Response, TestTable, text_response};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-/// A service whose cache keeps verdicts for an hour.
+/// A service that caches verdicts for an hour.
 fn caching(table: &TestTable) -> Latchkey {
     let cache = CachePolicy { ttl: Duration::from_secs(3600), entries: 100 };
     Latchkey::new(table.store(), KeyPolicy::default(), &cache, Clock::new(sample::now))
@@ -80,8 +81,7 @@ async fn whoever_ends_a_key_refuses_it_at_once() {
     }
 }
 
-/// Whoever stole a key has until its verdict is forgotten to read with it, and no time to mint itself
-/// another one.
+/// A thief can read with a revoked key until its cached verdict expires, but cannot mint another key with it.
 #[tokio::test]
 async fn nobody_writes_with_a_key_that_was_ended_elsewhere() {
     let minter = SampleKey::Minter.mint().0;
@@ -106,7 +106,7 @@ async fn nobody_writes_with_a_key_that_was_ended_elsewhere() {
             let refused = here.authenticate(&token, Freshness::ForChange).await;
             assert!(matches!(refused, Err(Error::Unauthenticated(_))), "{way}: {refused:?}");
         }
-        // Refused once, refused from then on.
+        // Once rejected, the key stays rejected.
         let refused = here.authenticate(&token, Freshness::Cached).await;
         assert!(matches!(refused, Err(Error::Unauthenticated(_))), "{way}: {refused:?}");
     }
@@ -157,7 +157,7 @@ async fn new_scopes_count_at_once_where_they_are_set() {
     assert_eq!(caller(&latchkey, SampleKey::Minter).await.scopes.as_slice(), [scope]);
 }
 
-/// An account with many keys; returns one of their tokens.
+/// Adds many keys to an account and returns one of their tokens.
 async fn crowd(table: &TestTable, keys: u64) -> String {
     let policy = KeyPolicy { key_limit: None, ..KeyPolicy::default() };
     let organization: OrganizationId = sample::OTHER_ORGANIZATION.parse().expect("an id");
@@ -184,8 +184,8 @@ fn of_account(item: &HashMap<String, AttributeValue>) -> bool {
     })
 }
 
-/// Wherever deleting an account is interrupted: nothing has changed, or no key of it is let in any
-/// more, and the same call finishes the work.
+/// Wherever a deletion of an account is interrupted, either nothing has changed or all of its keys are
+/// rejected, and the same call finishes the work.
 #[tokio::test]
 async fn deleting_an_account_can_be_interrupted_anywhere_and_finished() {
     let organization = sample::OTHER_ORGANIZATION.parse().expect("an id");
@@ -219,7 +219,7 @@ async fn deleting_an_account_can_be_interrupted_anywhere_and_finished() {
             interrupted += 1;
         }
     }
-    // A transaction, pages of 25 and 6 keys, an empty page, and the entry: seven requests.
+    // A transaction, pages of 25 and 6 keys, an empty page, and the entry take seven requests.
     assert_eq!(interrupted, 14);
 }
 
@@ -252,7 +252,7 @@ async fn a_rotation_is_two_round_trips_and_a_known_number_of_units() {
     table.meter.take();
     latchkey.rotate(&admin, &request, None, respond).await.expect("rotated");
     let usage = table.meter.take();
-    // Account and key are read consistently; account, old key and new key are written together.
+    // Account and key are read consistently. The account, the old key, and the new key are written together.
     assert_eq!(usage.requests, [("BatchGetItem", 1), ("TransactWriteItems", 1)].into());
     assert_eq!(usage.units["BatchGetItem"].to_bits(), 2_f64.to_bits());
     assert_eq!(usage.units["TransactWriteItems"].to_bits(), 6_f64.to_bits());

@@ -1,4 +1,4 @@
-//! Minting: the key limit, the transaction, and what both cost.
+//! Minting: the key limit, the transaction, and the cost of both.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -35,7 +35,7 @@ fn limit(limit: u32) -> KeyPolicy {
     KeyPolicy { key_limit: NonZeroU32::new(limit), ..KeyPolicy::default() }
 }
 
-/// Live keys by the account's own count, and keys in its partition.
+/// Returns the account's own count of live keys, and the number of keys in its partition.
 async fn counts(table: &TestTable) -> (u32, usize) {
     let items = table.items().await;
     let partition = AttributeValue::S(format!("ACCOUNT#{}", sample::OTHER_ACCOUNT));
@@ -47,7 +47,7 @@ async fn counts(table: &TestTable) -> (u32, usize) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_mints_never_exceed_the_limit() {
     let table = TestTable::start().await;
-    // One of the ten is the key that asks for the others.
+    // One of the ten is the key that mints the others.
     let mints = (0..32).map(|_| {
         let latchkey = table.latchkey(limit(10));
         tokio::spawn(async move { mint(&latchkey, request(sample::OTHER_ACCOUNT, None)).await })
@@ -85,7 +85,7 @@ async fn expired_keys_do_not_use_up_the_limit() {
     let full = mint(&latchkey, request(sample::OTHER_ACCOUNT, None)).await.expect_err("full");
     assert!(matches!(full, Error::KeyLimitReached { limit: 3, .. }), "{full:?}");
 
-    // The instant that the two end, there is room for two, and not for more.
+    // As soon as the two expire, there is room for exactly two more.
     let later = table.latchkey_at(limit(3), soon);
     for _ in 0..2 {
         mint(&later, request(sample::OTHER_ACCOUNT, None)).await.expect("room again");
@@ -104,7 +104,7 @@ async fn a_recount_during_mints_never_forgets_one() {
         let latchkey = table.latchkey_at(limit(5), now);
         mint(&latchkey, request(sample::OTHER_ACCOUNT, Some(soon))).await.expect("room");
     }
-    // All find the account full by its bound, count again and mint at the same time.
+    // All mints find the account full by its bound, recount, and mint concurrently.
     let mints = (0..24).map(|_| {
         let latchkey = table.latchkey_at(limit(5), soon);
         tokio::spawn(async move { mint(&latchkey, request(sample::OTHER_ACCOUNT, None)).await })
@@ -164,7 +164,7 @@ async fn a_mint_is_two_round_trips_and_a_known_number_of_units() {
     assert_eq!(minted.requests, [("TransactWriteItems", 1)].into());
     assert_eq!(minted.units, [("TransactWriteItems", 4.0)].into());
 
-    // Describing the account costs a read more, at the same time as the transaction.
+    // Describing the account costs one more read, concurrent with the transaction.
     let describe = |minted: &Minted, _: &ServiceAccount| respond(minted);
     let described = latchkey.mint_and_describe(caller, request(), None, describe).await;
     described.expect("room");
@@ -172,7 +172,7 @@ async fn a_mint_is_two_round_trips_and_a_known_number_of_units() {
     assert_eq!(described.requests, [("GetItem", 1), ("TransactWriteItems", 1)].into());
     assert_eq!(described.units, [("GetItem", 1.0), ("TransactWriteItems", 4.0)].into());
 
-    // The stored response is one item more.
+    // The stored response adds one item.
     let secret = CallerSecret::of(&SampleKey::Other.token());
     let key = "cost".parse().expect("an idempotency key");
     let sent = IdempotentRequest::new(&caller.key, &secret, &key, "mint", &[], b"{}");
@@ -181,7 +181,7 @@ async fn a_mint_is_two_round_trips_and_a_known_number_of_units() {
     assert_eq!(repeatable.units, [("TransactWriteItems", 6.0)].into());
 }
 
-/// The caller of a request that changes something is looked up each time, by a consistent read.
+/// A consistent read verifies the caller of each request that changes something.
 #[tokio::test]
 async fn whoever_writes_is_verified_for_two_units_each_time() {
     let table = TestTable::start().await;
@@ -263,7 +263,7 @@ async fn revoking_an_expired_key_never_lowers_the_count_below_the_truth() {
     assert_eq!(counts(&table).await, (1, 2));
 }
 
-/// The rule of mints holds for accounts: the answer is composed before anything is written.
+/// Accounts follow the same rule as mints: the response is composed before anything is written.
 #[tokio::test]
 async fn an_account_or_a_key_whose_answer_cannot_be_composed_is_not_made() {
     let table = TestTable::start().await;

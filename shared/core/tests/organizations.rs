@@ -1,4 +1,4 @@
-//! Organizations end: disabled by one write, enabled again, and deleted wherever that is interrupted.
+//! The end of organizations: disabled with one write, enabled again, and deleted despite interruptions.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -19,7 +19,7 @@ use latchkey_testkit::meter::Usage;
 use latchkey_testkit::sample::{self, SampleKey};
 use latchkey_testkit::{HttpError, TestTable, text_response};
 
-/// The keys of the samples that work, of the organization `sample`.
+/// The sample keys of the organization `sample` that work.
 const LIVE: [SampleKey; 3] = [SampleKey::FullAccess, SampleKey::Minter, SampleKey::Reader];
 
 fn sample_organization() -> OrganizationId {
@@ -33,7 +33,7 @@ fn refusal(outcome: Result<Principal, Error>) -> Refusal {
     }
 }
 
-/// A service with a cache of 10 seconds, and its clock in milliseconds.
+/// Creates a service with a 10-second cache, and its clock in milliseconds.
 fn caching(table: &TestTable) -> (Latchkey, Arc<AtomicI64>) {
     let millis = Arc::new(AtomicI64::new(sample::now().as_millis()));
     let told = Arc::clone(&millis);
@@ -52,7 +52,7 @@ async fn disable(table: &TestTable, disabled: bool) {
     operator::set_organization_disabled(&table.store(), &id, disabled).await.expect("written");
 }
 
-/// The units that a verification reads.
+/// Returns the read units of a verification.
 async fn units(table: &TestTable, latchkey: &Latchkey, key: SampleKey) -> f64 {
     table.meter.take();
     verify(latchkey, key).await.expect("valid");
@@ -86,7 +86,7 @@ async fn one_write_stops_every_key_and_one_restores_those_that_worked() {
     let (name, nothing) = ("ci".parse().expect("a name"), "".parse().expect("a description"));
     let made = operator::create_account(&store, &policy, now, id.clone(), name, nothing).await;
     assert!(matches!(made, Err(OperatorError::OrganizationDisabled(_))), "{made:?}");
-    // Once more changes nothing.
+    // Repeating it changes nothing.
     disable(&table, true).await;
     disable(&table, false).await;
     disable(&table, false).await;
@@ -103,7 +103,7 @@ async fn one_write_stops_every_key_and_one_restores_those_that_worked() {
     }
 }
 
-/// The bound that `docs/keys.md` states, also for a verdict that the cache has just begun to keep.
+/// The bound in `docs/keys.md` also holds for a verdict that was just cached.
 #[tokio::test]
 async fn a_disabled_organization_is_refused_within_the_bound() {
     let table = TestTable::start().await;
@@ -137,14 +137,15 @@ async fn knowing_the_deployment_costs_half_a_unit_once_in_a_while() {
     table.meter.take();
     verify(&latchkey, SampleKey::Minter).await.expect("valid");
     assert_eq!(table.meter.take(), Usage::default(), "a verification from the cache reads nothing");
-    // The minter's verdict is kept for 9 s more; the deployment is not.
+    // The minter's verdict is cached for 9 s more, but the deployment is not.
     millis.fetch_add(1_000, Ordering::Relaxed);
     assert_eq!(units(&table, &latchkey, SampleKey::Minter).await.to_bits(), 1.5_f64.to_bits());
     assert_eq!(units(&table, &latchkey, SampleKey::Reader).await.to_bits(), 1_f64.to_bits());
     verify(&latchkey, SampleKey::Minter).await.expect("valid");
     assert_eq!(table.meter.take(), Usage::default());
 
-    // Without a cache nothing is known, and what a function's start has read is good for the first.
+    // Without a cache, nothing is known. With one, the first verification can use the deployment that the
+    // function read at its start.
     let uncached = table.latchkey(KeyPolicy::default());
     for _ in 0..2 {
         let read = units(&table, &uncached, SampleKey::FullAccess).await;
@@ -164,7 +165,7 @@ async fn a_change_is_refused_within_the_bound_as_well() {
     latchkey.authenticate(&token, Freshness::Cached).await.expect("valid");
     disable(&table, true).await;
     millis.fetch_add(9_999, Ordering::Relaxed);
-    // What it makes is refused with it.
+    // Anything that it creates is rejected with it.
     let known = latchkey.authenticate(&token, Freshness::ForChange).await;
     known.expect("by the deployment as it is still known");
     millis.fetch_add(1, Ordering::Relaxed);
@@ -193,8 +194,8 @@ async fn create(table: &TestTable) -> Result<operator::Bootstrap, OperatorError>
     operator::bootstrap(&store, &policy, now, sample_organization(), name(), name()).await
 }
 
-/// Wherever a deletion is interrupted: nothing has happened, or no key works and none is made any more,
-/// the list shows it, its id is not free, and the same call finishes the work.
+/// Wherever a deletion is interrupted, either nothing has happened, or no key works and none can be created.
+/// In that case, the list shows the deletion, the ID is not free, and the same call finishes the work.
 #[tokio::test]
 async fn deleting_an_organization_can_be_interrupted_anywhere_and_finished() {
     let table = TestTable::start().await;
@@ -251,7 +252,7 @@ async fn nothing_is_created_in_an_organization_that_is_being_deleted() {
     let latchkey = table.latchkey(KeyPolicy::default());
     let principal = verify(&latchkey, SampleKey::FullAccess).await.expect("valid");
     let caller = principal.service_account().expect("an account");
-    // Another process begins a deletion after the caller was verified.
+    // Another process begins the deletion after the caller was verified.
     table.store().begin_deleting_organization(&sample_organization()).await.expect("begun");
     let (name, nothing) = ("ci".parse().expect("a name"), "".parse().expect("a description"));
     let respond = |_: &_| text_response("");
@@ -316,7 +317,7 @@ async fn create_account(table: &TestTable, limit: u32) -> Result<(), OperatorErr
     operator::create_account(&store, &policy, now, id, name, nothing).await.map(drop)
 }
 
-/// In a table that has the count, and in one of version 0.1.0.
+/// Runs in a table with the count and in one of version 0.1.0.
 #[tokio::test]
 async fn an_organization_has_no_more_accounts_than_the_limit() {
     for is_counted in [true, false] {

@@ -1,4 +1,4 @@
-//! The count of live keys: never below the truth, corrected when it says full, at a bounded cost.
+//! The count of live keys: never too low, corrected when it reaches the limit, and at a bounded cost.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -24,7 +24,7 @@ fn limit(limit: u32) -> KeyPolicy {
     KeyPolicy { key_limit: NonZeroU32::new(limit), ..KeyPolicy::default() }
 }
 
-/// Mints a key of the other account, which has one without an end already.
+/// Mints a key of the other account, which already has one key without an expiry.
 async fn mint(
     table: &TestTable,
     policy: &KeyPolicy,
@@ -53,7 +53,7 @@ async fn bound(table: &TestTable) -> i64 {
     bounds.next().expect("an account")
 }
 
-/// What was read since the last call, in units.
+/// Returns the units read since the last call.
 fn read(table: &TestTable) -> f64 {
     let units = table.meter.take().units;
     ["Query", "BatchGetItem"].iter().filter_map(|operation| units.get(operation)).sum()
@@ -68,7 +68,7 @@ async fn a_recount_never_looks_at_the_same_dead_keys_again() {
     read(&table);
     let mut costs = Vec::new();
     for round in 1..=4 {
-        // By then all have expired but the first key of all.
+        // By now, all keys except the very first one have expired.
         let now = sample::after_hours(3 * round);
         for _ in 0..2 {
             mint(&table, &limit(3), now, Some(HOUR)).await.expect("room");
@@ -100,7 +100,7 @@ async fn a_full_account_is_not_read_again_from_the_beginning_for_each_refusal() 
         costs.push(read(&table));
     }
     assert!(costs[0] > 20.0 && costs[1] <= 4.0 && costs[2] <= 4.0, "{costs:?}");
-    // It is full for good, and says so when one key of the three goes.
+    // It stays full until one of the three keys is revoked.
     assert_eq!(bound(&table).await, 403);
     let first = SampleKey::Other.mint().0;
     let revoked =
@@ -111,7 +111,7 @@ async fn a_full_account_is_not_read_again_from_the_beginning_for_each_refusal() 
     assert_eq!(bound(&table).await, 3);
 }
 
-/// Someone whose clock is far behind mints a key that a recount would never look at.
+/// A caller whose clock is far behind tries to mint a key that no recount would ever read.
 #[tokio::test]
 async fn no_key_is_added_behind_a_recount() {
     let table = TestTable::start().await;
@@ -124,13 +124,14 @@ async fn no_key_is_added_behind_a_recount() {
     let behind = sample::after_hours(4);
     let refused = mint(&table, &limit(0), behind, None).await.expect_err("behind");
     assert!(matches!(refused, Error::Busy), "{refused:?}");
-    // Half an hour is what clocks may differ by.
+    // A clock may be half an hour behind.
     let slow = sample::after_hours(6).saturating_sub(HOUR / 2);
     mint(&table, &limit(0), slow, None).await.expect("close enough");
     assert_eq!(bound(&table).await, 3);
 }
 
-/// A write is planned, and until it reaches the table the key expires and another writer counts it out.
+/// After a write is planned but before it reaches the table, the key expires and another writer subtracts it
+/// from the count.
 #[tokio::test]
 async fn a_key_about_to_expire_is_not_subtracted() {
     let table = TestTable::start().await;
@@ -176,7 +177,7 @@ async fn what_was_revoked_meanwhile_is_not_subtracted_with_its_removal() {
     assert_eq!(bound(&table).await, 2);
 }
 
-/// What a refused mint reads, and how many of the next ones read anything.
+/// Checks the cost of a rejected mint, and whether the next ones read anything.
 #[tokio::test]
 async fn a_full_account_is_refused_at_a_bounded_price() {
     let table = TestTable::start().await;
@@ -195,7 +196,7 @@ async fn a_full_account_is_refused_at_a_bounded_price() {
         costs.push(read(&table));
     }
     assert!(costs.iter().all(|cost| *cost <= 4.0), "{costs:?}");
-    // Where more is to be read, it is read once.
+    // If more keys must be read, they are read only once.
     costs.clear();
     for _ in 0..3 {
         mint(now, 300).await.expect_err("full");
@@ -203,11 +204,11 @@ async fn a_full_account_is_refused_at_a_bounded_price() {
     }
     assert!(costs[0] > 10.0, "{costs:?}");
     assert_eq!(costs[1..], [0.0, 0.0]);
-    // A higher limit is another question.
+    // A higher limit requires a new count.
     mint(now, 10_000).await.expect("room");
 }
 
-/// Those that are remembered by number only are neither read again nor forgotten.
+/// Keys that are remembered only as a number are neither read again nor forgotten.
 #[tokio::test]
 async fn more_live_keys_than_are_remembered_are_not_read_for_each_mint() {
     let table = TestTable::start().await;
@@ -221,7 +222,7 @@ async fn more_live_keys_than_are_remembered_are_not_read_for_each_mint() {
     read(&table);
     let mut costs = Vec::new();
     for round in 1..=4 {
-        // What the round before minted has expired: there is room for two, and no more.
+        // The keys that the previous round minted have expired, so there is room for exactly two.
         let now = sample::after_hours(3 * round);
         for _ in 0..2 {
             mint(now, Some(HOUR)).await.expect("room");
@@ -229,10 +230,11 @@ async fn more_live_keys_than_are_remembered_are_not_read_for_each_mint() {
         mint(now, None).await.expect_err("full");
         costs.push(read(&table));
     }
-    // The hundred that are remembered are read, one unit each, and what is new.
+    // The recount reads the hundred remembered keys at one unit each, and the new keys.
     assert!(costs[1..].iter().all(|cost| *cost <= 215.0), "{costs:?}");
 
-    // One of those behind is revoked: counted by number, it would keep its place for ever.
+    // Revokes one of the keys behind them. Counted only as a number, it would otherwise keep its place
+    // forever.
     let now = sample::after_hours(15);
     let gone = copies[250].parse().expect("an id");
     store.revoke_key(None, account, &gone, &limit(302), now).await.expect("revoked");
@@ -243,8 +245,8 @@ async fn more_live_keys_than_are_remembered_are_not_read_for_each_mint() {
     assert_eq!(live(&table, account, now).await, 302);
 }
 
-/// `LATCHKEY_ENDED_KEYS` keys of an account have expired: its mints find that out in pieces, and what one
-/// found is not looked at by the next. It prints what they cost.
+/// `LATCHKEY_ENDED_KEYS` keys of an account have expired. Its mints find that out in parts, and each one
+/// skips the keys that the previous ones read. Prints their cost.
 #[tokio::test]
 async fn a_recount_that_is_cut_off_goes_on_where_it_was() {
     let count = std::env::var("LATCHKEY_ENDED_KEYS").ok();
@@ -259,8 +261,8 @@ async fn a_recount_that_is_cut_off_goes_on_where_it_was() {
 
     let now = sample::after_hours(5);
     let mint = async |store: KeyStore| insert(&store, &tenant, &limit(3), now, None).await;
-    // As the shipped function: each request is given up on after its time. Here the first one is cut
-    // off when it has saved once.
+    // As in the deployed function, each request has a time limit. Here the first one is cut off after its
+    // first save.
     let interruption = Interruption::after(17, false);
     let cut = mint(table.interrupted_store(interruption)).await;
     assert!(cut.is_err(), "cut off");
@@ -276,11 +278,11 @@ async fn a_recount_that_is_cut_off_goes_on_where_it_was() {
         match outcome {
             Ok(Ok(())) => break,
             Ok(Err(error)) => panic!("{error}"),
-            // The function would have answered 503, and its caller tries again.
+            // The function would have returned a 503, and its caller retries.
             Err(_) => assert!(spent.len() < 1000),
         }
     }
-    // What was saved before the cut is not read again: of 12,000 keys, 10,000.
+    // The keys saved before the interruption are not read again: 10,000 of 12,000.
     if count == 12_000 {
         assert!(spent[0] < 200.0, "{spent:?}");
     }
@@ -320,7 +322,7 @@ async fn set(table: &TestTable, account: &ServiceAccountId, attribute: &str, val
     update.send().await.expect("updated");
 }
 
-/// How many keys of an account are live, by a look at each.
+/// Counts the live keys of an account by reading each one.
 async fn live(table: &TestTable, account: &ServiceAccountId, now: Timestamp) -> usize {
     let keys = latchkey::operator::keys(&table.store(), account).await.expect("keys");
     keys.iter().filter(|key| key.revoked_at.is_none() && !key.is_expired(now)).count()

@@ -1,4 +1,4 @@
-//! A store that fails never lets anyone in, is never tried without end, and leaves nothing behind.
+//! A failing store never lets anyone in, is retried a bounded number of times, and leaves nothing behind.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -52,7 +52,7 @@ fn respond(minted: &Minted) -> Response {
     text_response(minted.token.expose())
 }
 
-/// The status that a caller is answered with.
+/// Returns the status of the response to the caller.
 fn status(error: Error) -> u16 {
     HttpError::from(error).status().as_u16()
 }
@@ -64,7 +64,7 @@ fn canceled(codes: &[&str]) -> (u16, String) {
     (400, body.to_string())
 }
 
-/// Counts calls, and tells how many came before.
+/// Counts calls, and returns how many came before.
 #[derive(Clone, Default)]
 struct Calls(Arc<AtomicU32>);
 
@@ -126,7 +126,7 @@ async fn a_silent_store_is_given_up_on() {
     assert!(began.elapsed().as_secs() < 10, "gave up after {:?}", began.elapsed());
 }
 
-/// A failure is not kept: neither does it stand for a refusal, nor does it let anyone in later.
+/// A failure is not cached: it neither counts as a rejection nor lets anyone in later.
 #[tokio::test(start_paused = true)]
 async fn a_failure_is_never_cached() {
     for failure in [
@@ -150,7 +150,7 @@ async fn a_failure_is_never_cached() {
         assert_eq!(verify().await.map_err(status), Err(503));
         failing.store(0, Ordering::Relaxed);
         assert_eq!(verify().await.map_err(status), Err(401));
-        // That verdict is kept: the next failure is not even noticed.
+        // That verdict is cached, so the next failure has no effect.
         failing.store(1, Ordering::Relaxed);
         assert_eq!(verify().await.map_err(status), Err(401));
     }
@@ -182,7 +182,7 @@ async fn what_a_batch_left_out_is_asked_for_again() {
         }
     });
     authenticate(client).await.expect_err("unknown");
-    // Once more for what was left out, and once more, consistently, for what was not found.
+    // One more read for the omitted items, and one more consistent read for the missing ones.
     assert_eq!(calls.count(), 3);
 }
 
@@ -236,10 +236,10 @@ async fn endless_conflicts_end_in_a_503_that_says_when_to_come_back() {
     assert_eq!(calls.count(), 8);
 }
 
-/// DynamoDB refuses an update of an item that a transaction is writing, and the SDK does not retry it.
+/// DynamoDB rejects an update of an item that a transaction is writing, and the SDK does not retry it.
 #[tokio::test(start_paused = true)]
 async fn an_update_that_meets_a_transaction_is_retried() {
-    // The caller's own, of which it is known whose it is.
+    // The caller's own account, whose organization is already known.
     let id = caller().account;
     let change = AccountChange { disabled: Some(false), ..AccountChange::default() };
     for (conflicts, answered) in [(3, 404), (100, 503)] {
@@ -306,7 +306,7 @@ async fn a_key_whose_answer_cannot_be_given_does_not_stay() {
     assert!(put["sk"].is_object());
 }
 
-/// The key may be in the table: whoever looks after the service can find it and revoke it.
+/// The key may be in the table, so the operator must be able to find and revoke it.
 #[tokio::test(start_paused = true)]
 async fn a_key_whose_mint_was_not_answered_is_logged_with_its_id() {
     let logs = Logs::capture("test");

@@ -1,8 +1,9 @@
-//! What a released version has stored stays good: the keys of a table outlive every upgrade.
+//! Data stored by a released version stays valid: the keys of a table outlive every upgrade.
 //!
-//! Each file in `stored/` is a whole table as a version left it: the samples at their time, after a mint
-//! that can be repeated, a rotation with a day's grace, a recorded use, a recount and an interrupted
-//! deletion; from 0.2.0 on with counts, and with an organization whose deletion was interrupted. A version that stores anything differently adds a file, and the old ones stay.
+//! Each file in `stored/` is a whole table as a version left it. It holds the samples at their time, after a
+//! repeatable mint, a rotation with a day's grace period, a recorded use, a recount, and an interrupted
+//! deletion. From 0.2.0 on, it also holds counts and an organization whose deletion was interrupted. A
+//! version that stores anything differently adds a file, and the old ones stay.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -23,13 +24,13 @@ use latchkey_testkit::sample::{self, SampleKey};
 use latchkey_testkit::{Response, TestTable, text_response};
 use serde_json::Value;
 
-/// A table as a version left it, and what it showed.
+/// A table as a version left it, and its output.
 struct Stored {
     version: &'static str,
     table: TestTable,
-    /// The token of the key that took the place of [`SampleKey::Minter`].
+    /// The token of the key that replaced [`SampleKey::Minter`].
     rotated: String,
-    /// The answer to [`repeated`].
+    /// The response to [`repeated`].
     answer: String,
 }
 
@@ -80,7 +81,7 @@ fn value(json: &Value) -> AttributeValue {
     }
 }
 
-/// The request that every version has answered and kept the response of.
+/// The request that every version has served, storing its response.
 fn repeated() -> IdempotentRequest {
     let caller = SampleKey::FullAccess.mint().0.id;
     let secret = CallerSecret::of(&SampleKey::FullAccess.token());
@@ -174,7 +175,7 @@ async fn what_was_begun_goes_on() {
         let accounts = store.accounts(&organization, 100, None).await.expect("a list");
         assert_eq!(accounts.items.len(), 2, "{version}");
 
-        // Of four keys counted two have ended, and of a third the end has come by then.
+        // Of four counted keys, two have ended, and a third has expired by then.
         let limit = KeyPolicy { key_limit: std::num::NonZeroU32::new(3), ..KeyPolicy::default() };
         let later = table.latchkey_at(limit, sample::after_hours(4));
         let other = caller(&later, SampleKey::Other).await;

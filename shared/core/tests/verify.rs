@@ -1,4 +1,4 @@
-//! Verifying: who is let in, who is not, and what that costs.
+//! Verification: which tokens are accepted, which are rejected, and the cost.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -70,7 +70,7 @@ async fn a_key_ends_the_instant_that_it_expires() {
 #[tokio::test]
 async fn the_right_key_with_another_secret_is_refused() {
     let table = TestTable::start().await;
-    // The same account and key id with the secret of another seed: only the digest tells.
+    // The same account and key ID with the secret of another seed: only the digest differs.
     let (_, token) = SampleKey::FullAccess.mint();
     let item = table.client.get_item().table_name(table.name());
     let item = item.key("pk", AttributeValue::S(format!("ACCOUNT#{}", token.account())));
@@ -137,7 +137,7 @@ async fn an_unknown_key_costs_one_more_read() {
     assert_eq!(table.meter.take().requests, [("BatchGetItem", 1)].into());
 }
 
-/// A clock that a test sets.
+/// A clock that the test sets.
 #[derive(Clone)]
 struct SetClock(Arc<AtomicI64>);
 
@@ -182,8 +182,8 @@ async fn a_cached_verification_reads_nothing() {
     assert_eq!(table.meter.take(), Usage::default());
 }
 
-/// The bound that `docs/keys.md` states: a key that is revoked, or whose account is disabled, by someone else
-/// passes for as long as the cache keeps it and not a millisecond longer.
+/// The bound in `docs/keys.md`: if another process revokes a key or disables its account, the key passes for
+/// as long as the cache keeps it and not a millisecond longer.
 #[tokio::test]
 async fn what_was_revoked_elsewhere_is_refused_within_the_bound() {
     for (sort_key, attribute, value, expected) in [
@@ -206,7 +206,7 @@ async fn what_was_revoked_elsewhere_is_refused_within_the_bound() {
         latchkey.verify(&token, Freshness::Cached).await.expect("still kept");
         clock.advance(1);
         assert_eq!(refusal(latchkey.verify(&token, Freshness::Cached).await), expected);
-        // Once refused, refused: also while and after that is kept.
+        // Once rejected, the key stays rejected, during and after the cached rejection.
         for _ in 0..4 {
             clock.advance(1_000);
             assert_eq!(refusal(latchkey.verify(&token, Freshness::Cached).await), expected);
@@ -227,8 +227,8 @@ async fn a_kept_key_ends_the_instant_that_it_expires() {
     assert_eq!(refusal(latchkey.verify(&token, Freshness::Cached).await), Refusal::Expired);
 }
 
-/// The checksum lets one guess in 2^32 through to the table; none of these, by a fixed seed.
-/// `LATCHKEY_GUESSES` sets how many there are.
+/// The checksum lets one guess in 2^32 through to the table, but with the fixed seed, none of these.
+/// `LATCHKEY_GUESSES` sets the number of guesses.
 #[tokio::test]
 async fn random_and_mutated_tokens_never_verify_and_read_nothing() {
     let guesses = std::env::var("LATCHKEY_GUESSES").ok();
@@ -263,7 +263,7 @@ fn digits(rng: &mut StdRng, length: usize) -> String {
     (0..length).map(|_| char::from(DIGITS[below(rng, DIGITS.len())])).collect()
 }
 
-/// Any text of up to 150 characters, most of them from a token's alphabet.
+/// Returns a text of up to 150 characters, most of them from a token's alphabet.
 fn noise(rng: &mut StdRng) -> String {
     let length = below(rng, 150);
     let character = |rng: &mut StdRng| match below(rng, 8) {
@@ -274,7 +274,7 @@ fn noise(rng: &mut StdRng) -> String {
     (0..length).map(|_| character(rng)).collect()
 }
 
-/// A token with one to four characters replaced, left out, doubled or exchanged.
+/// Returns a token with one to four characters replaced, removed, doubled, or swapped.
 fn mutated(rng: &mut StdRng, token: &str) -> String {
     let mut bytes = token.as_bytes().to_vec();
     for _ in 0..=below(rng, 4) {
