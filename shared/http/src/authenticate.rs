@@ -1,4 +1,4 @@
-//! Authenticating requests: the bearer is read once, and what else comes from it is carried along.
+//! Authenticating requests: reads the bearer token once and keeps everything derived from it.
 
 use latchkey::Latchkey;
 use latchkey::error::Refusal;
@@ -14,7 +14,7 @@ use crate::json::Fields;
 use crate::page::PageRequest;
 use crate::request::Request;
 
-/// A request of a caller that has proved who it is.
+/// An authenticated request.
 #[derive(Debug)]
 pub struct AuthenticatedRequest<'r> {
     request: &'r Request,
@@ -22,7 +22,7 @@ pub struct AuthenticatedRequest<'r> {
     secret: CallerSecret,
 }
 
-/// Who a request comes from, by its bearer token.
+/// Authenticates a request by its bearer token and returns its principal.
 ///
 /// # Errors
 ///
@@ -33,12 +33,12 @@ pub async fn authenticate(latchkey: &Latchkey, request: &Request) -> Result<Prin
     Ok(latchkey.verify(token, Freshness::Cached).await?)
 }
 
-/// Who a request to manage keys and accounts comes from. One that changes something is held against the
-/// table as it is now.
+/// Authenticates a request to manage keys and accounts. A request that changes something is verified with a
+/// consistent read.
 ///
 /// # Errors
 ///
-/// As [`authenticate`].
+/// The errors of [`authenticate`].
 pub async fn authenticate_for_management<'r>(
     latchkey: &Latchkey,
     request: &'r Request,
@@ -49,7 +49,7 @@ pub async fn authenticate_for_management<'r>(
     Ok(AuthenticatedRequest { request, principal, secret })
 }
 
-/// The refusal of a request that presents no key, or not as a key is presented; it is counted.
+/// Counts a request that presents no key, or presents it in the wrong form, and returns its error.
 pub fn refuse(latchkey: &Latchkey, refusal: Refusal) -> Error {
     latchkey.count_refusal(refusal);
     match refusal {
@@ -64,16 +64,16 @@ fn presented<'r>(latchkey: &Latchkey, request: &'r Request) -> Result<&'r str, E
 }
 
 impl AuthenticatedRequest<'_> {
-    /// Who the request comes from.
+    /// The principal behind the request.
     pub fn principal(&self) -> &Principal {
         &self.principal
     }
 
-    /// The service account that the request comes from.
+    /// Returns the service account behind the request.
     ///
     /// # Errors
     ///
-    /// [`Denial::RootKey`] for the root, which is in no organization.
+    /// [`Denial::RootKey`] for a root key, which belongs to no organization.
     pub fn service_account(&self) -> Result<&AccountPrincipal, Denial> {
         self.principal.service_account()
     }
@@ -83,16 +83,16 @@ impl AuthenticatedRequest<'_> {
         self.request
     }
 
-    /// What `read` takes out of the JSON body, which holds nothing else; see [`Fields`].
+    /// Reads the JSON body with `read`, which must take every field; see [`Fields`].
     ///
     /// # Errors
     ///
-    /// [`InvalidBody`], from the size to the last field that is not known.
+    /// [`InvalidBody`], from the size to the last unknown field.
     pub fn json<T>(&self, read: impl FnOnce(&mut Fields) -> T) -> Result<T, InvalidBody> {
         Fields::read(self.request, read)
     }
 
-    /// The page of `list` that the request asks for; see [`PageRequest`].
+    /// Returns the page of `list` that the request asks for; see [`PageRequest`].
     ///
     /// # Errors
     ///
@@ -106,8 +106,8 @@ impl AuthenticatedRequest<'_> {
         PageRequest::of(self.request, &self.secret, cursor, list, now)
     }
 
-    /// What makes the request safe to send again; `None` without an `Idempotency-Key`. `operation` and
-    /// `parameters` are what the path asked for.
+    /// Returns the data that makes the request safe to send again, or `None` without an `Idempotency-Key`.
+    /// `operation` and `parameters` come from the path.
     ///
     /// # Errors
     ///

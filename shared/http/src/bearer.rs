@@ -1,14 +1,14 @@
-//! The bearer token of a request: the one place where `Authorization` is read for it.
+//! The bearer token of a request, which is read from `Authorization` only here.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use latchkey::error::Refusal;
 
-/// The bearer token of a request (RFC 6750, section 2.1; the scheme in any case).
+/// Returns the bearer token of a request (RFC 6750, section 2.1). The scheme is case-insensitive.
 ///
 /// # Errors
 ///
-/// [`Refusal::Missing`] if there is none; [`Refusal::Scheme`] for another scheme, or more than one value.
+/// [`Refusal::Missing`] if there is none; [`Refusal::Scheme`] for a different scheme or more than one value.
 pub fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = values.next().ok_or(Refusal::Missing)?;
@@ -22,7 +22,7 @@ pub fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
     token(value).ok_or(Refusal::Scheme)
 }
 
-/// The token in `Bearer <token>`, the value of a header.
+/// Returns the token in a header value of the form `Bearer <token>`.
 pub fn token(value: &str) -> Option<&str> {
     let (scheme, token) = value.trim().split_once(' ')?;
     let token = token.trim_start();

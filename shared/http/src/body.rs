@@ -1,4 +1,4 @@
-//! What can be wrong with a body.
+//! Errors in request bodies.
 
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -6,16 +6,16 @@ use std::convert::Infallible;
 use latchkey::text::InvalidText;
 use latchkey::time::InvalidTimestamp;
 
-/// The largest body that is read: 64 KiB.
+/// The maximum size of a body: 64 KiB.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 
-/// Why a body is not what an operation takes.
+/// The reason a body is not valid for an operation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidBody {
     /// More than [`BODY_BYTES_MAX`] bytes.
     #[error("the body is larger than {BODY_BYTES_MAX} bytes")]
     TooLarge,
-    /// The `Content-Type` says that the body is something else.
+    /// The `Content-Type` is not JSON in UTF-8.
     #[error("the body must be JSON in UTF-8: send `Content-Type: application/json`")]
     MediaType,
     /// The `Content-Type` is not that of a form.
@@ -27,7 +27,7 @@ pub enum InvalidBody {
     /// The body is not JSON.
     #[error("the body is not valid JSON: {problem} at line {line}, column {column}")]
     Syntax {
-        /// What the parser stumbled over; never a part of the body.
+        /// The parser's problem; never a part of the body.
         problem: &'static str,
         /// Counted from 1.
         line: usize,
@@ -37,54 +37,54 @@ pub enum InvalidBody {
     /// The body is JSON, but not an object.
     #[error("the body must be a JSON object, not {0}")]
     NotAnObject(&'static str),
-    /// A field twice.
+    /// A field is given twice.
     #[error("the body holds the field `{0}` twice")]
     DuplicateField(String),
-    /// A field that the operation does not take.
+    /// The operation does not accept this field.
     #[error("`{field}` is not a field of this request; {hint}")]
     UnknownField {
         /// The start of the field's name.
         field: String,
-        /// The nearest field that is one, or all of them.
+        /// The nearest accepted field, or all of them.
         hint: String,
     },
-    /// A field that the operation needs is not there.
+    /// A required field is missing.
     #[error("`{0}` is required")]
     MissingField(&'static str),
-    /// A number out of bounds.
+    /// A number is out of bounds.
     #[error("`{field}` must be a whole number from {min} to {max}")]
     OutOfRange {
-        /// The field, as the dialect calls it.
+        /// The field's name in the dialect.
         field: &'static str,
-        /// The least that it may be.
+        /// The minimum.
         min: u64,
-        /// The most that it may be.
+        /// The maximum.
         max: u64,
     },
-    /// A field of another type.
+    /// A field has the wrong type.
     #[error("`{field}` must be {expected}, not {found}")]
     WrongType {
-        /// The field, as the dialect calls it.
+        /// The field's name in the dialect.
         field: Cow<'static, str>,
-        /// What it must be.
+        /// The expected type.
         expected: &'static str,
-        /// What it is.
+        /// The actual type.
         found: &'static str,
     },
-    /// A text that is not what the field holds.
+    /// A string is not valid for its field.
     #[error("`{field}` {problem}")]
     InvalidValue {
-        /// The field, as the dialect calls it.
+        /// The field's name in the dialect.
         field: &'static str,
-        /// The rule that it breaks.
+        /// The violated rule.
         problem: InvalidValue,
     },
 }
 
-/// Why a text is not what a field holds.
+/// The reason a string is not valid for a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidValue {
-    /// A name or a description is outside its bounds.
+    /// A name or a description violates its rules.
     #[error("{0}")]
     Text(#[from] InvalidText),
     /// A time is not a date-time.

@@ -1,5 +1,5 @@
-//! What can go wrong with a request, in no dialect's words: what is wrong with its form, and what the service
-//! says of it. How HTTP says it is in `status.rs`; the body is the dialect's business.
+//! Errors of requests, independent of dialects: an invalid form, or an error of the service. `status.rs` maps
+//! them to HTTP, and each dialect supplies the body.
 
 use http::Method;
 use latchkey::id::{InvalidId, InvalidOrganizationId};
@@ -9,86 +9,86 @@ use latchkey::scope::{InvalidScope, Scope};
 
 use crate::body::InvalidBody;
 
-/// Why a request was refused or could not be served.
+/// The reason a request was rejected or failed.
 ///
-/// `Display` is for the caller. What only the operator may know is a source, for the log.
+/// `Display` is for the caller. Details that only the operator may see are in the source, for the log.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No operation has this path.
     #[error("no operation has this path")]
     RouteNotFound,
-    /// The path exists, the method does not.
+    /// The path exists, but not for this method.
     #[error("this path does not take {method}; it takes {}", in_words(allowed))]
     MethodNotAllowed {
-        /// What the request asked for.
+        /// The method of the request.
         method: Method,
-        /// What the path takes.
+        /// The methods that the path accepts.
         allowed: Vec<Method>,
     },
-    /// No `Authorization` header.
+    /// The `Authorization` header is missing.
     #[error("the request carries no credentials; send `Authorization: Bearer <key>`")]
     NoCredentials,
-    /// Another scheme than `Bearer`, or no token after it.
+    /// The scheme is not `Bearer`, or no token follows it.
     #[error("the `Authorization` header is not of the form `Bearer <key>`")]
     OtherScheme,
-    /// The body is not what the operation takes.
+    /// The body is not valid for the operation.
     #[error("{0}")]
     InvalidBody(#[from] InvalidBody),
-    /// A parameter of a form or a query is missing, or given twice.
+    /// A parameter of a form or a query is missing or given twice.
     #[error("the parameter `{0}` must be given once")]
     Parameter(&'static str),
-    /// The path's service account id is outside the grammar.
+    /// The service account ID in the path is malformed.
     #[error("the service account id {0}")]
     InvalidAccountId(InvalidId),
-    /// The path's key id is outside the grammar.
+    /// The key ID in the path is malformed.
     #[error("the key id {0}")]
     InvalidKeyId(InvalidId),
-    /// Nothing of that id: it is outside our grammar, so it names no account.
+    /// No account has this ID, because it is not a valid Latchkey ID.
     #[error("this service account does not exist")]
     UnknownAccount,
-    /// Nothing of that id: it is outside our grammar, so it names no key.
+    /// No key has this ID, because it is not a valid Latchkey ID.
     #[error("this key does not exist")]
     UnknownKey,
-    /// A query parameter is not what a list takes.
+    /// A query parameter is not valid for a list.
     #[error("`{parameter}` {problem}")]
     InvalidPage {
-        /// The parameter, as the dialect calls it.
+        /// The parameter's name in the dialect.
         parameter: &'static str,
-        /// The rule that it breaks.
+        /// The violated rule.
         problem: InvalidPage,
     },
-    /// The deployment knows no such scope.
+    /// The deployment has no such scope.
     #[error("`{shown}` is not a scope of this deployment; its scopes are {}", in_words(known))]
     UnknownScope {
-        /// The start of what the caller asked for.
+        /// The start of the requested scope.
         shown: String,
-        /// What it could have asked for.
+        /// The deployment's scopes.
         known: Vec<Scope>,
     },
-    /// The parameter `scope` of a query names what is no scope.
+    /// The query parameter `scope` contains an invalid scope.
     #[error("the parameter `scope` takes scopes, separated by spaces; {0}")]
     InvalidScope(#[from] InvalidScope),
-    /// The parameter `organization` of a query names something that is not an organization.
+    /// The query parameter `organization` contains an invalid organization ID.
     #[error("the parameter `organization` takes organization IDs, separated by spaces; {0}")]
     InvalidOrganization(#[from] InvalidOrganizationId),
-    /// The `Idempotency-Key` header is none.
+    /// The `Idempotency-Key` header is invalid.
     #[error("the `Idempotency-Key` header {0}")]
     InvalidIdempotencyKey(#[from] InvalidIdempotencyKey),
-    /// The service refused it, or could not serve it.
+    /// The service rejected the request or failed.
     #[error(transparent)]
     Service(#[from] latchkey::Error),
 }
 
-/// Entries on a page, at most.
+/// The maximum number of entries on a page.
 pub const LIMIT_MAX: usize = 100;
 
-/// Why a query parameter of a list is none.
+/// The reason a query parameter of a list is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPage {
-    /// The limit is no number, or out of bounds.
+    /// The limit is not a number or is out of bounds.
     #[error("must be a whole number from 1 to {LIMIT_MAX}, given once")]
     Limit,
-    /// The cursor is none of ours, or of another caller or list, or too old.
+    /// The cursor is malformed, too old, or from a different caller or list.
     #[error(
         "is not one that this list gave out to this key within the last 24 hours; \
          start again without it"
@@ -108,7 +108,7 @@ impl AsRef<Error> for Error {
     }
 }
 
-/// A list for a sentence: `a`, `b` and `c`, each in backticks.
+/// Formats a list for a sentence: `a`, `b` and `c`, each in backticks.
 fn in_words<T: std::fmt::Display>(items: &[T]) -> String {
     let quoted: Vec<String> = items.iter().map(|item| format!("`{item}`")).collect();
     match quoted.split_last() {

@@ -1,7 +1,8 @@
-//! API Gateway and function URL events in, their responses out.
+//! Conversion of API Gateway and function URL events to requests, and of responses back.
 //!
-//! The conversion is ours. That of `lambda_http` (1.3.2) panics on input that a client controls: a query with a
-//! space, a quote or an angle bracket in it makes no URL. With `panic = "abort"` that would end the environment.
+//! `lambda_http` (1.3.2) is not used, because its conversion panics on input that a client controls: a query
+//! with a space, a quote, or an angle bracket is not a valid URL. With `panic = "abort"`, that would end the
+//! environment.
 
 use std::collections::HashMap;
 
@@ -13,14 +14,14 @@ use serde::{Deserialize, Serialize};
 use crate::request::Request;
 use crate::response::Response;
 
-/// An event of an HTTP API (payload 2.0), a function URL (likewise) or a REST API (payload 1.0).
+/// An event of an HTTP API or a function URL (payload 2.0), or of a REST API (payload 1.0).
 ///
-/// Every part is optional, so that no event of these services fails to parse.
+/// Every field is optional, so that every event of these services can be parsed.
 /// Source: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Event {
-    // REST APIs send none.
+    // Missing in events of REST APIs.
     version: Option<String>,
     // Payload 2.0.
     raw_path: Option<String>,
@@ -50,7 +51,7 @@ struct EventHttp {
     method: Option<String>,
 }
 
-/// Which of its two shapes an event has, and its response is to have.
+/// The payload format of an event and its response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Payload {
     /// REST APIs.
@@ -60,9 +61,9 @@ pub enum Payload {
 }
 
 impl Event {
-    /// The event's shape.
+    /// Returns the event's payload format.
     pub fn payload(&self) -> Payload {
-        // By the version and not by what else there is: `cargo lambda watch` sends an `httpMethod` too.
+        // Uses the version rather than other fields, because `cargo lambda watch` also sends an `httpMethod`.
         if self.version.as_deref() == Some("2.0") { Payload::V2 } else { Payload::V1 }
     }
 }
@@ -75,7 +76,7 @@ impl From<Event> for Request {
         let method = method.and_then(|method| Method::from_bytes(method.as_bytes()).ok());
         let multi = event.multi_value_query_string_parameters;
         Self {
-            // No method is no operation's method.
+            // A missing or malformed method becomes `CONNECT`, which no operation uses.
             method: method.unwrap_or(Method::CONNECT),
             path,
             query: event.raw_query_string.unwrap_or_else(|| encode_query(multi)),
@@ -91,7 +92,7 @@ fn body(body: Option<String>, base64: bool) -> Option<Vec<u8>> {
     if base64 { STANDARD.decode(&body).ok() } else { Some(body.into_bytes()) }
 }
 
-/// Payload 1.0 sends the parameters decoded, each with all of its values.
+/// Encodes the query parameters. Payload 1.0 sends them decoded, each with all of its values.
 fn encode_query(multi: Option<HashMap<String, Option<Vec<String>>>>) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     for (name, values) in multi.unwrap_or_default() {
@@ -102,7 +103,7 @@ fn encode_query(multi: Option<HashMap<String, Option<Vec<String>>>>) -> String {
     query.finish()
 }
 
-/// Payload 1.0 sends each header twice, once with all of its values: those count.
+/// Reads the headers. Payload 1.0 sends each header twice, and only the list with all values is used.
 fn headers(
     single: Option<HashMap<String, Option<String>>>,
     multi: Option<HashMap<String, Option<Vec<String>>>>,
@@ -122,7 +123,7 @@ fn headers(
     };
     let mut headers = HeaderMap::with_capacity(all.len());
     for (name, value) in all {
-        // What is no header in HTTP is none here either.
+        // Headers that are not valid in HTTP are dropped.
         let name = HeaderName::from_bytes(name.as_bytes());
         let value = HeaderValue::from_bytes(value.as_bytes());
         if let (Ok(name), Ok(value)) = (name, value) {
@@ -132,7 +133,7 @@ fn headers(
     headers
 }
 
-/// A response as API Gateway and function URLs take it.
+/// A response in the form that API Gateway and function URLs expect.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EventResponse {
@@ -145,7 +146,8 @@ pub struct EventResponse {
     payload_v2: Option<PayloadV2>,
 }
 
-/// What tools for payload 2.0 insist on, `cargo lambda watch` among them. A REST API has no `cookies`.
+/// Fields that tools for payload 2.0 require, such as `cargo lambda watch`. A REST API does not know
+/// `cookies`.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct PayloadV2 {
@@ -154,7 +156,7 @@ struct PayloadV2 {
 }
 
 impl EventResponse {
-    /// `response` in the shape of `payload`.
+    /// Creates `response` in the format of `payload`.
     pub fn new(response: Response, payload: Payload) -> Self {
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers = response.headers.iter().map(|(name, value)| (name.to_string(), text(value)));

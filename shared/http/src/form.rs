@@ -8,11 +8,12 @@ use crate::request::Request;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// The parameter `name` of a form body, given exactly once.
+/// Returns the parameter `name` of a form body, which must be given exactly once.
 ///
 /// # Errors
 ///
-/// [`InvalidBody`] for another body, [`Error::Parameter`] if it is not given once.
+/// [`InvalidBody`] if the body is not a form, [`Error::Parameter`] if the parameter is not given exactly
+/// once.
 pub fn form_parameter(request: &Request, name: &'static str) -> Result<String, Error> {
     let body = request.body()?;
     let content_type = request.header(CONTENT_TYPE);

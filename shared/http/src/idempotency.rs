@@ -5,13 +5,14 @@ use latchkey::idempotency::{IdempotencyKey, InvalidIdempotencyKey};
 
 const HEADER: &str = "idempotency-key";
 
-/// The idempotency key of a request, if it has one.
+/// Returns the idempotency key of a request, if it has one.
 ///
-/// The draft has a quoted string; most clients send it bare. Both name the same key.
+/// The draft specifies a quoted string, but most clients send it without quotes. Both forms mean the same
+/// key.
 ///
 /// # Errors
 ///
-/// [`InvalidIdempotencyKey`], also if there is more than one.
+/// [`InvalidIdempotencyKey`], also if the header is sent more than once.
 pub fn idempotency_key(
     headers: &HeaderMap,
 ) -> Result<Option<IdempotencyKey>, InvalidIdempotencyKey> {

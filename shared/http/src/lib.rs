@@ -1,8 +1,9 @@
-//! HTTP over Lambda, for functions that speak a dialect of their own over [`latchkey`].
+//! HTTP over Lambda, for functions that each implement a dialect of [`latchkey`].
 //!
-//! From the event to the response in the order of a request: [`event`], [`request`], [`route`],
-//! [`authenticate`], [`json`] and [`form`] and [`page`], [`response`]; [`error`] says what HTTP makes of every
-//! error. Around them [`start`](start::start), [`serve`], and where logs and metrics go.
+//! From the event to the response, in the order of a request: [`event`], [`request`], [`route`],
+//! [`authenticate`], [`json`], [`form`], [`page`], and [`response`]. [`error`] defines the errors and their
+//! HTTP responses. Around them are [`start`](start::start), [`serve`], and the destinations of logs and
+//! metrics.
 
 pub mod authenticate;
 pub mod bearer;

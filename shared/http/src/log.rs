@@ -1,4 +1,4 @@
-//! Logs: one JSON object a line on standard output, with the request's id.
+//! Logs: one JSON object per line on standard output, with the request's ID.
 
 use http::StatusCode;
 use latchkey::error::causes;
@@ -13,19 +13,19 @@ use crate::error::Error;
 
 /// Starts logging for `function`, at the level of `AWS_LAMBDA_LOG_LEVEL` (default `INFO`).
 ///
-/// Lambda sets that variable from the function's logging configuration. Whatever it says, other
-/// crates log at `WARN` at most: below, they may write requests, and with them secrets.
+/// Lambda sets that variable from the function's logging configuration. Other crates log at `WARN` at most,
+/// whatever its value: at lower levels, they may write requests, including secrets.
 ///
 /// # Errors
 ///
-/// Names the variable if its value is no level.
+/// Names the variable if its value is not a level.
 pub fn init(function: &'static str, environment: &Environment) -> Result<(), InvalidSetting> {
     let level = level(environment)?;
     subscriber(function, level, std::io::stdout).init();
     Ok(())
 }
 
-/// What [`init`] installs, writing to `writer`.
+/// Creates the subscriber that [`init`] installs, writing to `writer`.
 pub fn subscriber<W>(
     function: &'static str,
     level: LevelFilter,
@@ -36,7 +36,7 @@ where
 {
     let targets = Targets::new()
         .with_default(level.min(LevelFilter::WARN))
-        // It warns at each start under `cargo lambda watch`, of a feature that we leave out.
+        // At each start under `cargo lambda watch`, it warns about a feature that Latchkey does not use.
         .with_target("lambda_runtime", LevelFilter::ERROR)
         .with_target("latchkey", level)
         .with_target(function, level);
@@ -61,7 +61,7 @@ fn level(environment: &Environment) -> Result<LevelFilter, InvalidSetting> {
     Ok(level?.unwrap_or(LevelFilter::INFO))
 }
 
-/// Logs a request that was not served, once, before its answer is rendered.
+/// Logs a failed request once, before its response is rendered.
 pub(crate) fn failure(error: &Error) {
     let status = error.status();
     let code = status.as_u16();

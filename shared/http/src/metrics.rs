@@ -1,4 +1,4 @@
-//! Metrics in CloudWatch's embedded metric format: lines of the log, and no call of our own.
+//! Metrics in CloudWatch's embedded metric format: written as log lines, without any API calls.
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
@@ -8,7 +8,7 @@ use latchkey::service::metrics::{Batch, LATENCIES_MAX, Metrics};
 use latchkey::time::Timestamp;
 use serde_json::{Map, Value, json};
 
-/// The names of all metrics. Each has the dimension `Function`, and [`REFUSED`] one more, `Reason`.
+/// The names of all metrics. Each has the dimension `Function`, and [`REFUSED`] also has `Reason`.
 pub const NAMES: &[&str] = &[
     "KeysMinted",
     "KeysRotated",
@@ -21,24 +21,24 @@ pub const NAMES: &[&str] = &[
     REFUSED,
 ];
 
-/// How long requests to the store took, in milliseconds.
+/// The latencies of requests to the store, in milliseconds.
 pub const STORE_LATENCY: &str = "StoreLatency";
 
-/// Keys presented and refused: in all, and by reason.
+/// Rejected keys, in total and by reason.
 pub const REFUSED: &str = "Refused";
 
-/// The metrics of `function` in `namespace`, on standard output; none without a namespace.
+/// Creates metrics of `function` in `namespace` on standard output; none without a namespace.
 pub fn to_stdout(function: &'static str, namespace: Option<String>) -> Metrics {
     match namespace {
         None => Metrics::off(),
         Some(namespace) => to(function, namespace, |line| {
-            // Who reads the log may be gone; the answers go on.
+            // If the log's reader is gone, the function keeps serving.
             let _ = writeln!(std::io::stdout(), "{line}");
         }),
     }
 }
 
-/// The metrics of `function` in `namespace`, each line given to `write`.
+/// Creates metrics of `function` in `namespace` that pass each line to `write`.
 pub fn to(
     function: &'static str,
     namespace: String,
@@ -58,7 +58,8 @@ struct Format {
 }
 
 impl Format {
-    /// One line for everything, one for each hundred latencies more, and one for each reason of a refusal.
+    /// Returns one line for all metrics, one for each further hundred latencies, and one for each reason for
+    /// rejection.
     fn lines(&self, batch: &Batch, now: Timestamp) -> Vec<Value> {
         let mut values = Map::new();
         for (counter, count) in &batch.counts {
@@ -100,7 +101,7 @@ impl Format {
                     { "Namespace": self.namespace, "Dimensions": [dimensions], "Metrics": metrics },
                 ],
             },
-            // What Lambda needs to tell a line of a log in JSON.
+            // Lambda requires these fields to recognize a JSON log line.
             "level": "INFO",
             "timestamp": now,
             "Function": self.function,
@@ -140,7 +141,7 @@ mod tests {
         std::mem::take(&mut *lines.lock().expect("no panic elsewhere"))
     }
 
-    /// What CloudWatch makes of a line: each metric with its dimensions' values.
+    /// Reads a line as CloudWatch does: each metric with the values of its dimensions.
     fn read(line: &Value) -> Vec<(String, Vec<String>, Value)> {
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         assert_eq!(directive["Namespace"], "Latchkey/test");

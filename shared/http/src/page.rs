@@ -1,4 +1,4 @@
-//! Pages of lists: how many entries, and after which one.
+//! Pages of lists: their size and the entry after which they start.
 
 use latchkey::Latchkey;
 use latchkey::service::{CallerSecret, Cursors};
@@ -12,16 +12,16 @@ const LIMIT: &str = "limit";
 /// The page that a request asks for.
 #[derive(Debug)]
 pub struct PageRequest {
-    /// How many entries at most; `None` if the request does not say.
+    /// The requested maximum number of entries; `None` if the request does not set it.
     pub limit: Option<usize>,
-    /// The id after which it starts; `None` for the first page.
+    /// The ID after which the page starts; `None` for the first page.
     pub after: Option<String>,
     cursors: Cursors,
 }
 
 impl PageRequest {
-    /// Reads the page that `request` asks for: `limit`, and the dialect's parameter for the `cursor`. `list`
-    /// names the list, so that a cursor is good for no other, nor for the same list in another dialect.
+    /// Reads the page parameters of `request`: `limit`, and the dialect's name for the `cursor`. A cursor is
+    /// valid only for `list` and this dialect.
     ///
     /// # Errors
     ///
@@ -52,12 +52,12 @@ impl PageRequest {
         Ok(Self { limit, after, cursors })
     }
 
-    /// How many entries the page holds at most: as many as the request says, or else [`LIMIT_MAX`].
+    /// The maximum number of entries on the page: the requested limit, or [`LIMIT_MAX`].
     pub fn size(&self) -> usize {
         self.limit.unwrap_or(LIMIT_MAX)
     }
 
-    /// The cursor of the page after this one, which ended with the entry `last`; `None` after the last page.
+    /// Returns the cursor of the page after the entry `last`; `None` after the last page.
     ///
     /// # Errors
     ///

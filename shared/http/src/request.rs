@@ -1,4 +1,4 @@
-//! A request, as a function gets it out of an event.
+//! The request that a function reads from an event.
 
 use std::borrow::Cow;
 
@@ -9,17 +9,17 @@ use crate::body::{BODY_BYTES_MAX, InvalidBody};
 /// A request.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The method. One that HTTP does not know is `CONNECT`, which no operation has.
+    /// The method. A missing or malformed one becomes `CONNECT`, which no operation uses.
     pub method: Method,
-    /// The path as it was sent, which may start with the stage.
+    /// The path as sent, which may start with the stage.
     pub path: String,
-    /// The query string as it was sent, without the question mark.
+    /// The query string as sent, without the question mark.
     pub query: String,
     /// The stage that the request came through, if its gateway has stages.
     pub stage: Option<String>,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body; `None` if it claimed to be base64 and was not.
+    /// The body; `None` if it was marked as base64 and could not be decoded.
     pub body: Option<Vec<u8>>,
 }
 
@@ -37,7 +37,7 @@ impl Default for Request {
 }
 
 impl Request {
-    /// The body, which is not too large.
+    /// Returns the body if it is not too large.
     ///
     /// # Errors
     ///
@@ -47,13 +47,13 @@ impl Request {
         if body.len() > BODY_BYTES_MAX { Err(InvalidBody::TooLarge) } else { Ok(body) }
     }
 
-    /// The values of the query's parameter `name`.
+    /// Returns the values of the query parameter `name`.
     pub fn query_parameters<'q>(&'q self, name: &'q str) -> impl Iterator<Item = Cow<'q, str>> {
         let parameters = form_urlencoded::parse(self.query.as_bytes());
         parameters.filter(move |(known, _)| known == name).map(|(_, value)| value)
     }
 
-    /// A header's value as text, if there is one that is a text.
+    /// Returns a header's value, if it exists and is text.
     pub(crate) fn header(&self, name: http::header::HeaderName) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }

@@ -1,4 +1,4 @@
-//! A response, before it becomes an event's.
+//! Responses, before their conversion to an event's response.
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -17,28 +17,28 @@ pub struct Response {
 }
 
 impl Response {
-    /// A response without a body.
+    /// Creates a response without a body.
     pub fn empty(status: StatusCode) -> Self {
         Self { status, headers: HeaderMap::new(), body: String::new() }
     }
 
-    /// A response without a body: 204.
+    /// Creates a 204 response without a body.
     pub fn no_content() -> Self {
         Self::empty(StatusCode::NO_CONTENT)
     }
 
-    /// A JSON response, served as `application/json; charset=utf-8` as LakeSail documents.
+    /// Creates a JSON response, served as `application/json; charset=utf-8`, as LakeSail documents it.
     pub fn json(status: StatusCode, body: &impl Serialize) -> Self {
         Self::json_text(status, json_text(body))
     }
 
-    /// A response with a body that is JSON already.
+    /// Creates a response from a body that is already JSON.
     pub fn json_text(status: StatusCode, body: String) -> Self {
         let json = HeaderValue::from_static("application/json; charset=utf-8");
         Self { status, headers: HeaderMap::from_iter([(CONTENT_TYPE, json)]), body }
     }
 
-    /// Marks a response that holds a secret: no cache may keep it (RFC 9111, section 5.2.2.5).
+    /// Marks a response that holds a secret, so that caches do not store it (RFC 9111, section 5.2.2.5).
     #[must_use]
     pub fn no_store(mut self) -> Self {
         self.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -46,17 +46,17 @@ impl Response {
     }
 }
 
-/// A body, or a part of one, as JSON.
+/// Serializes a body, or a part of one, as JSON.
 ///
 /// # Panics
 ///
-/// If `body` is more than structs of texts, numbers and lists.
+/// Panics if `body` contains anything other than structs of strings, numbers, and lists.
 pub fn json_text(body: &impl Serialize) -> String {
     serde_json::to_string(body).expect("a struct of texts, numbers and lists serializes")
 }
 
-/// A create's response is JSON with a secret; its status and its body are kept, and both headers are given
-/// with it again.
+/// Stores the status and the body of a response that creates something, which is JSON with a secret. Both of
+/// its headers are restored.
 impl Replay for Response {
     fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         let mut bytes = Zeroizing::new(self.status.as_u16().to_be_bytes().to_vec());

@@ -8,39 +8,39 @@ use percent_encoding::percent_decode_str;
 use crate::error::Error;
 use crate::request::Request;
 
-/// One operation's endpoint: `POST /api/org/v1/service-accounts/{sa}/keys`.
+/// The endpoint of an operation: `POST /api/org/v1/service-accounts/{sa}/keys`.
 #[derive(Clone, Copy, Debug)]
 pub struct Route<O> {
-    /// The method, in upper case; `ANY` for all.
+    /// The method, in uppercase; `ANY` for all methods.
     pub method: &'static str,
-    /// The path, with parameters in braces. One that ends in `+`, as in `{path+}`, is the last and takes
-    /// all that is left, one character at least.
+    /// The path, with parameters in braces. A parameter that ends in `+`, as in `{path+}`, must be last and
+    /// takes the rest of the path, at least one character.
     pub path: &'static str,
-    /// What is served there.
+    /// The operation at this endpoint.
     pub operation: O,
 }
 
-/// A route, in one line of a list of them.
+/// Creates a route on one line of a list.
 pub const fn route<O>(method: &'static str, path: &'static str, operation: O) -> Route<O> {
     Route { method, path, operation }
 }
 
-/// A request's operation, and the values of its path parameters.
+/// The operation of a request and the values of its path parameters.
 #[derive(Debug)]
 pub struct Match<'a, O> {
-    /// What is asked for.
+    /// The requested operation.
     pub operation: O,
     path: &'static str,
     parameters: Vec<Cow<'a, str>>,
 }
 
 impl<O> Match<'_, O> {
-    /// The values of the path's `N` parameters, percent-decoded, in the path's order.
+    /// Returns the values of the path's `N` parameters, percent-decoded, in the path's order.
     ///
     /// # Panics
     ///
-    /// If the route's path has more or fewer of them, whatever was asked for: the route and what
-    /// serves it are not about the same thing.
+    /// Panics if the route's path does not have exactly `N` parameters, because then the route does not match
+    /// its handler. This does not depend on the request.
     pub fn parameters<const N: usize>(&self) -> [&str; N] {
         let values: Vec<&str> = self.parameters.iter().map(AsRef::as_ref).collect();
         let found = values.len();
@@ -52,13 +52,13 @@ impl<O> Match<'_, O> {
 
 /// Finds the operation that `request` asks for.
 ///
-/// A path that starts with the API's stage matches without it too: HTTP APIs send the stage along,
-/// REST APIs and function URLs do not. A route that takes all that is left comes after every other, as
-/// it does for API Gateway.
+/// A path that starts with the API's stage also matches without it, because HTTP APIs include the stage and
+/// REST APIs and function URLs do not. Routes whose last parameter takes the rest of the path come after all
+/// others, as in API Gateway.
 ///
 /// # Errors
 ///
-/// [`Error::RouteNotFound`], or [`Error::MethodNotAllowed`] where the path exists.
+/// [`Error::RouteNotFound`], or [`Error::MethodNotAllowed`] if the path exists.
 pub fn find<'r, O: Copy>(routes: &[Route<O>], request: &'r Request) -> Result<Match<'r, O>, Error> {
     find_path(routes, &request.method, &request.path, request.stage.as_deref())
 }
@@ -90,7 +90,7 @@ fn find_path<'a, O: Copy>(
     }
 }
 
-/// The values of `template`'s parameters in `path`, or `None` if it is another path.
+/// Returns the values of `template`'s parameters in `path`, or `None` if the path does not match.
 fn parameters<'a>(template: &str, path: &'a str) -> Option<Vec<Cow<'a, str>>> {
     let decode = |text| percent_decode_str(text).decode_utf8_lossy();
     let mut values = Vec::new();
@@ -113,7 +113,7 @@ fn parameters<'a>(template: &str, path: &'a str) -> Option<Vec<Cow<'a, str>>> {
     left.is_none().then_some(values)
 }
 
-/// Whether a path, or its last part, ends in a parameter that takes all that is left.
+/// Returns whether a path, or its last segment, ends in a parameter that takes the rest.
 fn is_greedy(template: &str) -> bool {
     template.ends_with("+}")
 }
@@ -160,9 +160,9 @@ mod tests {
             assert_eq!(rest(&format!("/v1/{path}")), [path]);
         }
         assert_eq!(rest("/v1/a%2Fb/c%20d"), ["a/b/c d"]);
-        // Where a route has the path but not the method, the greedy one has both.
+        // If a specific route matches the path but not the method, the greedy route matches both.
         assert_eq!(found("DELETE", "/v1/me", None), Some((5, vec!["me".into()])));
-        // Before the stage is taken away it would take everything.
+        // Tried before the stage is removed, the greedy route would match everything.
         assert_eq!(found("GET", "/v1/v1/me", Some("v1")), Some((3, vec![])));
         assert_eq!(found("GET", "/prod/v1/x/y", Some("prod")), Some((5, vec!["x/y".into()])));
         let error = find_path(ROUTES, &Method::POST, "/v2/a/b", None).expect_err("405");
@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(found("GET", "/prod/v1/me", Some("prod")), Some((3, vec![])));
         assert_eq!(found("GET", "/v1/me", Some("prod")), Some((3, vec![])));
         assert_eq!(found("GET", "/prod/v1/me", Some("$default")), None);
-        // A stage called like the path's first segment changes nothing.
+        // A stage with the name of the path's first segment makes no difference.
         assert_eq!(found("GET", "/v1/me", Some("v1")), Some((3, vec![])));
         assert_eq!(found("GET", "/v1/v1/me", Some("v1")), Some((3, vec![])));
         assert_eq!(found("GET", "/prodv1/me", Some("prod")), None);

@@ -1,10 +1,10 @@
-//! The Lambda runtime, with work after the answer.
+//! The Lambda runtime, with work after the response.
 //!
-//! An environment is frozen when its runtime asks for the next event, not when it has answered. So
-//! what is done in between, after the answer went to the caller, runs to its end: the way of "Running
-//! code after returning a response" in the AWS Compute Blog that needs a custom runtime, which a Rust
-//! function is. An internal extension would hold the freeze off as well, for one more request to the
-//! runtime API with each event, whether there is anything to do or not.
+//! Lambda freezes an environment when its runtime requests the next event, not when it responds. So work
+//! between the response and that request always completes. This is the technique in the AWS Compute Blog's
+//! "Running code after returning a response" that requires a custom runtime, which a Rust function has. An
+//! internal extension would also delay the freeze, but it would send one more request to the runtime API with
+//! each event, whether or not there is work to do.
 
 use lambda_runtime::tower::ServiceExt;
 use lambda_runtime::tower::layer::layer_fn;
@@ -12,12 +12,12 @@ use lambda_runtime::{Diagnostic, LambdaEvent, LambdaInvocation, Runtime, service
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// Serves events with `handler` until the environment ends. After each answer, once that is on its
-/// way to the caller, `after` runs; the next event waits for it.
+/// Serves events with `handler` until the environment ends. `after` runs once each response is on its way to
+/// the caller, and the next event waits for it.
 ///
 /// # Errors
 ///
-/// When the Lambda runtime API itself fails.
+/// Returns an error if the Lambda runtime API itself fails.
 pub async fn run<Event, Handler, Work, Answer, Failure, After, AfterWork>(
     mut handler: Handler,
     after: After,
@@ -50,9 +50,9 @@ where
     Runtime::new(service_fn(serve)).layer(then).run().await
 }
 
-/// An event, or nothing where the invocation carried something else.
+/// An event, or `None` if the invocation contained something else.
 ///
-/// The runtime's own error for that quotes the event, which may hold a key, and has a Rust type for its
+/// The runtime's own error would quote the event, which may hold a key, and would use a Rust type as its
 /// `errorType`.
 struct Parsed<Event>(Option<Event>);
 

@@ -1,4 +1,4 @@
-//! Serving: one request after the other, each in bounded time, with its id in what it logs.
+//! Serving requests one at a time, each in bounded time and with its ID in its log lines.
 
 use std::convert::Infallible;
 
@@ -18,12 +18,12 @@ use crate::{log, runtime};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Serves events with `handler` until the environment ends, and does what `latchkey` has left to do
-/// after each answer.
+/// Serves events with `handler` until the environment ends, and runs `latchkey`'s remaining work after each
+/// response.
 ///
 /// # Errors
 ///
-/// When the Lambda runtime API itself fails.
+/// Returns an error if the Lambda runtime API itself fails.
 pub async fn run<F, R>(latchkey: &Latchkey, handler: F) -> Result<(), lambda_runtime::Error>
 where
     F: Fn(Request) -> R,
@@ -32,7 +32,7 @@ where
     let serve = |event: LambdaEvent<Event>| {
         let request_id = event.context.request_id;
         let payload = event.payload.payload();
-        // Boxed: the compiler gives up on the layout of so many futures within each other.
+        // Boxed because the compiler gives up on the layout of so many nested futures.
         let work = Box::pin(handler(event.payload.into()));
         async move {
             let response = answer(&request_id, work).await;
@@ -42,32 +42,32 @@ where
     runtime::run(serve, || latchkey.after_answer()).await
 }
 
-/// The response that `work` makes, with the request's id in `x-request-id`, which Chaser's SDK reads,
-/// and in each line that `work` logs: whoever reports a failure by that id can be found in the log.
+/// Returns the response of `work` and adds the request's ID: in `x-request-id`, which Chaser's SDK reads, and
+/// in each line that `work` logs. A failure reported with that ID can be found in the log.
 pub async fn answer(id: &str, work: impl Future<Output = Response>) -> Response {
     let mut response = with_request_id(id, work).await;
-    // Lambda's ids are UUIDs.
+    // Always succeeds, because Lambda's IDs are UUIDs.
     if let Ok(id) = HeaderValue::from_str(id) {
         response.headers.insert(REQUEST_ID, id);
     }
     response
 }
 
-/// Puts the request's id into each line that `work` logs.
+/// Adds the request's ID to each line that `work` logs.
 pub fn with_request_id<W: Future>(id: &str, work: W) -> impl Future<Output = W::Output> + use<W> {
     work.instrument(tracing::error_span!("request", id))
 }
 
-/// Serves a request with `work`, in bounded time. What fails is logged and counted here, once.
+/// Serves a request with `work` in bounded time. Logs and counts a failure once.
 ///
 /// # Errors
 ///
-/// Those of `work`; [`StoreError::Unavailable`] if it takes longer than [`REQUEST_TIMEOUT`].
+/// The errors of `work`; [`StoreError::Unavailable`] if it takes longer than [`REQUEST_TIMEOUT`].
 pub async fn with_deadline<T, E: From<Error> + AsRef<Error>>(
     latchkey: &Latchkey,
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
-    // Boxed: requests are deep futures, and the compiler gives up on several within each other.
+    // Boxed because requests are deep futures, and the compiler gives up on several nested ones.
     let answer = match tokio::time::timeout(REQUEST_TIMEOUT, Box::pin(work)).await {
         Ok(answer) => answer,
         Err(_) => {

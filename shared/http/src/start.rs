@@ -1,4 +1,4 @@
-//! Starting a function: everything before its first event.
+//! Starting a function: all work before its first event.
 
 use std::time::Duration;
 
@@ -19,21 +19,22 @@ pub struct Settings {
     pub table: String,
     /// The rules for keys and accounts.
     pub policy: KeyPolicy,
-    /// How long verdicts on keys are kept.
+    /// The cache lifetime of verdicts on keys.
     pub cache: CachePolicy,
-    /// `LATCHKEY_LAST_USED_INTERVAL`: how far apart two records of a key's use are at least. Default
-    /// 5 minutes; `0s` records none.
+    /// `LATCHKEY_LAST_USED_INTERVAL`: the minimum interval between last-used updates of a key. Default 5
+    /// minutes; `0s` disables them.
     pub last_used_interval: Duration,
-    /// `LATCHKEY_METRICS_NAMESPACE`: where CloudWatch puts the metrics. Without it there are none.
+    /// `LATCHKEY_METRICS_NAMESPACE`: the CloudWatch namespace of the metrics. Without it, metrics are
+    /// disabled.
     pub metrics_namespace: Option<String>,
 }
 
 impl Settings {
-    /// The settings that `environment` gives.
+    /// Reads the settings from `environment`.
     ///
     /// # Errors
     ///
-    /// Names the first variable that is missing or has a bad value.
+    /// Names the first variable that is missing or invalid.
     pub fn from_environment(environment: &Environment) -> Result<Self, InvalidSetting> {
         let last_used_interval = environment.parse(
             "LATCHKEY_LAST_USED_INTERVAL",
@@ -51,12 +52,12 @@ impl Settings {
     }
 }
 
-/// Starts the service of `function` as `environment` says, with `connections` to the store, as many as
-/// one event uses at the same time.
+/// Starts the service of `function` with the settings of `environment`. Opens `connections` connections to
+/// the store, as many as one event uses at the same time.
 ///
 /// # Errors
 ///
-/// Names the first variable that is missing or has a bad value.
+/// Names the first variable that is missing or invalid.
 pub async fn start(
     function: &'static str,
     environment: &Environment,

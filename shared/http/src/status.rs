@@ -1,4 +1,4 @@
-//! What HTTP makes of every error: its status, its challenge and when to come back. All dialects share it.
+//! The HTTP form of every error in all dialects: the status, the challenge, and the retry delay.
 
 use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
@@ -11,17 +11,17 @@ use crate::body::InvalidBody;
 use crate::error::Error;
 use crate::response::Response;
 
-/// The challenge to present a key. A scheme never stands alone (RFC 6750, section 3).
+/// The challenge to present a key. A scheme always has a parameter (RFC 6750, section 3).
 const BEARER: &str = r#"Bearer realm="latchkey""#;
 
-/// The challenge to present another key.
+/// The challenge to present a different key.
 const INVALID_TOKEN: &str = r#"Bearer realm="latchkey", error="invalid_token""#;
 
-/// The challenge to present a key that may do more.
+/// The challenge to present a key with more permissions.
 const INSUFFICIENT_SCOPE: &str = r#"Bearer realm="latchkey", error="insufficient_scope""#;
 
 impl Error {
-    /// The HTTP status that every dialect answers this error with.
+    /// Returns the HTTP status of this error in every dialect.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::RouteNotFound | Self::UnknownAccount | Self::UnknownKey => StatusCode::NOT_FOUND,
@@ -40,13 +40,13 @@ impl Error {
         }
     }
 
-    /// Seconds after which the same request may succeed, where waiting helps.
+    /// Returns the seconds after which the same request may succeed, if waiting helps.
     pub fn retry_after_seconds(&self) -> Option<u32> {
         (self.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(1)
     }
 
-    /// The challenge of a 401 or 403 answer (RFC 6750, section 3), if this is one. With another key
-    /// the same request may pass, and a scope is named where there is one that such a key must have.
+    /// Returns the challenge of a 401 or 403 response (RFC 6750, section 3). The same request may succeed
+    /// with another key. If that key needs a specific scope, the challenge names it.
     pub fn challenge(&self) -> Option<String> {
         let scoped = |scope: &str| Some(format!(r#"{INSUFFICIENT_SCOPE}, scope="{scope}""#));
         match self {
@@ -69,7 +69,7 @@ impl Error {
         }
     }
 
-    /// A dialect's body for this error, with the headers that the error's status asks for.
+    /// Creates the response for this error from a dialect's body, with the headers that the status requires.
     pub fn response(&self, body: &impl Serialize) -> Response {
         let mut response = Response::json(self.status(), body);
         let headers = &mut response.headers;

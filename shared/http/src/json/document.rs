@@ -1,11 +1,11 @@
-//! JSON, as far as a request body needs it taken apart.
+//! JSON documents, parsed as far as a request body requires.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
-/// A JSON text whose object keeps its fields apart, so that a field given twice shows.
+/// A JSON document. An object keeps all of its fields, so that duplicates can be detected.
 pub(super) enum Document {
     Object(Vec<(String, Value)>),
     Other(&'static str),

@@ -1,4 +1,4 @@
-//! The fields of a body: an operation takes each one that it knows, and what is left is refused.
+//! The fields of a body. An operation takes each field that it knows, and any other field is rejected.
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -12,8 +12,8 @@ use super::is_json;
 use crate::body::{InvalidBody, InvalidValue};
 use crate::request::Request;
 
-/// The fields of a request body. What an operation takes, it knows: it takes all of its fields before it
-/// looks at what came of the first, so that a field that it does not know is named beside those that it does.
+/// The fields of a request body. Taking a field makes it known. An operation takes all of its fields before
+/// it checks any result, so that the error for an unknown field can name the known ones.
 #[derive(Debug, Default)]
 pub struct Fields {
     entries: Vec<(String, Option<Value>)>,
@@ -21,15 +21,15 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// What `read` takes out of the JSON body of `request`, which holds nothing else. An empty body is an
+    /// Reads the JSON body of `request` with `read`, which must take every field. An empty body counts as an
     /// empty object.
     ///
     /// # Errors
     ///
-    /// [`InvalidBody`], naming the field and the rule; never quoting values.
+    /// [`InvalidBody`], which names the field and the rule, and never quotes values.
     pub fn read<T>(request: &Request, read: impl FnOnce(&mut Self) -> T) -> Result<T, InvalidBody> {
         let body = request.body()?;
-        // No body has no type: clients that always send a `Content-Type` need not lie about it.
+        // An empty body may have any `Content-Type`, because some clients always send one.
         if !body.is_empty() && !is_json(request.headers.get(CONTENT_TYPE)) {
             return Err(InvalidBody::MediaType);
         }
@@ -52,7 +52,7 @@ impl Fields {
         Ok(Self { entries, known: Vec::new() })
     }
 
-    /// Refuses fields that were not taken, and those that are there twice.
+    /// Rejects unknown and duplicate fields.
     fn refuse_others(&self) -> Result<(), InvalidBody> {
         for (index, (field, _)) in self.entries.iter().enumerate() {
             if self.entries.iter().take(index).any(|(earlier, _)| earlier == field) {
@@ -65,17 +65,17 @@ impl Fields {
         Ok(())
     }
 
-    /// Takes a field; `None` if the body does not hold it.
+    /// Takes a field; `None` if it is missing.
     fn take(&mut self, field: &'static str) -> Option<Value> {
         self.known.push(field);
         self.entries.iter_mut().find(|(name, _)| name == field)?.1.take()
     }
 
-    /// Takes a text; `None` if the body does not hold it. `null` is no text.
+    /// Takes a string; `None` if it is missing. `null` is not a string.
     ///
     /// # Errors
     ///
-    /// [`InvalidBody::WrongType`] for anything but a string, [`InvalidBody::InvalidValue`].
+    /// [`InvalidBody::WrongType`] if it is not a string, [`InvalidBody::InvalidValue`].
     pub fn text<T>(&mut self, field: &'static str) -> Result<Option<T>, InvalidBody>
     where
         T: FromStr<Err: Into<InvalidValue>>,
@@ -84,11 +84,11 @@ impl Fields {
         text.transpose()?.map(|text| parse(field, &text)).transpose()
     }
 
-    /// Takes a text that must be there.
+    /// Takes a required string.
     ///
     /// # Errors
     ///
-    /// [`InvalidBody::MissingField`], and as [`Fields::text`].
+    /// [`InvalidBody::MissingField`], and the errors of [`Fields::text`].
     pub fn required_text<T>(&mut self, field: &'static str) -> Result<T, InvalidBody>
     where
         T: FromStr<Err: Into<InvalidValue>>,
@@ -96,11 +96,11 @@ impl Fields {
         self.text(field)?.ok_or(InvalidBody::MissingField(field))
     }
 
-    /// Takes a text or `null`, which is `Some(None)`; `None` if the body does not hold the field.
+    /// Takes a string or `null`, which gives `Some(None)`; `None` if the field is missing.
     ///
     /// # Errors
     ///
-    /// [`InvalidBody::WrongType`] for anything but a string or `null`, [`InvalidBody::InvalidValue`].
+    /// [`InvalidBody::WrongType`] if it is neither a string nor `null`, [`InvalidBody::InvalidValue`].
     pub fn nullable_text<T>(
         &mut self,
         field: &'static str,
@@ -118,11 +118,11 @@ impl Fields {
         }
     }
 
-    /// Takes a list of strings or `null`, which is an empty one; `None` if the body does not hold it.
+    /// Takes a list of strings or `null`, which gives an empty list; `None` if the field is missing.
     ///
     /// # Errors
     ///
-    /// [`InvalidBody::WrongType`] for anything else, naming the element.
+    /// [`InvalidBody::WrongType`] for any other type, naming the element.
     pub fn nullable_strings(
         &mut self,
         field: &'static str,
@@ -144,11 +144,11 @@ impl Fields {
         }
     }
 
-    /// Takes `true` or `false`; `None` if the body does not hold it.
+    /// Takes `true` or `false`; `None` if the field is missing.
     ///
     /// # Errors
     ///
-    /// [`InvalidBody::WrongType`] for anything else.
+    /// [`InvalidBody::WrongType`] for any other type.
     pub fn boolean(&mut self, field: &'static str) -> Result<Option<bool>, InvalidBody> {
         match self.take(field) {
             None => Ok(None),
@@ -161,7 +161,7 @@ impl Fields {
         }
     }
 
-    /// Takes a whole number from `min` to `max`; `None` if the body does not hold it.
+    /// Takes a whole number from `min` to `max`; `None` if the field is missing.
     ///
     /// # Errors
     ///
@@ -180,7 +180,7 @@ impl Fields {
                 return Err(InvalidBody::WrongType { field, expected: "a number", found });
             }
         };
-        // JSON has one kind of number: 7.0 is 7.
+        // JSON has one number type, so 7.0 is 7.
         let whole = number.as_u64().or_else(|| {
             let number = number.as_f64().filter(|number| number.fract() == 0.0)?;
             (0.0..=9_007_199_254_740_991.0).contains(&number).then_some(number as u64)
@@ -222,14 +222,14 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// `serde_json`'s own messages may quote the body, so only the category and the place are kept.
+/// Keeps only the category and the position, because `serde_json`'s messages may quote the body.
 fn syntax(error: &serde_json::Error) -> InvalidBody {
     let problem = if error.is_eof() { "it ends too early" } else { "unexpected input" };
     InvalidBody::Syntax { problem, line: error.line(), column: error.column() }
 }
 
 fn unknown(field: &str, known: &[&str]) -> InvalidBody {
-    // `expires_at`, `ExpiresAt` and `expires-at` are all one typing habit away from `expiresAt`.
+    // `expires_at`, `ExpiresAt`, and `expires-at` are all common spellings of `expiresAt`.
     let folded = |name: &str| name.to_ascii_lowercase().replace(['_', '-'], "");
     let similarity = |name: &str| strsim::jaro_winkler(&folded(field), &folded(name));
     let nearest = known
@@ -250,7 +250,7 @@ mod tests {
 
     use super::*;
 
-    /// What comes of `take`, by an operation that knows `expiresAt` and `name`.
+    /// Returns the result of `take` in an operation that knows `expiresAt` and `name`.
     fn read<T>(
         body: &[u8],
         take: impl FnOnce(&mut Fields) -> Result<T, InvalidBody>,
@@ -371,7 +371,7 @@ mod tests {
     }
 
     proptest! {
-        /// No refusal quotes a value: a secret put in the wrong place stays out of answers and logs.
+        /// No error quotes a value, so a secret in the wrong place stays out of responses and logs.
         #[test]
         fn no_refusal_holds_a_value_or_a_secret(secret in "[0-9A-Za-z]{43}", shape in 0..6) {
             let body = match shape {

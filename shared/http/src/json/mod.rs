@@ -1,4 +1,4 @@
-//! JSON request bodies: one object, every field known, none twice.
+//! JSON request bodies: one object with only known fields and no duplicates.
 
 mod document;
 mod fields;
@@ -7,7 +7,8 @@ use http::HeaderValue;
 
 pub use fields::Fields;
 
-/// Whether a `Content-Type` means JSON: `application/json` or any `+json`, in UTF-8, or none at all.
+/// Returns whether a `Content-Type` means JSON: `application/json` or any `+json` in UTF-8, or a missing
+/// header.
 fn is_json(content_type: Option<&HeaderValue>) -> bool {
     let Some(value) = content_type else { return true };
     let Ok(value) = value.to_str() else { return false };
