@@ -1,4 +1,4 @@
-//! Which requests are held against the table as it is now: those that change something.
+//! Requests that change something are verified with a consistent read.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,7 +13,7 @@ use latchkey_http::http::{HeaderMap, Method};
 use latchkey_testkit::sample::{self, SampleKey};
 use latchkey_testkit::{NO_CACHE, faulty};
 
-/// No emulator has replicas that lag, so this reads what is asked of the table.
+/// No emulator has replicas that lag, so this test checks the request to the table.
 #[tokio::test]
 async fn every_method_that_changes_something_is_authorized_by_a_consistent_read() {
     for (method, consistent) in [

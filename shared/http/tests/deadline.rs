@@ -1,4 +1,4 @@
-//! A request is answered in bounded time, whatever its store does.
+//! A request gets a response in bounded time, whatever its store does.
 
 use latchkey::Latchkey;
 use latchkey::policy::KeyPolicy;
@@ -10,8 +10,8 @@ use latchkey_testkit::faulty::Reply;
 use latchkey_testkit::sample::{self, SampleKey};
 use latchkey_testkit::{NO_CACHE, faulty};
 
-/// Each request to the store has its time, and so has the whole: a store that is slow all along would
-/// otherwise outlast the function.
+/// Each request to the store has a time limit, and so does the whole request. Otherwise a consistently slow
+/// store would outlast the function.
 #[tokio::test(start_paused = true)]
 async fn a_request_is_given_up_on_before_the_function_is() {
     let store = KeyStore::new(faulty::client(|_, _| Reply::Silence), "table");

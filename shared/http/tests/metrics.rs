@@ -1,4 +1,4 @@
-//! What the metrics say of what the service did.
+//! The metrics match the service's actions.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -34,7 +34,7 @@ fn measured(table: &TestTable) -> (Latchkey, Lines) {
     (latchkey.with_metrics(metrics), lines)
 }
 
-/// A request with this `Authorization`.
+/// Creates a request with this `Authorization` header.
 fn authorized(value: &str) -> Request {
     let headers = HeaderMap::from_iter([(AUTHORIZATION, value.parse().expect("a value"))]);
     Request { headers, ..Request::default() }
@@ -44,7 +44,7 @@ fn bearer(key: SampleKey) -> Request {
     authorized(&format!("Bearer {}", key.token()))
 }
 
-/// The sum of a metric over all lines with `dimensions` dimensions, by reason if that is one.
+/// Returns the sum of a metric over all lines with this `Reason`, or without one.
 fn sum(lines: &Lines, metric: &str, reason: Option<&str>) -> u64 {
     assert!(NAMES.contains(&metric));
     let lines = lines.lock().expect("no panic elsewhere");
@@ -96,7 +96,7 @@ async fn what_cannot_be_answered_for_the_store_is_counted_once() {
     for error in [
         Error::Service(StoreError::Unavailable("silence".into()).into()),
         Error::Service(StoreError::Refused("no permission".into()).into()),
-        // Others were in the way, or the caller is wrong: the store did as it should.
+        // Conflicts and caller errors are not store failures.
         Error::Service(latchkey::Error::Busy),
         Error::RouteNotFound,
     ] {
