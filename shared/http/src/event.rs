@@ -76,7 +76,7 @@ impl From<Event> for Request {
         let method = method.and_then(|method| Method::from_bytes(method.as_bytes()).ok());
         let multi = event.multi_value_query_string_parameters;
         Self {
-            // A missing or malformed method becomes `CONNECT`, which no operation uses.
+            // A missing or malformed method becomes `CONNECT`, which only `ANY` routes match.
             method: method.unwrap_or(Method::CONNECT),
             path,
             query: event.raw_query_string.unwrap_or_else(|| encode_query(multi)),

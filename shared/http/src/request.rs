@@ -9,7 +9,7 @@ use crate::body::{BODY_BYTES_MAX, InvalidBody};
 /// A request.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The method. A missing or malformed one becomes `CONNECT`, which no operation uses.
+    /// The method. A missing or malformed one becomes `CONNECT`, which only `ANY` routes match.
     pub method: Method,
     /// The path as sent, which may start with the stage.
     pub path: String,

@@ -95,7 +95,7 @@ impl KeyStore {
         Ok(account.filter(|account| account.organization == *organization))
     }
 
-    /// Returns whether an organization's directory lists an account, which may be being deleted.
+    /// Returns whether an organization's directory lists an account, even one that is being deleted.
     ///
     /// # Errors
     ///

@@ -1,8 +1,8 @@
 //! Recounting the live keys of an account that appears full.
 //!
 //! The correction is conditional on the account's `revision`, which every write to the count increments. If
-//! it were conditional on the bound alone, mints between two corrections could return the bound to the value
-//! that was read, and the late correction would lose them.
+//! it were conditional on the bound alone, mints between two corrections could bring the bound back to the
+//! value that was read, and the late correction would lose them.
 //!
 //! An ended key never becomes live again, so a recount stores its progress on the account: `counted_to`, and
 //! in `counted_live` the live keys before that. The next recount reads only those keys and newer ones, so

@@ -196,7 +196,7 @@ impl KeyStore {
     }
 }
 
-/// The reason a transaction was cancelled.
+/// The reason a transaction was canceled.
 enum Cancellation {
     /// Conditions were not met. For each item in order, holds the existing item if its condition failed.
     Refused(Vec<Option<Option<Item>>>),
