@@ -84,7 +84,7 @@ pub enum Error {
          send a new one with each new request"
     )]
     IdempotencyKeyReused,
-    /// Too many writers contend for one item, or the store throttles.
+    /// Too many writers contend for one item, or the store throttles requests.
     #[error("the key store is busy; try again")]
     Busy,
     /// The store failed.
@@ -175,7 +175,7 @@ impl From<CorruptItem> for StoreError {
     }
 }
 
-/// The maximum characters of a cause. DynamoDB's messages are shorter.
+/// The maximum length of a cause in characters. DynamoDB's messages are shorter.
 const CAUSE_LENGTH_MAX: usize = 300;
 
 /// Returns the causes of an error, outermost first, each truncated because the SDK's may hold a whole

@@ -185,9 +185,9 @@ impl Key {
         self.spec.expires_at.is_some_and(|end| end <= now)
     }
 
-    /// Returns whether the account's count of live keys will still include this key when a write planned at
-    /// `now` reaches the table. If the key expires before then, another writer may already have subtracted
-    /// it.
+    /// Returns whether the account's count of live keys will certainly still include this key when a write
+    /// planned at `now` reaches the table. If the key expires before then, another writer may already have
+    /// subtracted it.
     pub(crate) fn is_counted(&self, now: Timestamp) -> bool {
         let written = now.saturating_add(WRITE_TIME_MAX);
         self.revoked_at.is_none() && !self.is_expired(written)

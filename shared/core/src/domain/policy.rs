@@ -76,7 +76,7 @@ impl Default for KeyPolicy {
 }
 
 impl KeyPolicy {
-    /// Returns the expiry of a key for which `requested` was asked.
+    /// Returns the expiry of a key, given the `requested` one.
     ///
     /// # Errors
     ///

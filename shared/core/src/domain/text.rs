@@ -157,7 +157,8 @@ impl Description {
 /// escaped.
 ///
 /// The text may be a key in the wrong place, or part of one. So the excerpt stops after 8 characters of
-/// anything that may be part of a secret: a run of letters and digits that is not a word, as field names are.
+/// anything that may be part of a secret: a run of letters and digits that, unlike a field name, is not a
+/// word.
 pub fn excerpt(text: &str) -> String {
     const LENGTH_MAX: usize = 40;
     const SECRET_SHOWN: usize = 8;
