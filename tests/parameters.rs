@@ -22,8 +22,7 @@ const VALUES: usize = 500;
 const ORGANIZATIONS: &[&str] =
     &["", "acme", "Acme-2.b_c", "acme,example", "acme, example", "a b c"];
 
-/// Lists that it rejects: the first ones would stop a function from starting, and the others are
-/// unnecessary.
+/// Lists that it rejects: the first ones would stop a function from starting; the others are unnecessary.
 const NO_ORGANIZATIONS: &[&str] =
     &["-acme", "acme;b", "a/b", ",", " ", "acme,,b", "acme,", " acme", "*"];
 

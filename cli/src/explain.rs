@@ -17,8 +17,10 @@ use latchkey::service::operator::OperatorError;
 
 use crate::connect::Connection;
 
-/// The actions that the whole command line needs on the table. `organization list` also needs `Scan`, and
-/// so does creating or deleting the first organization in a table that does not count them yet.
+/// The actions that the whole command line needs on the table.
+///
+/// `organization list` also needs `Scan`, and so does creating or deleting the first organization in a
+/// table that does not count them yet.
 const ACTIONS: [&str; 7] =
     ["GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"];
 
@@ -121,7 +123,7 @@ fn help(cause: &(dyn StdError + 'static), connection: &Connection) -> String {
     }
 }
 
-/// The outcome of the request whose failure is `cause`.
+/// The outcome of the request that failed with `cause`.
 fn outcome(cause: &(dyn StdError + 'static)) -> Outcome {
     macro_rules! outcome_of {
         ($($operation:ty),* $(,)?) => {
@@ -194,8 +196,10 @@ mod tests {
         ORGANIZATION.parse().expect("an id")
     }
 
-    /// A store that gives `reply` to `operation` and an empty result to other operations. A query returns a
-    /// key to delete, unless `reply` is for the deletion of the account's entry, which follows its keys.
+    /// A store that gives `reply` to `operation` and an empty result to other operations.
+    ///
+    /// A query returns a key to delete, unless `reply` is for the deletion of the account's entry, which
+    /// follows its keys.
     fn faulty_store(operation: &'static str, reply: Reply) -> KeyStore {
         let client = faulty::client(move |asked, _| match asked {
             _ if asked == operation => reply.clone(),

@@ -11,8 +11,9 @@ use crate::steps::Dialect;
 use crate::world::{CACHE_TTL, World, keys_path, strings, timestamp};
 
 impl World {
-    /// After each step: every key that ever existed is accepted exactly when the model says so, and in
-    /// other environments for no longer than the limit.
+    /// After each step: every key that ever existed is accepted exactly when the model says so.
+    ///
+    /// In other environments, it is accepted for no longer than the limit.
     pub(crate) async fn check_every_key(&mut self) {
         for at in 0..self.model.keys.len() {
             let key = &self.model.keys[at];

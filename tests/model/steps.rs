@@ -10,8 +10,9 @@ pub(crate) enum Dialect {
     Chaser,
 }
 
-/// The caller: any key that ever existed. Or, so that enough happens, the first key of the organization
-/// that the step concerns.
+/// The caller: any key that ever existed, or the first one of the organization that the step concerns.
+///
+/// The first one is there so that enough happens.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Caller {
     First,

@@ -81,7 +81,7 @@ const WHOSE_KEY: &str = "whose key? pass `--organization` too, or give as `--cre
 /// Accounts with their IDs; `None` for the account ID of root keys.
 type Accounts = Vec<(ServiceAccountId, Option<ServiceAccount>)>;
 
-/// The accounts whose keys are requested.
+/// The accounts that the requested keys belong to.
 async fn accounts(asked: &ListKeys, context: &Context<'_>) -> Result<Accounts, Failure> {
     let KeyOwner { account, organization } = &asked.owner;
     let found = match (account, organization) {

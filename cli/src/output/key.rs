@@ -102,7 +102,7 @@ impl KeyReport {
 }
 
 impl KeysReport {
-    /// `disabled` lists the accounts whose keys do not work, whatever the keys' own status.
+    /// `disabled` lists the accounts with keys that do not work, whatever the keys' own status.
     pub(crate) fn new(keys: &[Key], disabled: &[ServiceAccountId], now: Timestamp) -> Self {
         Self {
             keys: keys.iter().map(|key| KeyRecord::new(key, now)).collect(),

@@ -161,8 +161,9 @@ async fn insert(
     Ok(())
 }
 
-/// Sets one attribute of an item directly, bypassing the store: a key that the store revoked would be
-/// deleted at the end of its time to live.
+/// Sets one attribute of an item directly, bypassing the store.
+///
+/// A key that the store revoked would be deleted at the end of its time to live.
 async fn set(
     client: &Client,
     table: &str,

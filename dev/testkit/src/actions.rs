@@ -31,8 +31,9 @@ impl Actions {
         self.lock().actions.clone()
     }
 
-    /// The attributes that single updates have named so far in their key, update, or condition. IAM calls
-    /// these `dynamodb:Attributes`.
+    /// The attributes that single updates have named so far in their key, update, or condition.
+    ///
+    /// IAM calls these `dynamodb:Attributes`.
     pub fn updated(&self) -> BTreeSet<String> {
         self.lock().updated.clone()
     }
@@ -56,8 +57,9 @@ impl Actions {
     }
 }
 
-/// The attributes, or placeholders of attributes, in a DynamoDB expression. Of a path, only the first part
-/// counts.
+/// The attributes, or placeholders of attributes, in a DynamoDB expression.
+///
+/// Of a path, only the first part counts.
 fn names(expression: &str) -> impl Iterator<Item = &str> {
     const KEYWORDS: [&str; 9] =
         ["SET", "REMOVE", "ADD", "DELETE", "AND", "OR", "NOT", "BETWEEN", "IN"];

@@ -126,8 +126,7 @@ pub fn template_endpoints(function: &str) -> BTreeSet<Endpoint> {
     events.values().map(endpoint).collect()
 }
 
-/// Every path that `cargo lambda watch` routes to `function`, for all methods, from the workspace's
-/// manifest.
+/// Every path that the workspace's manifest routes to `function` for `cargo lambda watch`, for all methods.
 ///
 /// # Panics
 ///

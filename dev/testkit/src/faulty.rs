@@ -30,7 +30,7 @@ impl From<(u16, String)> for Reply {
     }
 }
 
-/// A client with the shipped configuration, to whose requests `respond` replies.
+/// A client with the shipped configuration; `respond` replies to its requests.
 ///
 /// `respond` gets the operation, such as `GetItem`, and the body.
 pub fn client<R: Into<Reply>>(respond: impl Fn(&str, &str) -> R + Send + Sync + 'static) -> Client {

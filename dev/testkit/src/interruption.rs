@@ -9,8 +9,9 @@ use aws_sdk_dynamodb::config::interceptors::{
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
 
-/// Lets some requests through and fails all later ones before they are sent. The first of these can instead
-/// be sent and fail only when its response arrives.
+/// Lets some requests through and fails all later ones before they are sent.
+///
+/// The first of these can instead be sent and fail only when its response arrives.
 #[derive(Clone, Debug)]
 pub struct Interruption {
     sent: Arc<AtomicU32>,

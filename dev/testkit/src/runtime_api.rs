@@ -45,8 +45,9 @@ impl RuntimeApi {
         Self { address, calls }
     }
 
-    /// Starts a function's binary, which ends when the returned value is dropped. Its standard output is
-    /// piped.
+    /// Starts a function's binary, which ends when the returned value is dropped.
+    ///
+    /// Its standard output is piped.
     ///
     /// # Panics
     ///

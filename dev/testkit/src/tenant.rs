@@ -52,8 +52,9 @@ impl Tenant {
         Self { organization: organization.id, account: account.id, key, token, store }
     }
 
-    /// Adds a key to the first account, created `millis` after [`sample::now`]. Returns its ID and its
-    /// token.
+    /// Adds a key to the first account, created `millis` after [`sample::now`].
+    ///
+    /// Returns its ID and its token.
     ///
     /// # Panics
     ///
@@ -78,8 +79,10 @@ impl Tenant {
         account.id.to_string()
     }
 
-    /// Adds copies of the first key, `change`d and created a millisecond apart, starting `millis` after
-    /// [`sample::now`]. Returns their IDs. They are live but not counted, and their tokens are unknown.
+    /// Adds copies of the first key, `change`d and created a millisecond apart.
+    ///
+    /// The first one is created `millis` after [`sample::now`]. Returns their IDs. They are live but not
+    /// counted, and their tokens are unknown.
     ///
     /// # Panics
     ///

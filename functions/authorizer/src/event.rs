@@ -72,8 +72,9 @@ impl Event {
         self.route_arn.as_deref().or(self.method_arn.as_deref())
     }
 
-    /// Whether the event is from an AppSync GraphQL API. An Event API expects another response, so it gets
-    /// none.
+    /// Whether the event is from an AppSync GraphQL API.
+    ///
+    /// An Event API expects another response, so it gets none.
     pub(crate) fn is_app_sync(&self) -> bool {
         let of_app_sync =
             |context: &RequestContext| context.api_id.is_some() && context.operation.is_none();
@@ -84,8 +85,10 @@ impl Event {
             && self.request_context.as_ref().is_some_and(of_app_sync)
     }
 
-    /// The names of the requested route, the most specific one first: `POST /orders`, then `ANY /orders`.
-    /// Empty if the event names no route, as with a `TOKEN` authorizer.
+    /// The names of the requested route, the most specific one first.
+    ///
+    /// For example, `POST /orders`, then `ANY /orders`. Empty if the event names no route, as with a
+    /// `TOKEN` authorizer.
     ///
     /// The path is the one that the API declares, not the one requested: the gateway has already matched
     /// it, however the caller spelled it. The method is the request's, because a route for all methods is
@@ -143,8 +146,10 @@ impl Event {
     }
 }
 
-/// `path` with each of `methods`, and with `ANY`, which stands for all of them. Methods are compared in
-/// upper case, as they are listed: a backend may treat `post` as `POST`, and `ANY` must not match that.
+/// `path` with each of `methods`, and with `ANY`, which stands for all of them.
+///
+/// Methods are compared in upper case, as they are listed: a backend may treat `post` as `POST`, and `ANY`
+/// must not match that.
 fn named<const N: usize>(methods: [&str; N], path: &str) -> Vec<String> {
     let methods = methods.into_iter().chain(["ANY"]);
     methods.map(|method| format!("{} {path}", method.to_ascii_uppercase())).collect()

@@ -49,8 +49,7 @@ pub enum NoVerdict {
     NoRoute,
 }
 
-/// The form in which Lambda reports a failed invocation: `errorType` is a word that logs can be filtered
-/// by.
+/// The form in which Lambda reports a failed invocation; logs can be filtered by its `errorType`.
 impl From<NoVerdict> for Diagnostic {
     fn from(reason: NoVerdict) -> Self {
         let word = match &reason {

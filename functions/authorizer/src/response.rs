@@ -28,8 +28,9 @@ pub enum Response {
         /// What resolvers receive.
         #[serde(skip_serializing_if = "Option::is_none")]
         resolver_context: Option<ResolverContext>,
-        /// For how many seconds AppSync may cache the verdict: 0, which overrides the API's own setting. A
-        /// revoked key would pass for that long, and the function already has a cache.
+        /// For how many seconds AppSync may cache the verdict: 0, which overrides the API's own setting.
+        ///
+        /// A revoked key would pass for that long, and the function already has a cache.
         ttl_override: u32,
     },
     /// For everything else.

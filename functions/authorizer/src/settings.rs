@@ -15,7 +15,8 @@ pub struct Settings {
     pub response: ResponseForm,
     /// `LATCHKEY_ROUTE_SCOPES`: the scopes that each route needs. Default: any valid key will do.
     pub routes: RouteScopes,
-    /// `LATCHKEY_AUTHORIZER_ORGANIZATIONS`: the organizations whose keys pass. Default: every organization.
+    /// `LATCHKEY_AUTHORIZER_ORGANIZATIONS`: the organizations with keys that pass. Default: every
+    /// organization.
     pub organizations: AllowedOrganizations,
 }
 

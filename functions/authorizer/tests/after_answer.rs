@@ -1,5 +1,6 @@
-//! The shipped runtime loop records a key's use and writes metrics after the response and before it
-//! requests the next event.
+//! The shipped runtime loop records a key's use and writes metrics between two events.
+//!
+//! Both happen after the response and before the request for the next event.
 
 use std::path::Path;
 

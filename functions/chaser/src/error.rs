@@ -3,8 +3,10 @@
 use latchkey_http::{Error, Response, StatusCode};
 use serde::Serialize;
 
-/// An error body: at the top level what the vendor's SDK reads, and in `error` what its newer API
-/// documents. The SDK would take a string `error` for the message, so `error` is never a string.
+/// An error body in the vendor's two formats.
+///
+/// The top level is what the vendor's SDK reads, and `error` is what its newer API documents. The SDK would
+/// take a string `error` for the message, so `error` is never a string.
 #[derive(Serialize)]
 struct Problem<'a> {
     #[serde(flatten)]

@@ -17,6 +17,7 @@ use crate::App;
 use crate::wire::{AccountInfo, KeyInfo};
 
 /// Maximum bytes of a response, out of the 6 MB that Lambda accepts; the rest is for headers.
+///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const WEIGHT_MAX: usize = 6_000_000;
 
@@ -62,8 +63,10 @@ impl Entry for ServiceAccount {
     }
 }
 
-/// Responds with the list whose parts `read` returns: at most so many entries, after a given ID. `name`
-/// distinguishes this list's cursors from those of every other list.
+/// Responds with a list, which `read` returns in parts.
+///
+/// `read` gets the maximum number of entries and the ID after which they start. `name` distinguishes this
+/// list's cursors from those of every other list.
 ///
 /// Without a limit, a list is complete unless it reaches the maximum weight or reading time. Only then is
 /// there a `next_cursor`.
@@ -103,8 +106,9 @@ pub(crate) async fn list<T: Entry>(
     Ok(Response::json_text(StatusCode::OK, text))
 }
 
-/// The bytes that part of a body takes as a string within the response's JSON: two for each quote and each
-/// backslash. No other character in JSON needs more.
+/// The bytes that part of a body takes as a string within the response's JSON.
+///
+/// Each quote and each backslash takes two. No other character in JSON needs more than it takes already.
 fn weight(json: &str) -> usize {
     json.len() + json.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count()
 }

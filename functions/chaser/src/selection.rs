@@ -35,9 +35,10 @@ pub(crate) async fn check(
     }
 }
 
-/// Decodes a header. Names need not be ASCII, and clients send them in UTF-8 or, like the vendor's SDK, in
-/// Latin-1 (Python's `urllib`). Bytes that are not valid UTF-8 are read as Latin-1, in which all bytes are
-/// valid.
+/// Decodes a header, which need not be ASCII.
+///
+/// Clients send names in UTF-8 or, like the vendor's SDK, in Latin-1 (Python's `urllib`). Bytes that are
+/// not valid UTF-8 are read as Latin-1, in which all bytes are valid.
 fn decode(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.into(),

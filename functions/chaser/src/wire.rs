@@ -23,8 +23,9 @@ pub(crate) fn key_id(text: &str) -> Result<KeyId, Error> {
     text.parse().map_err(|_| Error::UnknownKey)
 }
 
-/// A key with its secret, in the response to a create or a rotation: `CreateServiceAccountKeyResponse`, or
-/// without the account `CreateApiKeyResponse`.
+/// A key with its secret, in the response to a create or a rotation.
+///
+/// `CreateServiceAccountKeyResponse`, or without the account `CreateApiKeyResponse`.
 #[derive(Serialize)]
 pub(crate) struct CreatedKey<'a> {
     full_access: bool,
@@ -52,8 +53,9 @@ impl<'a> CreatedKey<'a> {
     }
 }
 
-/// A key without its secret, in all other responses: `ServiceAccountKeyInfo`, and also `ApiKeyInfo`. Ours:
-/// `expires_at`, and `revoked_at` from the vendor's newer API.
+/// A key without its secret, in all other responses: `ServiceAccountKeyInfo`, and also `ApiKeyInfo`.
+///
+/// Ours: `expires_at`, and `revoked_at` from the vendor's newer API.
 ///
 /// The SDK's users treat a key without `revoked` as live and know of no expiry. Ours: for an expired key,
 /// `revoked` is its expiry.

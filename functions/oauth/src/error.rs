@@ -67,8 +67,9 @@ pub(crate) fn render(Refused { error, scheme }: &Refused) -> Response {
     response
 }
 
-/// The challenge and the description for an unauthenticated caller, where those for a bearer would be
-/// wrong. They never say which half of a client's credentials was wrong.
+/// The challenge and the description for an unauthenticated caller, where a bearer's would be wrong.
+///
+/// They never say which half of a client's credentials was wrong.
 fn credentials(error: &Error, scheme: Scheme) -> (Option<&'static str>, Option<&'static str>) {
     let basic = Some(r#"Basic realm="latchkey""#);
     let both = Some(r#"Bearer realm="latchkey", Basic realm="latchkey""#);

@@ -17,9 +17,10 @@ use serde::Serialize;
 use crate::App;
 use crate::error::{Refused, Scheme};
 
-/// An introspection response: either that the token is not active, and nothing else, or everything that a
-/// resource server needs. `organization`, `key_id`, and `full_access` are extensions (RFC 7662, section
-/// 2.2).
+/// An introspection response.
+///
+/// It says either that the token is not active, and nothing else, or everything that a resource server
+/// needs. `organization`, `key_id`, and `full_access` are extensions (RFC 7662, section 2.2).
 #[derive(Default, Serialize)]
 struct Introspection {
     active: bool,
@@ -59,8 +60,9 @@ pub(crate) async fn introspect(app: &App, request: &Request) -> Result<Response,
     Ok(Response::json(StatusCode::OK, &introspection))
 }
 
-/// Authenticates the caller by a bearer key, or by a service account with a key as its password (RFC 6749,
-/// section 2.3.1).
+/// Authenticates the caller by a key.
+///
+/// The key is a bearer token or a service account's password (RFC 6749, section 2.3.1).
 async fn authenticate(app: &App, request: &Request) -> Result<Principal, Refused> {
     let Some(credentials) = basic(&request.headers) else {
         let principal = authenticate::authenticate(&app.latchkey, request).await;

@@ -10,17 +10,20 @@ use crate::settings::is_loopback;
 #[derive(Serialize)]
 struct Metadata {
     issuer: String,
-    /// Required of every server except one for only the implicit grant, so it is present although the
-    /// endpoint rejects every grant. There is no `authorization_endpoint`, because no supported grant uses
-    /// one.
+    /// Required of every server except one for only the implicit grant.
+    ///
+    /// It is present although the endpoint rejects every grant. There is no `authorization_endpoint`,
+    /// because no supported grant uses one.
     token_endpoint: String,
     /// The endpoint needs no authentication. If absent, it would mean `client_secret_basic`.
     token_endpoint_auth_methods_supported: [&'static str; 1],
-    /// Required, so it is present although RFC 8414, section 3.2, omits empty lists (erratum 7793). It is
-    /// empty because Latchkey has no user login.
+    /// Required, and empty because Latchkey has no user login.
+    ///
+    /// It is present although RFC 8414, section 3.2, omits empty lists (erratum 7793).
     response_types_supported: [&'static str; 0],
-    /// If absent, it would mean `authorization_code` and `implicit`, which would also require an
-    /// `authorization_endpoint`.
+    /// If absent, it would mean `authorization_code` and `implicit`.
+    ///
+    /// Those would also require an `authorization_endpoint`.
     grant_types_supported: [&'static str; 0],
     introspection_endpoint: String,
     introspection_endpoint_auth_methods_supported: [&'static str; 2],
@@ -48,8 +51,10 @@ pub(crate) fn metadata(app: &App, request: &Request) -> Response {
     Response::json(StatusCode::OK, &metadata)
 }
 
-/// The URL that the client called. API Gateway accepts no `Host` other than its own and custom domains. A
-/// stage other than `$default` is part of the URL, and HTTP APIs include it in the path.
+/// The URL that the client called.
+///
+/// API Gateway accepts no `Host` other than its own and custom domains. A stage other than `$default` is
+/// part of the URL, and HTTP APIs include it in the path.
 fn issuer(request: &Request) -> String {
     let host = request.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);

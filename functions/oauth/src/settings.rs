@@ -12,7 +12,7 @@ use latchkey_http::http::Uri;
 pub struct Settings {
     /// `LATCHKEY_ISSUER`: the service's base URL. Default: the URL that the client called.
     pub issuer: Option<Issuer>,
-    /// `LATCHKEY_VERIFY_ORGANIZATIONS`: the organizations whose keys `/verify` accepts. Default: every
+    /// `LATCHKEY_VERIFY_ORGANIZATIONS`: the organizations with keys that `/verify` accepts. Default: every
     /// organization.
     pub organizations: AllowedOrganizations,
 }

@@ -5,9 +5,11 @@ use latchkey_http::{Error, Request, Response, StatusCode};
 
 use crate::error::Problem;
 
-/// Rejects every grant. RFC 8414, section 2, requires a token endpoint of every server except one for only
-/// the implicit grant, and strict clients reject metadata without one. Keys are created through a dialect,
-/// so this endpoint has nothing to grant.
+/// Rejects every grant.
+///
+/// RFC 8414, section 2, requires a token endpoint of every server except one for only the implicit grant,
+/// and strict clients reject metadata without one. Keys are created through a dialect, so this endpoint has
+/// nothing to grant.
 pub(crate) fn token(request: &Request) -> Result<Response, Error> {
     form_parameter(request, "grant_type")?;
     let problem = Problem {

@@ -10,9 +10,11 @@ use latchkey_http::{Error, Request, Response, StatusCode};
 
 use crate::App;
 
-/// Responds with 204 and the key's owner, for a proxy to forward, or with 401 or 403. `?organization=`
-/// names the organizations whose keys pass, and `?scope=` the scopes that the key must have; both are
-/// separated by spaces. The deployment's own organizations also apply, so a request can only narrow them.
+/// Responds with 204 and the key's owner, for a proxy to forward, or with 401 or 403.
+///
+/// `?organization=` names the organizations with keys that pass, and `?scope=` the scopes that the key must
+/// have; both are separated by spaces. The deployment's own organizations also apply, so a request can only
+/// narrow them.
 pub(crate) async fn verify(app: &App, request: &Request) -> Result<Response, Error> {
     let principal = authenticate(&app.latchkey, request).await?;
     let caller = principal.service_account()?;
@@ -25,9 +27,10 @@ pub(crate) async fn verify(app: &App, request: &Request) -> Result<Response, Err
     Ok(passed(caller, StatusCode::NO_CONTENT))
 }
 
-/// The same for Envoy, which accepts only 200 and appends its client's path and query to the configured
-/// path. Both come from the client, so neither affects the verdict: only the deployment's own organizations
-/// restrict it.
+/// The same for Envoy, which accepts only 200.
+///
+/// Envoy appends its client's path and query to the configured path. Both come from the client, so neither
+/// affects the verdict: only the deployment's own organizations restrict it.
 pub(crate) async fn verify_path(app: &App, request: &Request) -> Result<Response, Error> {
     let principal = authenticate(&app.latchkey, request).await?;
     let caller = principal.service_account()?;
@@ -63,8 +66,9 @@ fn organizations(request: &Request) -> Result<AllowedOrganizations, InvalidOrgan
     AllowedOrganizations::named(request.query_parameters("organization"))
 }
 
-/// The scopes in the proxy's query. An invalid scope is an error: it is the proxy's mistake, no key could
-/// hold it, and it would break the quoting of the challenge.
+/// The scopes in the proxy's query; an invalid scope is an error.
+///
+/// It is the proxy's mistake, no key could hold it, and it would break the quoting of the challenge.
 fn scopes(request: &Request) -> Result<Vec<Scope>, InvalidScope> {
     let parameters: Vec<_> = request.query_parameters("scope").collect();
     let scopes = parameters.iter().flat_map(|parameter| parameter.split(' '));

@@ -25,8 +25,9 @@ use oauth::{App, Settings, handle};
 use rand::rngs::SysRng;
 use serde_json::{Value, json};
 
-/// The endpoint of each request, by the start of the request's name. A request that matches no operation is
-/// rejected in the style of its sample's operation.
+/// The endpoint of each request, by the start of the request's name.
+///
+/// A request that matches no operation is rejected in the style of its sample's operation.
 const ENDPOINTS: &[(&str, (&str, &str))] = &[
     ("introspect", ("POST", "/oauth/introspect")),
     ("revoke", ("POST", "/oauth/revoke")),

@@ -45,8 +45,10 @@ async fn is_recent(program: &Path) -> bool {
     text.is_ok_and(|text| Version::parse(&text).is_some_and(|version| version >= pinned()))
 }
 
-/// Installs into a temporary folder and renames it at the end, so that a partial installation is never
-/// mistaken for a complete one. The program is a single binary, so it works in any folder.
+/// Installs into a temporary folder and renames it at the end.
+///
+/// A partial installation is therefore never mistaken for a complete one. The program is a single binary,
+/// so it works in any folder.
 async fn install(folder: &Path, lock_file: &Path) -> Result<(), String> {
     let installer = Installer::find().await?;
     say(&format!("Installing cargo-lambda {} from PyPI into {}.", pinned(), folder.display()));

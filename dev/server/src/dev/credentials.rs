@@ -31,8 +31,7 @@ pub(crate) struct Credentials {
 }
 
 impl Credentials {
-    /// Returns the credentials in `file` if they are valid; otherwise creates new ones and writes them
-    /// there.
+    /// Returns the credentials in `file` if they are valid; otherwise creates and saves new ones.
     pub(crate) async fn load_or_make(
         client: Client,
         table: &str,
@@ -139,8 +138,7 @@ impl Maker {
         Ok((made.account, made.minted.token))
     }
 
-    /// Creates an account, not another key for the old one, which may already have the maximum number of
-    /// keys.
+    /// Creates an account, not another key for the old one, which may be full.
     async fn add_account(
         &self,
         organization: OrganizationId,

@@ -16,8 +16,7 @@ pub(crate) struct Functions {
 }
 
 impl Functions {
-    /// Builds the functions and shows cargo's progress, so that the first request need not wait for the
-    /// build.
+    /// Builds the functions in advance and shows cargo's progress, so that the first request need not wait.
     pub(crate) async fn build(root: &Path) -> Result<Self, String> {
         let cargo_lambda = cargo_lambda::find_or_install(root).await?;
         say("Building the functions.");
@@ -46,8 +45,9 @@ impl Functions {
     }
 }
 
-/// A command without the variables that `cargo run` sets for our own package: build scripts that watch
-/// these variables would run again, there and in the next build from a shell.
+/// A command without the variables that `cargo run` sets for our own package.
+///
+/// Build scripts that watch these variables would run again, there and in the next build from a shell.
 fn command(program: impl AsRef<std::ffi::OsStr>, root: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir(root);

@@ -28,8 +28,10 @@ impl Case {
         self
     }
 
-    /// Returns a row of a table that starts from this request. The row's name consists of this request's
-    /// name and `name`; an empty `name` stands for the request itself.
+    /// Returns a row of a table that starts from this request.
+    ///
+    /// The row's name consists of this request's name and `name`; an empty `name` stands for the request
+    /// itself.
     #[must_use]
     pub fn row(&self, name: &str, changes: impl IntoIterator<Item = Change>) -> Self {
         let mut row = self.clone();
@@ -71,8 +73,9 @@ impl From<&Self> for Case {
     }
 }
 
-/// Creates a table of requests that start from the same request. Each row has a name, the differences, and
-/// the expected result. The row `_` is the request itself.
+/// Creates a table of requests that start from the same request.
+///
+/// Each row has a name, the differences, and the expected result. The row `_` is the request itself.
 ///
 /// ```
 /// use latchkey_testkit::rows;

@@ -3,8 +3,7 @@
 use super::{Case, Dialect, Function};
 use crate::TestTable;
 
-/// A request that succeeds: its status, and its body, in which `*` stands for values that are new each
-/// time.
+/// A request that succeeds: its status and its body, in which `*` stands for values that are always new.
 pub type Success = (Case, (u16, String));
 
 /// A request that is rejected: its status, and the message that the client reads.

@@ -23,8 +23,9 @@ pub struct Create {
     pub once: Option<(u16, &'static str)>,
 }
 
-/// Creates a test of each `Idempotency-Key` scenario, for all of a dialect's creates. The first of these
-/// must create a key in an account with only one key.
+/// Creates a test of each `Idempotency-Key` scenario, for all of a dialect's creates.
+///
+/// The first of these must create a key in an account with only one key.
 #[macro_export]
 macro_rules! idempotency_tests {
     ($dialect:ty, $creates:expr) => {
@@ -54,8 +55,9 @@ impl Create {
         answer::<D>(table, self.event(key, self.body)).await
     }
 
-    /// Checks the response to a request that differs from the first: it creates something else, unless only
-    /// one can exist.
+    /// Checks the response to a request that differs from the first.
+    ///
+    /// It creates something else, unless only one can exist.
     fn check_new<D: Dialect>(&self, answer: &Answer, first: &Answer) {
         match self.once {
             Some((status, message)) => {

@@ -19,8 +19,9 @@ pub use case::{Case, check_tables};
 pub use dialect::{Dialect, Marker};
 pub use function::Function;
 
-/// Creates a test of each of a module's scenarios, with the same name. Scenarios that wait for a failing
-/// store are `paused`: their time passes at once.
+/// Creates a test of each of a module's scenarios, with the same name.
+///
+/// Scenarios that wait for a failing store are `paused`: their time passes at once.
 #[macro_export]
 macro_rules! scenario_tests {
     ($dialect:ty, paused $module:ident $arguments:tt: $($scenario:ident),+ $(,)?) => {$(

@@ -134,8 +134,10 @@ pub async fn accounts_that_come_and_go_between_pages_neither_repeat_nor_hide_ano
     check_come_and_go::<D>(&table, &tenant, D::ACCOUNTS, first, add, false).await;
 }
 
-/// If revoked keys are not listed, a page may be short or empty, but its marker still continues. If they
-/// are listed, they fill pages like all other keys.
+/// Revoked keys never hide the keys after them.
+///
+/// If they are not listed, a page may be short or empty, but its marker still continues. If they are
+/// listed, they fill pages like all other keys.
 pub async fn many_revoked_keys_in_a_row_hide_none_behind_them<D: Dialect>() {
     let table = TestTable::start().await;
     let function = Function::<D>::over(&table);
@@ -159,8 +161,9 @@ pub async fn many_revoked_keys_in_a_row_hide_none_behind_them<D: Dialect>() {
     }
 }
 
-/// A marker is not valid for another key, for another account's list or another kind of list, or for the
-/// same list in another dialect.
+/// A marker works only for its own key, list, and dialect.
+///
+/// The list must be the same account's and of the same kind.
 pub async fn a_marker_is_good_for_its_key_and_its_list_only<D: Dialect>() {
     let table = TestTable::start().await;
     let function = Function::<D>::over(&table);
@@ -259,8 +262,9 @@ async fn check_order<D: Dialect>(
     );
 }
 
-/// Checks a tenant's list while entries are deleted and one is added after its first page. `lists_deleted`
-/// says whether deleted entries are still listed.
+/// Checks a tenant's list while entries are deleted and one is added after its first page.
+///
+/// `lists_deleted` says whether deleted entries are still listed.
 async fn check_come_and_go<D: Dialect>(
     table: &TestTable,
     tenant: &Tenant,

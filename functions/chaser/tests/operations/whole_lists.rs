@@ -16,6 +16,7 @@ use latchkey_testkit::{Answer, NO_CACHE, Tenant, TestTable, sample};
 use crate::common::{Chaser, Function};
 
 /// The maximum size of a response that Lambda accepts.
+///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const LAMBDA_BYTES_MAX: usize = 6 * 1024 * 1024;
 
