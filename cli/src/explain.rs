@@ -19,8 +19,8 @@ use crate::connect::Connection;
 
 /// The actions that the whole command line needs on the table.
 ///
-/// `organization list` also needs `Scan`, and so does creating or deleting the first organization in a
-/// table that does not count them yet.
+/// `organization list` also needs `Scan`, and so does the first creation or deletion of an organization in
+/// a table that does not count them yet.
 const ACTIONS: [&str; 7] =
     ["GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"];
 

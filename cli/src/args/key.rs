@@ -91,11 +91,11 @@ pub(crate) struct ListKeys {
     #[arg(long, value_name = "TIME|DURATION", allow_hyphen_values = true)]
     expires_before: Option<Moment>,
     /// Only working keys that were created before this and not used since: an RFC 3339 date-time, or a
-    /// duration ago, such as 90d.
+    /// duration before now, such as 90d.
     #[arg(long, value_name = "TIME|DURATION", allow_hyphen_values = true)]
     unused_since: Option<Moment>,
     /// Only keys that this key created, directly or through other keys, and their successors by rotation.
-    /// Takes a key's ID, or its prefix as lists show it, which also identifies the organization to search.
+    /// Key ID, or the key's prefix as lists show it; the prefix also identifies the organization to search.
     #[arg(long, value_name = "KEY", value_parser = KeyReference::parser())]
     pub(crate) created_by: Option<KeyReference>,
 }

@@ -1,6 +1,6 @@
 //! The keys of the caller's own service account, `/v1/keys`: a machine need not know its account's ID.
 //!
-//! The vendor's SDK uses these for a user's keys. Latchkey has no users.
+//! The vendor's SDK has these calls for a user's keys. Latchkey has no users.
 
 use latchkey::key::Minted;
 use latchkey::principal::AccountPrincipal;
