@@ -231,7 +231,7 @@ fn only(organizations: &str) -> Settings {
     Settings::from_environment(&Environment::from_iter([organizations])).expect("valid")
 }
 
-/// The response's status for the full-access key of the other organization, or of the sample one.
+/// The status of the response to a verification of `key`.
 async fn verify_for(
     table: &TestTable,
     settings: &Settings,
