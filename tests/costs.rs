@@ -7,7 +7,7 @@ const CACHE_TTL_SECONDS: f64 = 10.0;
 const LAST_USED_INTERVAL_SECONDS: f64 = 300.0;
 const MILLION: f64 = 1e6;
 
-/// What a column of the table is about.
+/// The inputs of one column of the table.
 #[derive(Clone, Copy)]
 struct Month {
     verifications: f64,
@@ -16,7 +16,7 @@ struct Month {
 }
 
 impl Month {
-    /// Uses a second of one key in one environment.
+    /// How often an environment uses one key, per second.
     fn rate(self) -> f64 {
         self.verifications / (self.keys * self.environments * MONTH_SECONDS)
     }
@@ -63,7 +63,7 @@ impl Month {
     }
 }
 
-/// Returns the cells of the page's row that begins with `label`.
+/// Returns the cells of the page's row that starts with `label`.
 fn row(label: &str) -> [String; 3] {
     let page = project::text("docs/costs.md");
     let start = format!("| {label} | ");

@@ -15,7 +15,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     paths.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
 }
 
-/// What the files of each layer must not name: the layers after it, and what is beneath or beside it.
+/// What the files of each layer must not name: later layers, and what is below or beside the layer.
 const FORBIDDEN: [(&str, &[&str]); 3] = [
     (
         "domain",
@@ -49,7 +49,7 @@ fn no_layer_of_core_names_a_later_one_or_http() {
     }
 }
 
-/// What `package` is built of, without what its tests need.
+/// The dependencies of `package`, without those of its tests.
 fn dependencies(package: &str) -> String {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let tree = Command::new(cargo)
@@ -61,7 +61,7 @@ fn dependencies(package: &str) -> String {
     String::from_utf8(tree.stdout).expect("UTF-8")
 }
 
-/// Neither in the core itself nor in what operators and developers run.
+/// This covers the core and the programs for operators and developers.
 #[test]
 fn no_lambda_and_no_http_of_ours_beside_the_functions() {
     for package in ["latchkey", "latchkey-cli", "latchkey-dev"] {

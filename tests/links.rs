@@ -1,4 +1,4 @@
-//! The Markdown files: every relative link and anchor resolves, and every page has the form that readers expect.
+//! The Markdown files: every relative link and anchor resolves, and every page has the expected form.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use latchkey_testkit::project;
 use regex::Regex;
 
-/// Folders that hold nothing of the repository.
+/// Folders that contain nothing of the repository.
 const SKIPPED: [&str; 5] = [".git", ".latchkey", ".tools", "node_modules", "target"];
 
 const README_LINES_MAX: usize = 120;
@@ -98,7 +98,7 @@ fn anchors(text: &str) -> BTreeSet<String> {
     anchors
 }
 
-/// Says what is wrong with a link in the file at `path`; `None` if it resolves.
+/// Returns the problem with a link in the file at `path`; `None` if it resolves.
 fn problem(files: &BTreeMap<PathBuf, String>, path: &Path, target: &str) -> Option<String> {
     if ["http://", "https://", "mailto:"].iter().any(|scheme| target.starts_with(scheme)) {
         return None;

@@ -1,4 +1,4 @@
-//! What the template watches against what the code counts: logs, metrics, alarms, the dashboard.
+//! The template monitors what the code counts: logs, metrics, alarms, and the dashboard.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,7 +49,7 @@ fn access_logs_hold_no_key() {
 fn throttled_requests_are_counted_in_the_access_log() {
     let api = &resources("AWS::Serverless::HttpApi")["Api"]["Properties"];
     let format = api["AccessLogSettings"]["Format"].as_str().expect("a format");
-    // A text, which the filter compares with a text.
+    // The status is a string, which the filter compares with a string.
     assert!(format.contains(r#""status":"$context.status""#));
     let filters = resources("AWS::Logs::MetricFilter");
     assert!(filters.keys().eq(["ApiThrottlesFilter"]));
@@ -120,13 +120,13 @@ fn every_alarm_watches_what_is_counted_and_tells_someone() {
         }
     }
     assert_eq!(own.len(), 2 * project::functions().len(), "{own:?}");
-    // Each is billed.
+    // Every metric is billed.
     let told = format!("| alarms: {watched} metrics at 0.10 |");
     let page = project::text("docs/costs.md");
     assert!(page.contains(&told), "docs/costs.md does not say {told}");
 }
 
-/// The dashboard as it is, with the names of resources in place of their values.
+/// The dashboard, with the names of resources in place of their values.
 fn dashboard() -> Value {
     let dashboard = &resources("AWS::CloudWatch::Dashboard")["Dashboard"]["Properties"];
     let body = dashboard["DashboardBody"].as_str().expect("a body");

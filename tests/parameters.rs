@@ -1,5 +1,6 @@
-//! The template's parameters against the code that reads them: what the template takes, no function
-//! refuses at its start.
+//! The template's parameters match the code that reads them.
+//!
+//! No function rejects a value at its start that the template accepts.
 
 use std::collections::BTreeMap;
 
@@ -14,18 +15,18 @@ use proptest::test_runner::TestRunner;
 use regex::Regex;
 use serde_json::Value;
 
-/// How many values of each pattern are tried.
+/// How many values to try for each pattern.
 const VALUES: usize = 500;
 
-/// Lists of organizations that the template takes.
+/// Lists of organizations that the template accepts.
 const ORGANIZATIONS: &[&str] =
     &["", "acme", "Acme-2.b_c", "acme,example", "acme, example", "a b c"];
 
-/// Lists that it refuses: a function would not start with the first ones, and the others are not needed.
+/// Lists that it rejects: the first ones would stop a function from starting; the others are unnecessary.
 const NO_ORGANIZATIONS: &[&str] =
     &["-acme", "acme;b", "a/b", ",", " ", "acme,,b", "acme,", " acme", "*"];
 
-/// The parameters that functions read, by the variables that they read them from.
+/// The parameters that functions read, by the names of their variables.
 fn parameters() -> BTreeMap<String, Value> {
     let template = project::yaml("template.yaml");
     let functions = template["Resources"].as_object().expect("resources").values();
@@ -33,7 +34,7 @@ fn parameters() -> BTreeMap<String, Value> {
     let shared = &template["Globals"]["Function"]["Environment"]["Variables"];
     let variables = own.chain([shared]).filter_map(Value::as_object).flatten();
     let parameters = variables.filter_map(|(variable, value)| {
-        // What is put together of several is nobody's to type.
+        // A value composed of several parameters is not one that an operator enters.
         let parameter = template["Parameters"].get(value.as_str()?)?;
         Some((variable.clone(), parameter.clone()))
     });
@@ -57,7 +58,7 @@ fn pattern(parameter: &Value) -> Option<Regex> {
     Some(Regex::new(pattern).expect("a pattern"))
 }
 
-/// Values that the template takes, some of them at the bounds.
+/// Values that the template accepts, some of them at the limits.
 fn taken(parameter: &Value) -> Vec<String> {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     if let Some(values) = parameter["AllowedValues"].as_array() {

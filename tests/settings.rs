@@ -9,7 +9,7 @@ use latchkey_http::Settings as Shared;
 use latchkey_testkit::project;
 use serde_json::Value;
 
-/// The default of each of the template's parameters, as a function's environment would hold it.
+/// The default of each of the template's parameters, as it appears in a function's environment.
 fn defaults() -> BTreeMap<String, String> {
     let template = project::yaml("template.yaml");
     let parameters = template["Parameters"].as_object().cloned().expect("parameters");
@@ -20,7 +20,7 @@ fn defaults() -> BTreeMap<String, String> {
     parameters.into_iter().map(|(name, parameter)| (name, default(&parameter))).collect()
 }
 
-/// The parameter that each variable of a function gets its value from.
+/// The parameter that provides the value of each of a function's variables.
 fn parameters_of_variables() -> BTreeMap<String, String> {
     let template = project::yaml("template.yaml");
     let global = &template["Globals"]["Function"];
@@ -34,13 +34,13 @@ fn parameters_of_variables() -> BTreeMap<String, String> {
         .map(|(variable, value)| (variable.clone(), text(value)))
         .filter(|(_, parameter)| known.contains_key(parameter))
         .collect();
-    // Lambda sets this one itself.
+    // Lambda sets this variable itself.
     let level = text(&global["LoggingConfig"]["ApplicationLogLevel"]);
     found.insert("AWS_LAMBDA_LOG_LEVEL".to_owned(), level);
     found
 }
 
-/// What a function reads whose stack was deployed with the template's defaults.
+/// The value that a function reads if its stack was deployed with the template's defaults.
 fn deployed(variable: &str) -> Option<String> {
     let parameter = parameters_of_variables().remove(variable)?;
     defaults().remove(&parameter)
@@ -59,7 +59,7 @@ fn the_templates_defaults_are_the_codes() {
     assert_eq!(AllowedScopes::parse(&scopes), AllowedScopes::parse(""));
 }
 
-/// The quoted words of a text.
+/// The words in backticks in a text.
 fn quoted(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }
@@ -108,7 +108,7 @@ fn the_page_lists_every_parameter_with_its_variable_and_its_default() {
         };
         let shown: Vec<&str> = default.split(", ").map(|text| text.trim_matches('`')).collect();
         for (index, parameter) in parameters.into_iter().enumerate() {
-            // One default for all of a row, or one each.
+            // One default for the whole row, or one for each parameter.
             let shown = shown.get(index).or(shown.first()).copied().unwrap_or_default();
             let actual = &defaults[parameter];
             match shown {

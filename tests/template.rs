@@ -1,4 +1,4 @@
-//! The template against the code: the table, what each function may do, and the routes.
+//! The template matches the code: the table, the permissions of each function, and the routes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use latchkey_testkit::project::resources;
 use latchkey_testkit::{TestTable, project};
 use serde_json::{Value, json};
 
-/// The texts of a list, or the one text.
+/// The strings in a list, or the single string.
 fn texts(value: &Value) -> BTreeSet<&str> {
     match value {
         Value::Array(values) => values.iter().filter_map(Value::as_str).collect(),
@@ -17,7 +17,7 @@ fn texts(value: &Value) -> BTreeSet<&str> {
     }
 }
 
-/// The table of tests and of `cargo dev`, as the template would say it.
+/// The table of tests and of `cargo dev`, in the template's format.
 async fn local_table() -> Value {
     let table = TestTable::start().await;
     let client = &table.client;
@@ -53,7 +53,7 @@ async fn the_local_table_is_the_templates_attribute_by_attribute() {
     let template = project::yaml("template.yaml");
     let mut deployed = template["Resources"]["Table"]["Properties"].clone();
     let properties = deployed.as_object_mut().expect("properties");
-    // What guards the data in AWS and has no meaning for an embedded database.
+    // Settings that protect the data in AWS and mean nothing to an embedded database.
     for guard in
         ["DeletionProtectionEnabled", "PointInTimeRecoverySpecification", "SSESpecification"]
     {
@@ -86,7 +86,7 @@ fn statements(role: &str) -> BTreeMap<String, Value> {
     statements.map(|one| (sid(&one).to_owned(), one)).collect()
 }
 
-/// The name of a statement, also of one that is there for a choice only.
+/// The name of a statement, including one inside `Fn::If`.
 fn sid(statement: &Value) -> &str {
     let statement = statement.get(1).unwrap_or(statement);
     statement["Sid"].as_str().expect("a name")
@@ -163,7 +163,7 @@ fn every_function_may_do_exactly_this_with_this_table_and_its_own_logs() {
         assert_eq!(statements.remove("Traces"), Some(traces), "{function}");
         assert!(statements.is_empty(), "{function} may do more: {statements:#?}");
     }
-    // A function waits for its role, and for no policy beside it.
+    // A function waits for its role, but not for a separate policy.
     assert!(resources("AWS::IAM::Policy").is_empty());
     assert!(resources("AWS::IAM::ManagedPolicy").is_empty());
 }
@@ -210,17 +210,17 @@ fn throttles_of_their_own_are_for_routes_that_there_are() {
         });
         assert_eq!(*settings, limits, "{route}");
     }
-    // Whatever a proxy or a service asks on behalf of its own clients.
+    // The routes that a proxy or a service calls on behalf of its own clients.
     let verifying = |route: &&String| route.contains(" /verify") || route.contains("/introspect");
     assert!(routes.iter().filter(verifying).eq(settings.keys().collect::<BTreeSet<_>>()));
 }
 
-/// Else the caller would get API Gateway's error and not the dialect's.
+/// Otherwise, the caller would get API Gateway's error and not the dialect's.
 #[test]
 fn a_function_outlasts_its_longest_request() {
     let globals = &project::yaml("template.yaml")["Globals"]["Function"];
     let timeout = Duration::from_secs(globals["Timeout"].as_u64().expect("seconds"));
-    // What follows an answer takes a second at most.
+    // The work after a response takes at most a second.
     assert!(timeout > REQUEST_TIMEOUT + Duration::from_secs(1));
 }
 

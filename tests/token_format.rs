@@ -1,10 +1,10 @@
-//! The published pattern of tokens: the same in the code, the documentation and every OpenAPI document.
+//! The published token pattern is the same in the code, the documentation, and every OpenAPI document.
 
 use latchkey::token::Token;
 use latchkey_testkit::project;
 use serde_json::Value;
 
-/// What an OpenAPI document may say of an account in the token's pattern: one, or a root key's.
+/// The account in an OpenAPI document's token pattern: a service account, or the one of root keys.
 const ACCOUNTS: [&str; 2] = ["[0-9A-Z]{16}", "ROOT"];
 
 #[test]
@@ -12,7 +12,7 @@ fn the_documentation_publishes_the_pattern() {
     assert!(project::text("docs/keys.md").contains(Token::PATTERN));
 }
 
-/// A document says more exactly which keys it is about: wherever it has a property `key`, that has the pattern.
+/// A document restricts the pattern to the keys it covers: every property `key` must have it.
 #[test]
 fn every_document_publishes_the_pattern() {
     let anchored = Token::PATTERN.replace(r"\b", "");
@@ -35,7 +35,7 @@ fn every_document_publishes_the_pattern() {
     assert!(published >= 3, "{published} patterns in all documents");
 }
 
-/// The schemas of all properties `key`, however deep.
+/// The schemas of all properties `key`, at any depth.
 fn keys(value: &Value) -> Vec<&Value> {
     let own = value["properties"].get("key");
     let parts: Box<dyn Iterator<Item = &Value>> = match value {

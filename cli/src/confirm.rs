@@ -1,14 +1,14 @@
-//! Consent to what cannot be undone.
+//! Confirmation of irreversible actions.
 
 use std::io::{BufRead, IsTerminal, Write};
 
 use crate::args::Consent;
 
-/// Asks `question`, unless consent was given beforehand.
+/// Asks `question`, unless the operator has already agreed with `--yes`.
 ///
 /// # Errors
 ///
-/// If nobody is there to answer, or the answer is no. Then nothing may be done.
+/// If there is no terminal to ask on, or the answer is no. The caller must then do nothing.
 pub(crate) fn confirm(consent: Consent, question: &str) -> Result<(), String> {
     if consent.yes {
         return Ok(());

@@ -1,4 +1,4 @@
-//! The way to the table: the AWS SDK's whole chain of credentials and regions.
+//! The connection to the table, through the AWS SDK's full chain of credentials and regions.
 
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
@@ -9,7 +9,7 @@ use latchkey::store::environment::Environment;
 
 use crate::args::Target;
 
-/// Where commands go, and how to say so.
+/// The connection of the commands, and its description for messages.
 pub(crate) struct Connection {
     pub(crate) store: KeyStore,
     pub(crate) table: String,
@@ -17,16 +17,16 @@ pub(crate) struct Connection {
     pub(crate) endpoint: String,
 }
 
-/// Finds table, region and credentials.
+/// Determines the table, the region, and the credentials.
 ///
 /// # Errors
 ///
-/// A sentence that says what is missing and how to give it.
+/// A sentence that says what is missing and how to provide it.
 pub(crate) async fn connect(target: Target) -> Result<Connection, String> {
     let table = target.table.filter(|table| !table.is_empty()).ok_or(
         "no table: pass `--table` or set `LATCHKEY_TABLE`; the stack's output `TableName` tells it",
     )?;
-    // The functions' TLS and not the SDK's own, so that one stack is to be trusted.
+    // The same TLS as the functions, not the SDK's own, so that there is only one stack to trust.
     let http_client = latchkey::store::client::http_client(None);
     let mut loader =
         aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http_client.clone());
@@ -43,7 +43,7 @@ pub(crate) async fn connect(target: Target) -> Result<Connection, String> {
     )?;
     let mut config = aws_sdk_dynamodb::config::Builder::from(&shared);
     if let Some(profile) = &target.profile {
-        // A profile that is named goes before credentials in the environment, as in the AWS CLI.
+        // An explicit profile has precedence over credentials in the environment, as in the AWS CLI.
         let provider_config = ProviderConfig::without_region()
             .with_http_client(http_client)
             .with_region(shared.region().cloned());

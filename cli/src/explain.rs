@@ -1,4 +1,4 @@
-//! Failures, as an operator wants to read them: what happened, why, and what to do.
+//! Errors explained to an operator: what happened, why, and what to do.
 
 use std::error::Error as StdError;
 
@@ -17,12 +17,14 @@ use latchkey::service::operator::OperatorError;
 
 use crate::connect::Connection;
 
-/// What the whole command line needs of DynamoDB on the table. `organization list` needs `Scan` as well, and
-/// so does the first organization that is created or deleted in a table that does not count them yet.
+/// The actions that the whole command line needs on the table.
+///
+/// `organization list` also needs `Scan`, and so does the first creation or deletion of an organization in
+/// a table that does not count them yet.
 const ACTIONS: [&str; 7] =
     ["GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"];
 
-/// A failure in a few lines.
+/// Explains a failure in a few lines.
 pub(crate) fn explain(error: &OperatorError, connection: &Connection) -> String {
     let (causes, advice) = match error {
         OperatorError::Failed(Error::Store(store)) => (
@@ -38,7 +40,7 @@ pub(crate) fn explain(error: &OperatorError, connection: &Connection) -> String 
         .join("\n  ")
 }
 
-/// What to do about a refusal of ours.
+/// What to do about an error from Latchkey itself.
 fn advice(error: &OperatorError) -> &'static str {
     match error {
         OperatorError::OrganizationExists(_) => {
@@ -66,20 +68,20 @@ fn advice(error: &OperatorError) -> &'static str {
     }
 }
 
-/// What became of a request to DynamoDB.
+/// The outcome of a request to DynamoDB.
 #[derive(Debug, PartialEq, Eq)]
 enum Outcome {
-    /// Refused, with this code.
+    /// Rejected with this code.
     Refused(String),
-    /// Not sent: there are no credentials to sign it with.
+    /// Not sent, because there are no credentials to sign it with.
     Unsigned,
-    /// Not answered.
+    /// No response.
     Unanswered,
-    /// Something else, which its causes tell.
+    /// Something else, which its causes explain.
     Other,
 }
 
-/// What to do about a failure of the store whose cause is `cause`.
+/// What to do about a store failure with the cause `cause`.
 fn help(cause: &(dyn StdError + 'static), connection: &Connection) -> String {
     let Connection { table, endpoint, .. } = connection;
     let code = match outcome(cause) {
@@ -121,7 +123,7 @@ fn help(cause: &(dyn StdError + 'static), connection: &Connection) -> String {
     }
 }
 
-/// The outcome of whichever request `cause` is the failure of.
+/// The outcome of the request that failed with `cause`.
 fn outcome(cause: &(dyn StdError + 'static)) -> Outcome {
     macro_rules! outcome_of {
         ($($operation:ty),* $(,)?) => {
@@ -194,8 +196,10 @@ mod tests {
         ORGANIZATION.parse().expect("an id")
     }
 
-    /// A store that replies so to `operation`, and to others as if there were nothing; but a key to be
-    /// deleted, unless it is the deletion of the account's entry after its keys that is to be replied to.
+    /// A store that gives `reply` to `operation` and an empty result to other operations.
+    ///
+    /// A query returns a key to delete, unless `reply` is for the deletion of the account's entry, which
+    /// follows its keys.
     fn faulty_store(operation: &'static str, reply: Reply) -> KeyStore {
         let client = faulty::client(move |asked, _| match asked {
             _ if asked == operation => reply.clone(),

@@ -1,4 +1,4 @@
-//! `latchkey`: what an operator does with a table, without a key to present.
+//! `latchkey`: manages a table for an operator, who needs no key.
 
 mod args;
 mod commands;

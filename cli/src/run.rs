@@ -1,4 +1,4 @@
-//! The way of a command: to the table, and back to the operator.
+//! Running a command: connects to the table and explains failures to the operator.
 
 use latchkey::policy::KeyPolicy;
 use latchkey::service::Clock;

@@ -1,4 +1,4 @@
-//! `latchkey verify`: what a key is, whose, until when, and why it is refused.
+//! `latchkey verify`: shows a key's status, owner, and expiry, and why it is rejected.
 
 use std::io::Read;
 
@@ -17,13 +17,13 @@ use crate::connect::connect;
 use crate::explain::explain;
 use crate::output::{Report, lines, print, scopes};
 
-/// A token is at most some 110 characters; more on standard input is something else.
+/// A token has at most about 110 characters; longer input is something else.
 const INPUT_BYTES_MAX: u64 = 4096;
 
-/// What is known of a key. It never holds the secret.
+/// What is known about a key. It never contains the secret.
 #[derive(Default, Serialize)]
 struct VerifyReport {
-    /// `well-formed` is all that can be said offline.
+    /// Offline, the only possible status is `well-formed`.
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -43,11 +43,11 @@ struct VerifyReport {
     revoked_at: Option<Timestamp>,
 }
 
-/// Verifies the key on standard input and prints what is known of it.
+/// Verifies the key on standard input and prints what is known about it.
 ///
 /// # Errors
 ///
-/// What is wrong with the key, so that the status is a failure, or why nobody can tell.
+/// Why the key is invalid, so that the exit status is a failure, or why it could not be verified.
 pub(crate) async fn verify(
     verify: &Verify,
     target: Target,
@@ -85,7 +85,7 @@ pub(crate) async fn verify(
     }
 }
 
-/// Standard input and never an argument, which others on the machine can see.
+/// Reads the key from standard input, never from an argument, which others on the machine can see.
 fn read_key() -> Result<String, String> {
     let mut text = String::new();
     let mut input = std::io::stdin().take(INPUT_BYTES_MAX);

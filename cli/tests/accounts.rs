@@ -1,4 +1,4 @@
-//! The life of a service account, by an operator's commands.
+//! The life cycle of a service account, through the operator's commands.
 
 mod common;
 
@@ -127,7 +127,7 @@ async fn a_disabled_account_is_refused_until_it_is_enabled() {
     assert!(stdout(&output).contains("\nstatus           disabled\n"), "{}", stdout(&output));
     assert_eq!(stderr(&output), SOON);
     assert!(!works(&table, SampleKey::FullAccess).await);
-    // Once more changes nothing.
+    // A second call changes nothing.
     let again = reported(&table, &disable).await;
     assert_eq!(again["service_account"]["disabled"], true);
     assert_eq!(reported(&table, &disable).await, again);
@@ -191,7 +191,7 @@ async fn an_interrupted_deletion_is_finished() {
         unknown, "error: service account `SAMPLEACCOUNT001` does not exist\n",
         "its organization is not known any more"
     );
-    // The list of its organization shows it, and what to do.
+    // Its organization's list shows it and says what to do.
     let list = ["account", "list", "--organization", "sample"];
     let output = latchkey(&table, &list).await;
     assert!(stdout(&output).contains("\nSAMPLEACCOUNT001  deleting  "), "{}", stdout(&output));

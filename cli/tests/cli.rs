@@ -1,4 +1,4 @@
-//! First steps, failures and verifying.
+//! First steps, failures, and verification.
 
 mod common;
 
@@ -180,7 +180,7 @@ async fn verify_offline_needs_no_table() {
     }
 }
 
-/// A key that was revoked a moment ago must not be called valid.
+/// A key that was revoked a moment ago must not be reported as valid.
 #[tokio::test]
 async fn verify_reads_consistently() {
     let (requests, endpoint) = recorded();
@@ -207,7 +207,7 @@ async fn verify_reads_consistently() {
     }
 }
 
-/// A store that has nothing, and the bodies of the requests that it was sent.
+/// An empty store, and the bodies of the requests that it received.
 fn recorded() -> (Arc<Mutex<Vec<String>>>, String) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let endpoint = format!("http://{}", listener.local_addr().expect("an address"));

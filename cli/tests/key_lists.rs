@@ -1,4 +1,4 @@
-//! Lists of keys, and what they are narrowed by.
+//! Lists of keys and their filters.
 
 mod common;
 
@@ -9,7 +9,7 @@ use latchkey_testkit::TestTable;
 use latchkey_testkit::sample::{ACCOUNT, DISABLED_ACCOUNT, OTHER_ACCOUNT, SampleKey};
 use latchkey_testkit::secrets::Secrets;
 
-/// The ids of the keys of the sample account that `conditions` leave.
+/// The IDs of the sample account's keys that match `conditions`.
 async fn left(table: &TestTable, conditions: &[&str]) -> Vec<String> {
     let list = [&["key", "list", "--account", ACCOUNT], conditions].concat();
     column(&reported(table, &list).await["keys"], "id")
@@ -67,7 +67,7 @@ async fn a_list_of_an_organization_has_the_keys_of_all_its_accounts() {
     let other = reported(&table, &["key", "list", "--organization", "other"]).await;
     assert_eq!(column(&other["keys"], "id"), [id(SampleKey::Other)]);
 
-    // A key may be live and its account disabled.
+    // A key can be live while its account is disabled.
     let output = latchkey(&table, &list).await;
     let note =
         format!("Service account {DISABLED_ACCOUNT} is disabled: all of its keys are refused.");
@@ -100,7 +100,7 @@ async fn expired_and_revoked_keys_are_told_apart() {
     assert_eq!(left(&table, &["--revoked"]).await, ids(&[SampleKey::Revoked]));
     let list = ["key", "list", "--account", ACCOUNT, "--expired"];
     for other in [&["--revoked"][..], &["--expires-before", "1d"], &["--unused-since", "1d"]] {
-        // No key could be both.
+        // No key can match both conditions.
         let refused = refused(&table, &[&list[..], other].concat()).await;
         assert!(refused.contains("cannot be used with"), "{refused}");
     }
@@ -117,7 +117,7 @@ async fn what_ends_soon_is_found_by_time_and_by_distance() {
     let minted = reported(&table, &mint).await["key"]["id"].clone();
     assert_eq!(before("30d").await, [minted.as_str().expect("an id")]);
     assert_eq!(before("9d").await, [""; 0]);
-    // A rotated key ends with its grace.
+    // A rotated key ends with its grace period.
     let rotate = ["key", "rotate", "--key", &key_prefix(SampleKey::FullAccess), "--grace", "8d"];
     reported(&table, &rotate).await;
     assert_eq!(before("9d").await, ids(&[SampleKey::FullAccess]));
@@ -140,7 +140,7 @@ async fn what_is_unused_was_there_to_be_used() {
     reported(&table, &["key", "mint", "--account", ACCOUNT]).await;
     assert_eq!(since("1h").await, ids(&[full, minter, reader]), "minted since");
 
-    // Conditions add up.
+    // A key must meet all conditions.
     let ending =
         ["--unused-since", "2026-01-03T00:00:00Z", "--expires-before", "2099-01-01T00:00:00Z"];
     assert_eq!(left(&table, &ending).await, ids(&[reader]));

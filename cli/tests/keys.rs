@@ -1,4 +1,4 @@
-//! The life of a key, by an operator's commands.
+//! The life cycle of a key, through the operator's commands.
 
 mod common;
 
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 const KEEP: &str = "Keep the key now: it is not stored and cannot be shown again.\n";
 
-/// Who presents `token`, by the time of the samples.
+/// The principal of `token`, at the time of the samples.
 async fn principal(table: &TestTable, token: &Value) -> Option<Principal> {
     let token = token.as_str().expect("a key");
     table.latchkey(KeyPolicy::default()).verify(token, Freshness::Cached).await.ok()
@@ -106,7 +106,7 @@ async fn a_key_is_shown_without_its_secret() {
     });
     assert_eq!(found["key"], expected);
     assert_eq!(found["service_account"]["organization"], "sample");
-    // What lists show of a key names it too.
+    // The prefix that lists show also names the key.
     let by_prefix = ["key", "show", "--key", &key_prefix(key)];
     assert_eq!(reported(&table, &by_prefix).await, found);
     assert_eq!(
@@ -180,7 +180,7 @@ async fn a_whole_key_is_refused_and_not_repeated() {
         secrets.check(&refused, "a refusal");
         assert!(refused.contains("this is a whole key, with its secret"), "{refused}");
     }
-    // The secret alone is no key, and not repeated either.
+    // The secret alone does not name a key, and the message does not repeat it.
     let secret = token.rsplit('_').next().expect("a secret");
     let alone = refused(&table, &["key", "show", "--account", ACCOUNT, "--key", secret]).await;
     secrets.check(&alone, "a refusal");
@@ -258,7 +258,7 @@ async fn a_revoked_key_is_refused_and_makes_room_for_another() {
     assert_eq!(first["revoked_key"]["id"], id(key));
     assert_eq!(first["revoked_key"]["service_account"], account);
     assert!(first["revoked_key"]["revoked_at"].is_string());
-    // Once more changes nothing.
+    // A second call changes nothing.
     assert_eq!(reported(&table, &revoke).await, first);
     let output = latchkey(&table, &revoke).await;
     assert!(stdout(&output).contains("\nrevoked          20"), "{}", stdout(&output));
@@ -296,7 +296,7 @@ async fn a_root_key_is_the_root_until_it_is_revoked() {
     assert_eq!(asked, "error: this cannot be undone; pass `--yes`\n");
     reported(&[&revoke[..], &["--yes"]].concat()).await;
     assert!(principal(&table, &SampleKey::Root.token().into()).await.is_none());
-    // The other way to name it.
+    // The other way to name the key.
     reported(&["key", "revoke", "--yes", "--account", "ROOT", "--key", created_id]).await;
     assert!(principal(&table, token).await.is_none());
 

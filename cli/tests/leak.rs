@@ -1,4 +1,4 @@
-//! What an operator does about a leaked key: see what it made, and revoke all of it.
+//! Handling a leaked key: show what it created, and revoke all of it.
 
 mod common;
 
@@ -14,7 +14,7 @@ use latchkey_testkit::TestTable;
 use latchkey_testkit::sample::{ACCOUNT, DISABLED_ACCOUNT, OTHER_ACCOUNT, SampleKey};
 use latchkey_testkit::secrets::Secrets;
 
-/// Says of a sample key which key it came from.
+/// Records in a sample key which key it came from.
 async fn link(table: &TestTable, key: SampleKey, attribute: &str, parent: SampleKey) {
     let key = key.mint().0;
     let items = partition(table, &format!("ACCOUNT#{}", key.spec.account)).await;
@@ -25,14 +25,14 @@ async fn link(table: &TestTable, key: SampleKey, attribute: &str, parent: Sample
     put(table, item).await;
 }
 
-/// The key with full access made the minter and a key of another account; the reader replaced the minter.
+/// The full-access key created the minter and a key of another account; the reader replaced the minter.
 async fn leaked() -> TestTable {
     let table = TestTable::start().await;
     link(&table, SampleKey::Minter, "created_by", SampleKey::FullAccess).await;
     link(&table, SampleKey::Reader, "rotated_from", SampleKey::Minter).await;
     link(&table, SampleKey::Expired, "created_by", SampleKey::Reader).await;
     link(&table, SampleKey::Disabled, "created_by", SampleKey::FullAccess).await;
-    // An ID in another organization's key is no link.
+    // An ID in another organization's key is not a link.
     link(&table, SampleKey::Other, "created_by", SampleKey::FullAccess).await;
     table
 }
@@ -105,7 +105,7 @@ async fn a_dry_run_shows_the_tree_and_writes_nothing() {
     let squeezed = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
     let shown: Vec<String> = text.lines().skip(1).map(squeezed).collect();
     assert_eq!(shown[0], wanted[0], "the key itself comes first");
-    // Siblings are sorted by their ids, which are random here.
+    // Siblings are sorted by their IDs, which are random here.
     assert_eq!(BTreeSet::from_iter(&shown), BTreeSet::from_iter(&wanted));
     let child = shown.iter().position(|line| line.contains(&format!("rotated from {minter}")));
     assert!(shown[child.expect("the reader") - 1].contains(&prefix[1]), "{text}");

@@ -1,4 +1,4 @@
-//! The end of an organization, by an operator's commands.
+//! The end of an organization, through the operator's commands.
 
 mod common;
 
@@ -60,7 +60,7 @@ async fn a_deleted_organization_takes_its_accounts_and_keys_with_it() {
     let again = refused(&table, &[&delete[..], &["--yes"]].concat()).await;
     assert!(again.starts_with("error: organization `sample` does not exist\n"), "{again}");
 
-    // The only other one is no reason for a warning.
+    // Only a second organization causes a warning.
     let create = ["organization", "create", "--name", "New", "--output", "json"];
     let output = latchkey(&table, &[&create[..], &["--organization", "sample"]].concat()).await;
     assert!(stderr(&output).contains("now has 2 organizations"), "{}", stderr(&output));

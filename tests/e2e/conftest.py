@@ -1,4 +1,4 @@
-"""What all end-to-end tests share: the processes, the local stack, and how a run is reported."""
+"""Fixtures that all end-to-end tests share, and the report of a run."""
 
 import signal
 
@@ -15,12 +15,12 @@ LOCAL_ENDS_WITHIN_SECONDS = 60
 
 processes_of_this_run = Processes()
 notes = []
-# The exceptions of fixtures that failed, and the first test that needed each.
+# The exceptions of failed fixtures, with the first test that needed each.
 failed_setups = {}
 
 
 def pytest_configure():
-    """Ends what was started when the run is told to end, as an interrupt does."""
+    """Ends started programs on SIGTERM and SIGHUP, as on an interrupt."""
     for told in [signal.SIGTERM, signal.SIGHUP]:
         signal.signal(told, lambda *_: pytest.exit("the run was told to end", returncode=1))
 
@@ -30,9 +30,9 @@ def pytest_collection_modifyitems(items):
 
 
 def stage(item):
-    """The documentation shows a new table, so its commands come first; the deployment takes longest.
+    """Orders the tests: documentation first, because it shows a new table, and deployment last.
 
-    Chaser's SDK calls what is deployed before an upgrade changes it.
+    The deployment takes longest. Chaser's SDK calls the deployed stack before an upgrade changes it.
     """
     module = item.module.__name__
     if item.get_closest_marker("deployment") is None:
@@ -42,7 +42,7 @@ def stage(item):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
-    """Says in one line when a fixture has failed before, and shows what the programs wrote last."""
+    """Reports in one line that a fixture failed earlier, and shows the programs' last output."""
     report = yield
     if not report.failed:
         return report
@@ -63,13 +63,13 @@ def pytest_terminal_summary(terminalreporter):
 
 @pytest.fixture(scope="session")
 def note():
-    """Adds a line to the summary at the end: a version, a count, or a time."""
+    """Adds a line to the final summary: a version, a count, or a time."""
     return notes.append
 
 
 @pytest.fixture(scope="session")
 def processes():
-    """Starts programs, and ends them with all that they started."""
+    """Starts programs, and ends them with all of their descendants."""
     yield processes_of_this_run
     processes_of_this_run.stop_all()
 

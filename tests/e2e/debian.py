@@ -1,4 +1,4 @@
-"""Finds programs on the PATH, or extracts them from Debian's packages without installing these."""
+"""Finds programs on the PATH, or extracts them from Debian packages without installing these."""
 
 import dataclasses
 import os
@@ -12,7 +12,7 @@ FOLDER = TOOLS / "proxies"
 PARTIAL = TOOLS / "proxies.partial"
 APT_WITHIN_SECONDS = 600
 
-# Its own lists and cache, and none of the hooks that tidy up the system's.
+# Separate lists and cache, and without the hooks that clean up the system's.
 CONFIGURATION = f"""\
 Dir::State "{PARTIAL}/state";
 Dir::State::status "/var/lib/dpkg/status";

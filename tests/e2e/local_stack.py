@@ -1,4 +1,4 @@
-"""The local stack: what `.latchkey/dev.env` says of it, and how keys come and go there."""
+"""The local stack, with the settings from `.latchkey/dev.env`, and the keys that tests create in it."""
 
 import json
 import os
@@ -7,13 +7,13 @@ import requests
 
 from processes import ROOT
 
-# A request that is lost, as one is when the functions start anew, ends the test.
+# A lost request, such as one during a restart of the functions, ends the test.
 TIMEOUT_SECONDS = 60
 # The first start compiles everything.
 READY_WITHIN_SECONDS = 1800
 # The command line may have to be compiled.
 COMMAND_WITHIN_SECONDS = 1800
-# The organizations that `/verify` accepts: that of `cargo dev`, and one that proxies do not name.
+# The organizations that `/verify` accepts: that of `cargo dev`, and one that no proxy names.
 ORGANIZATION = "dev"
 NEIGHBOR = "neighbor"
 
@@ -37,18 +37,18 @@ class LocalStack:
         self.chaser = f"{self.url}/v1/accounts/current/service-accounts/{self.account}/keys"
 
     def read_environment(self):
-        """This environment with the variables of `dev.env`, which a shell reads."""
+        """This environment plus the variables of `dev.env`, as a shell reads them."""
         command = ["bash", "-c", ". .latchkey/dev.env && env -0"]
         output = self.processes.run(command, TIMEOUT_SECONDS)
         return dict(line.split("=", 1) for line in output.split("\0") if line)
 
     def latchkey(self, *arguments):
-        """What the operator's command line answers."""
+        """The JSON output of the operator's command line."""
         command = ["cargo", "latchkey", "--output", "json", *arguments]
         return json.loads(self.processes.run(command, COMMAND_WITHIN_SECONDS, env=self.environment))
 
     def key_of_new_organization(self, organization):
-        """The full-access key of an organization that this creates."""
+        """Creates an organization and returns its full-access key."""
         name = organization.capitalize()
         return self.latchkey("bootstrap", "--organization", organization, "--name", name)["key"]["key"]
 
@@ -62,7 +62,7 @@ class LocalStack:
         answer.raise_for_status()
 
     def verify(self, key):
-        """The status with which `/verify` answers."""
+        """The status of `/verify` for a key."""
         return requests.get(f"{self.url}/verify", headers=bearer(key), timeout=TIMEOUT_SECONDS).status_code
 
 

@@ -1,4 +1,4 @@
-"""Programs that the tests start, and that end with all that they started."""
+"""Programs that the tests start, and end together with all of their descendants."""
 
 import contextlib
 import dataclasses
@@ -10,23 +10,23 @@ import subprocess
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-# Logs and what is built; git ignores it.
+# Logs and build output; Git ignores this folder.
 FOLDER = ROOT / "target" / "e2e"
-# `cargo dev` takes a few seconds: it ends cargo-lambda, which ends the functions.
+# `cargo dev` needs a few seconds: it ends cargo-lambda, which ends the functions.
 STOP_WITHIN_SECONDS = 30
 LOG_LINES_SHOWN = 60
 
 
 @dataclasses.dataclass
 class Program:
-    """A program that runs, and the file that it writes to."""
+    """A running program and the file that it writes to."""
 
     name: str
     process: subprocess.Popen
     log: pathlib.Path
 
     def wait_until(self, ready, within):
-        """Waits until `ready()`, as long as the program runs."""
+        """Waits until `ready()`, while the program runs."""
         end = time.monotonic() + within
         while not ready():
             status = self.process.poll()
@@ -48,7 +48,7 @@ class Processes:
         self.running = []
 
     def start(self, command, name, **options):
-        """Starts a program in a session of its own; its output goes to `<name>.log`."""
+        """Starts a program in its own session; its output goes to `<name>.log`."""
         FOLDER.mkdir(parents=True, exist_ok=True)
         log = FOLDER / f"{name}.log"
         with log.open("wb") as output:
@@ -58,7 +58,7 @@ class Processes:
 
     @contextlib.contextmanager
     def started(self, command, name, **options):
-        """A program that ends with the block."""
+        """A program that ends with the `with` block."""
         program = self.start(command, name, **options)
         try:
             yield program
@@ -73,7 +73,7 @@ class Processes:
         try:
             output, errors = process.communicate(timeout=within)
         finally:
-            # Also the compilers that it has started.
+            # Including the compilers that it started.
             stop(process)
         shown = " ".join(process.args)
         assert process.returncode == 0, f"{shown} ended with {process.returncode}\n{output}{errors}"
@@ -90,12 +90,12 @@ def popen(command, **options):
 
 
 def stop(process):
-    """Asks a program to end, and after a while ends it and its descendants by force."""
+    """Asks a program to end, and after a timeout ends it and its descendants by force."""
     if process.poll() is None:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(STOP_WITHIN_SECONDS)
-    # Descendants may lead groups of their own, but are of the same session.
+    # Descendants may lead their own groups but belong to the same session.
     for descendant in session(process.pid):
         with contextlib.suppress(ProcessLookupError):
             os.kill(descendant, signal.SIGKILL)
@@ -103,7 +103,7 @@ def stop(process):
 
 
 def session(leader):
-    """The processes of the session that `leader` leads or led."""
+    """The processes in the session that `leader` leads or led."""
     command = ["ps", "-A", "-o", "pid=,sess="]
     listed = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=60)
     rows = (line.split() for line in listed.stdout.splitlines())

@@ -1,6 +1,6 @@
-"""Chaser's own SDK works with Latchkey, with another `base_url` and nothing else changed.
+"""Chaser's own SDK works with Latchkey; only the `base_url` changes.
 
-Every test runs against the local stack and against the deployed one.
+Every test runs against the local stack and the deployed one.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from local_stack import TIMEOUT_SECONDS
 LIST_LENGTH = 250
 # The default of KeyLimit.
 KEY_LIMIT = 10
-# What DynamoDB takes in one batch.
+# The maximum of a DynamoDB batch.
 BATCH_MAX = 25
 
 CODES = {400: "invalid_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 409: "conflict"}
@@ -41,7 +41,7 @@ DEPLOYED = pytest.param("deployed", marks=pytest.mark.deployment)
 
 
 class Organization(typing.NamedTuple):
-    """An organization and a client with a full-access key that belongs to it."""
+    """An organization, and a client with a full-access key of it."""
 
     id: str
     name: str
@@ -49,7 +49,7 @@ class Organization(typing.NamedTuple):
 
 
 class Table:
-    """The table of the service, to write a long list at once instead of one request per entry."""
+    """The service's table, to write a long list at once instead of with one request per entry."""
 
     def __init__(self, dynamodb, name):
         self.dynamodb = dynamodb
@@ -64,7 +64,7 @@ class Table:
 
     @contextlib.contextmanager
     def copies_of_key(self, account, key, count):
-        """Copies a key of a service account and gives the IDs of the copies, which have no token."""
+        """Copies a key of a service account and returns the IDs of the copies, which have no token."""
         original = self.read(f"ACCOUNT#{account}", f"KEY#{key}")
         ids = new_ids(count)
         copies = [
@@ -82,7 +82,7 @@ class Table:
 
     @contextlib.contextmanager
     def copies_of_account(self, organization, account, count):
-        """Copies a service account without its keys and gives the IDs of the copies."""
+        """Copies a service account without its keys and returns the IDs of the copies."""
         original = self.read(f"ACCOUNT#{account}", "ACCOUNT")
         entry = self.read(f"ORG#{organization}", f"ACCOUNT#{account}")
         ids = new_ids(count)
@@ -109,25 +109,25 @@ class Table:
 
 
 def new_ids(count):
-    """IDs that sort before those that the service creates, which start with the time."""
+    """IDs that sort before those that the service generates, which start with the time."""
     alphabet = string.digits + string.ascii_uppercase
     return ["00" + "".join(secrets.choice(alphabet) for _ in range(14)) for _ in range(count)]
 
 
 class Caller:
-    """The service account that the tests call as, created for these tests so that its keys are known."""
+    """The calling service account of the tests, created for them so that its keys are known."""
 
     def __init__(self, organization, table, non_ascii):
         self.organization = organization
         self.table = table
-        # Another organization, which has such a name, or None.
+        # Another organization with such a name, or None.
         self.non_ascii = non_ascii
         self.made = []
         self.id = self.new_account()
         first = self.keys.create(self.id)
         self.key = first["id"]
         self.client = organization.client.with_token(first["key"])
-        # For the keys that tests need besides the caller's own.
+        # For keys that tests need besides the caller's own.
         self.other = self.new_account()
 
     @property
@@ -156,7 +156,7 @@ class Caller:
 
     def clean_up(self):
         for account in self.made:
-            # A service with a defect may have deleted it already.
+            # A defective service may already have deleted it.
             with contextlib.suppress(ChaserApiError):
                 self.organization.client.accounts.service_accounts.delete(account)
 
@@ -175,7 +175,7 @@ def is_time(text):
 
 
 def live(keys):
-    """The live keys, as a user of the SDK finds them."""
+    """The live keys, as an SDK user sees them."""
     return [key["id"] for key in keys if not key.get("revoked")]
 
 
@@ -186,7 +186,7 @@ def by_id(entries, id):
 
 
 def refused(status, call, *arguments, **options):
-    """Makes a call that must fail with `status`, checks all that the SDK reads, and gives the message."""
+    """Makes a call that must fail with `status`, checks all that the SDK reads, and returns the message."""
     try:
         answer = call(*arguments, **options)
     except ChaserApiError as error:
@@ -216,7 +216,7 @@ def is_minted(minted, name, scopes):
 @pytest.fixture(scope="module", params=["local", DEPLOYED])
 def caller(request, note):
     """A service account of the local or the deployed stack, for all tests of that stack."""
-    # The SDK calls `urlopen`, which would send even a request to loopback through a configured proxy.
+    # The SDK calls `urlopen`, which would use a configured proxy even for loopback.
     urllib.request.install_opener(urllib.request.build_opener(urllib.request.ProxyHandler({})))
     stack = request.getfixturevalue(request.param)
     made = local_caller(stack) if request.param == "local" else deployed_caller(stack)
@@ -246,7 +246,7 @@ def deployed_caller(deployed):
     table = Table(deployed.emulator.client("dynamodb"), deployed.stack.resource("Table"))
 
     def client(key):
-        # The emulator tells APIs apart by the `Host` header.
+        # The emulator distinguishes APIs by the `Host` header.
         headers = {"Host": gateway.host}
         options = {"default_headers": headers, "timeout": TIMEOUT_SECONDS}
         return ChaserClient(base_url=gateway.url, api_key=key, **options)
@@ -518,7 +518,7 @@ def test_with_account_ignores_surrounding_blanks(caller):
     for selected in [caller.organization.id, caller.organization.name, "personal"]:
         padded = f" \t{selected}  "
         stripped, unchanged = caller.client.with_account(padded), caller.client.with_account(None)
-        # `with_account` strips them; headers that the user sets go out as they are.
+        # `with_account` strips them, but headers that the user sets are sent unchanged.
         unchanged.default_headers["X-Chaser-Account"] = padded
         for client in [stripped, unchanged]:
             equal(client.accounts.current()["id"], caller.organization.id)
@@ -530,7 +530,7 @@ def test_with_account_none_is_the_callers_own_account(caller):
 
 @pytest.mark.parametrize("caller", [DEPLOYED], indirect=True)
 def test_with_account_takes_a_name_that_is_not_ascii(caller):
-    """Only when deployed: `cargo lambda watch` itself answers a header that is not UTF-8 with 500."""
+    """Runs only when deployed: `cargo lambda watch` responds to a header that is not UTF-8 with 500."""
     other = caller.non_ascii
     equal(other.client.with_account(other.name).accounts.current()["id"], other.id)
     refused(403, caller.client.with_account(other.name).accounts.current)
@@ -545,7 +545,7 @@ def test_the_live_key_is_in_a_long_list_of_keys(caller):
     ended = keys.create(account)["id"]
     keys.revoke(account, ended)
     with caller.table.copies_of_key(account, ended, LIST_LENGTH - 2) as copies:
-        # The last one in the list, which starts with the oldest key.
+        # The last key in the list, which starts with the oldest.
         minted = keys.create(account)
         listed = keys.list(account)
         equal(len(listed), LIST_LENGTH)

@@ -1,4 +1,4 @@
-"""The deployed stack serves every route, and guards an example API; the tests run in this order."""
+"""The deployed stack serves every route and protects an example API; the tests run in this order."""
 
 import time
 
@@ -8,9 +8,9 @@ from deployment import drivers
 from processes import wait_until
 
 CONTEXT = {"organization", "service_account", "key_id", "scopes", "full_access"}
-# The default of CacheTtl, and what a slow machine may add.
+# The default of CacheTtl, plus what a slow machine may add.
 STALE_SECONDS = 10 + 2
-# Each look takes a start of the command line.
+# Each attempt starts the command line.
 RECORDED_WITHIN_SECONDS = 10
 
 pytestmark = pytest.mark.deployment
@@ -37,7 +37,7 @@ def test_every_route_was_called_with_success(deployed):
 
 
 def test_what_was_revoked_will_be_removed(deployed, note):
-    """By the attribute that the template names."""
+    """Uses the attribute that the template names."""
     table = deployed.stack.source["Resources"]["Table"]["Properties"]
     attribute = table["TimeToLiveSpecification"]["AttributeName"]
     items = deployed.emulator.client("dynamodb").scan(TableName=deployed.table)["Items"]
@@ -73,7 +73,7 @@ def test_the_example_refuses_a_mistyped_key(orders, minted):
 
 
 def test_the_example_refuses_a_key_of_another_organization(deployed, orders):
-    """A full-access key of one that `AuthorizerOrganizations` does not name."""
+    """Uses a full-access key of an organization that `AuthorizerOrganizations` does not name."""
     stranger = deployed.latchkey("bootstrap", "--organization", "stranger", "--name", "Stranger")
     orders.call("GET /orders", 403, key=stranger["key"]["key"])
 
@@ -91,7 +91,7 @@ def test_every_route_of_the_example_was_called_with_success(orders):
 
 
 def test_the_authorizer_records_the_use_of_a_key(deployed, orders):
-    """It writes after its answer, and nothing else has seen this key."""
+    """The function writes after its response, and no other function has seen this key."""
     minted = deployed.mint("sessions.read")
     orders.call("GET /orders", 200, key=minted["key"])
 

@@ -1,8 +1,8 @@
 """The commands in the README and in `docs/` work and print what the page shows.
 
-Each block after `<!-- ci: run -->` runs in the page's own shell, in order; a JSON block after
-`<!-- ci: answer -->` must have the fields, types and order of what the block before it printed, and a block
-after `<!-- ci: table -->` the columns and states.
+Each block after `<!-- ci: run -->` runs in the page's own shell, in order. A JSON block after
+`<!-- ci: answer -->` must have the fields, types, and order of the preceding block's output, and a block
+after `<!-- ci: table -->` must have its columns and states.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ class Command:
     page: str
     line: int
     text: str
-    # What the page shows of its output: the kind of each block, and its text.
+    # What the page shows of the command's output: the kind and the text of each block.
     shown: list
 
 
@@ -46,7 +46,7 @@ COMMANDS = [command for page in PAGES for command in commands(page)]
 
 
 class Shell:
-    """One shell for all commands of a page, since they share variables; the first that fails ends it."""
+    """One shell for all commands of a page, which share variables; the first failure ends it."""
 
     def __init__(self, program, folder):
         self.program = program
@@ -58,12 +58,12 @@ class Shell:
         self.program.process.stdin.flush()
 
     def run(self, command):
-        """What the command prints on its standard output."""
+        """The command's standard output."""
         assert self.program.process.poll() is None, "a command before this one failed and ended the shell"
         names = [f"{command.line}.{kind}" for kind in ["script", "output", "done"]]
         script, output, done = [self.folder / name for name in names]
         script.write_text(command.text)
-        # Two lines: in `a && b`, the shell would go on after a command of `a` that fails.
+        # Two lines: in `a && b`, the shell would continue after a failing command inside `a`.
         self.tell(f". '{script}' >'{output}' </dev/null")
         self.tell(f"touch '{done}'")
         self.program.wait_until(done.exists, COMMAND_WITHIN_SECONDS)
@@ -99,7 +99,7 @@ def ordered(text):
 
 
 def shape(value):
-    """The fields, their order and the types of a JSON value."""
+    """The fields, their order, and the types of a JSON value."""
     if isinstance(value, dict):
         return {name: shape(member) for name, member in value.items()}
     if isinstance(value, list):
@@ -108,10 +108,10 @@ def shape(value):
 
 
 def check_table(shown, printed):
-    """A table has the columns, the rows and the states that the page shows; the rest is new each time."""
+    """Checks that a table has the columns, rows, and states on the page; other values differ each time."""
     columns = re.compile(r"\s{2,}")
     shown, printed = ([columns.split(line) for line in text.strip().splitlines()] for text in (shown, printed))
-    # Other output may come first.
+    # Other output may precede the table.
     printed = printed[-len(shown) :]
     status = shown[0].index("STATUS")
     assert printed[0] == shown[0]

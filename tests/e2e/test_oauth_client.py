@@ -1,6 +1,6 @@
-"""Authlib, an OAuth client that knows nothing of Latchkey, introspects and revokes keys.
+"""Authlib, an OAuth client that knows nothing about Latchkey, introspects and revokes keys.
 
-Also measures how long another function takes a key that is revoked.
+Also measures how long another function accepts a revoked key.
 """
 
 import time
@@ -11,13 +11,13 @@ from authlib.integrations.requests_client import OAuth2Session
 
 from local_stack import TIMEOUT_SECONDS, bearer
 
-# The default of LATCHKEY_CACHE_TTL, and what a slow machine may add.
+# The default of LATCHKEY_CACHE_TTL, plus what a slow machine may add.
 STALE_SECONDS = 10 + 1
 GIVE_UP_SECONDS = 15
 
 
 class Client:
-    """Authlib's client, with the endpoints that the metadata names."""
+    """Authlib's client, with the endpoints from the metadata."""
 
     def __init__(self, local):
         self.session = OAuth2Session(local.account, local.token)
@@ -35,7 +35,7 @@ class Client:
 
 @pytest.fixture
 def client(local, monkeypatch):
-    # Authlib insists on HTTPS unless told that this is a test on loopback.
+    # Authlib insists on HTTPS unless told that this is a loopback test.
     monkeypatch.setenv("AUTHLIB_INSECURE_TRANSPORT", "1")
     return Client(local)
 
@@ -74,7 +74,7 @@ def test_a_revoked_key_is_refused_at_once_and_by_other_functions_within_the_cach
     key = local.mint(local.chaser, {"scopes": ["keys.write"]})
 
     def chaser():
-        # Whoever takes the key refuses the field, so that nothing is minted.
+        # A function that accepts the key rejects the field, so no key is created.
         answer = requests.post(local.chaser, json={"nope": 1}, headers=bearer(key), timeout=TIMEOUT_SECONDS)
         return answer.status_code
 

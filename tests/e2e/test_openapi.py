@@ -14,9 +14,9 @@ from local_stack import TIMEOUT_SECONDS, bearer
 from processes import ROOT
 
 HERE = pathlib.Path(__file__).resolve().parent / "openapi"
-# The examples bound a run, to a minute on an idle machine; this is for one that hangs.
+# The number of examples limits a run to a minute on an idle machine; this stops a run that hangs.
 DONE_WITHIN_SECONDS = 900
-# A root key and an account's are refused each other's operations; these take both.
+# Root keys and account keys are rejected by each other's operations; these accept both.
 ROOT_KEYS = "root-keys"
 IDENTITY = "identity"
 
@@ -24,8 +24,9 @@ IDENTITY = "identity"
 def runs():
     """Each dialect's document with an account's key, and its operations on root keys with a root key.
 
-    A document without `security` for all its operations is not a dialect's. Schemathesis reports what
-    that of the OAuth endpoints is for: a token endpoint that refuses, and `/verify` for every method.
+    A document without `security` for all operations is not a dialect's. Schemathesis would report the
+    OAuth endpoints' intended behavior: the token endpoint rejects every grant, and `/verify` accepts
+    every method.
     """
     for path in sorted((ROOT / "openapi").glob("*.yaml")):
         document = yaml.safe_load(path.read_text())
@@ -41,7 +42,7 @@ def runs():
 
 @pytest.fixture(scope="module")
 def own_token(local):
-    """The key of a service account made for this run, which mints keys for itself, too."""
+    """The key of a service account created for this run, which also creates keys for itself."""
 
     def post(path, body):
         url = f"{local.url}/api/org/v1/service-accounts{path}"
@@ -55,7 +56,7 @@ def own_token(local):
 
 @pytest.fixture(scope="module")
 def environment(local, own_token, stranger, tmp_path_factory):
-    """The environment of schemathesis and its hooks, with the identities that requests may have."""
+    """The environment of schemathesis and its hooks, with the possible identities of requests."""
     identities = tmp_path_factory.mktemp("identities") / "identities.json"
     tokens = {"ours": own_token, "root": local.root_token, "other": stranger}
     known = [{"name": name, "fixedHeaders": [authorization(token)]} for name, token in tokens.items()]
@@ -89,7 +90,7 @@ def test_responses_are_as_the_document_says(
         f"--report-json-path={report}",
         *selection,
     ]
-    # In a folder of its own, so that nothing is left behind.
+    # In a separate folder, so that nothing is left behind.
     options = {"cwd": tmp_path, "env": {**environment, "LATCHKEY_IDENTITY": identity}}
     processes.run(command, DONE_WITHIN_SECONDS, stderr=subprocess.STDOUT, **options)
     found = json.loads(report.read_text())

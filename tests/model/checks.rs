@@ -1,4 +1,4 @@
-//! What must hold after each step, and in the end.
+//! What must be true after each step, and at the end.
 
 use std::collections::BTreeSet;
 
@@ -11,8 +11,9 @@ use crate::steps::Dialect;
 use crate::world::{CACHE_TTL, World, keys_path, strings, timestamp};
 
 impl World {
-    /// After each step: every key there ever was is let in exactly when the model says so, and elsewhere
-    /// no longer than the bound.
+    /// After each step: every key that ever existed is accepted exactly when the model says so.
+    ///
+    /// In other environments, it is accepted for no longer than the limit.
     pub(crate) async fn check_every_key(&mut self) {
         for at in 0..self.model.keys.len() {
             let key = &self.model.keys[at];
@@ -39,7 +40,7 @@ impl World {
         }
     }
 
-    /// In the end: what both dialects list is what there is, in the order of creation.
+    /// At the end: both dialects list exactly the existing keys, in the order of creation.
     pub(crate) async fn check_lists(&mut self) {
         for admin in [0, 1] {
             let caller = self.model.keys[admin].clone();
@@ -89,7 +90,7 @@ impl World {
         }
     }
 
-    /// The count that guards the limit is never below the truth.
+    /// The count that enforces the limit is never too low.
     pub(crate) async fn check_counts(&self) {
         let items = self.table.items().await;
         for (account, state) in self.model.accounts.iter().enumerate() {
@@ -114,7 +115,7 @@ impl World {
     }
 }
 
-/// The entries of a list, without those that the samples have and the model has not.
+/// The entries of a list, without those in the samples that the model lacks.
 fn entries<'a>(list: &'a Value, without: &'a [String]) -> impl Iterator<Item = &'a Value> {
     let list = list.as_array().expect("a list").iter();
     list.filter(|entry| !without.iter().any(|id| entry["id"] == id.as_str()))

@@ -1,5 +1,6 @@
-//! The whole life of keys, in random order, against a model: every answer of both dialects, every key
-//! after every step, and the table's own count.
+//! The whole life cycle of keys, in random order, compared with a model.
+//!
+//! Checks every response of both dialects, every key after every step, and the table's own count.
 
 mod checks;
 mod model;
@@ -12,7 +13,7 @@ use steps::step;
 use world::World;
 
 proptest! {
-    // 96 cases of up to 60 steps: some three thousand in a run.
+    // 96 cases of up to 60 steps: about three thousand per run.
     #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
@@ -34,7 +35,7 @@ proptest! {
     }
 }
 
-/// `LATCHKEY_MODEL_CASES` sets how many there are.
+/// The number of cases, which `LATCHKEY_MODEL_CASES` sets.
 fn cases() -> u32 {
     let cases = std::env::var("LATCHKEY_MODEL_CASES").ok();
     cases.map_or(96, |cases| cases.parse().expect("a number"))

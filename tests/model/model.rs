@@ -1,4 +1,4 @@
-//! What keys and accounts are supposed to do, in a few lines and without a table.
+//! How keys and accounts should behave, in a few lines and without a table.
 
 use std::collections::BTreeSet;
 
@@ -23,21 +23,21 @@ pub(crate) struct Key {
     pub(crate) id: String,
     pub(crate) account: usize,
     pub(crate) name: Option<String>,
-    /// None is full access.
+    /// Empty means full access.
     pub(crate) scopes: BTreeSet<String>,
     pub(crate) created_at: Millis,
     pub(crate) expires_at: Option<Millis>,
     pub(crate) revoked: bool,
     pub(crate) rotated: bool,
-    /// Whether it took the place of another one.
+    /// Whether it replaced another key.
     pub(crate) successor: bool,
-    /// When it was last seen to be valid.
+    /// When it was last found to be valid.
     pub(crate) last_valid: Option<Millis>,
-    /// Whether it was once refused for being revoked or expired.
+    /// Whether it was once rejected as revoked or expired.
     pub(crate) ended: bool,
 }
 
-/// Everything.
+/// The complete state.
 #[derive(Clone, Debug)]
 pub(crate) struct Model {
     pub(crate) now: Millis,
@@ -56,7 +56,7 @@ impl Key {
         self.scopes.is_empty() || !scopes.is_empty() && scopes.is_subset(&self.scopes)
     }
 
-    /// The latest end that a key may get from this one.
+    /// The latest expiry that a key created by this one may have.
     fn latest(&self) -> Option<Millis> {
         self.expires_at.filter(|_| !self.scopes.is_empty())
     }
@@ -79,7 +79,7 @@ impl Model {
         own.filter(|key| !key.has_ended(self.now)).count()
     }
 
-    /// When a key ends that `caller` mints and asks to live for a while.
+    /// When a key expires that `caller` creates with a given lifetime.
     pub(crate) fn expiry(&self, caller: &Key, lifetime: Option<Millis>) -> Option<Millis> {
         let end = lifetime.or(self.max_lifetime).map(|lifetime| self.now + lifetime);
         end.into_iter().chain(caller.latest()).min()
@@ -90,7 +90,7 @@ impl Model {
         !account.deleted && account.organization == self.accounts[caller.account].organization
     }
 
-    /// The status of a mint.
+    /// The status of creating a key.
     pub(crate) fn mint(
         &self,
         caller: &Key,
@@ -116,7 +116,7 @@ impl Model {
 
     /// The status of a rotation.
     pub(crate) fn rotate(&self, caller: &Key, key: &Key, grace: Millis) -> u16 {
-        // A key that expires within five minutes does not give its place to another one.
+        // A key that expires within five minutes does not free its slot for the new key.
         let is_one_more = grace > 0 || key.has_ended(self.now + 300_000);
         match () {
             () if !self.is_valid(caller) => 401,
@@ -131,7 +131,7 @@ impl Model {
         }
     }
 
-    /// When the two halves of a rotation by `caller` end.
+    /// When the old and the new key of a rotation by `caller` end.
     pub(crate) fn rotated(
         &self,
         caller: &Key,
@@ -149,7 +149,7 @@ impl Model {
         (Some(old), new.into_iter().chain(caller.latest()).min())
     }
 
-    /// The status of a change of a key.
+    /// The status of changing a key.
     pub(crate) fn update(&self, caller: &Key, key: &Key, scopes: Option<&BTreeSet<String>>) -> u16 {
         match () {
             () if !self.is_valid(caller) => 401,
@@ -162,7 +162,7 @@ impl Model {
         }
     }
 
-    /// The status of a revocation, where `again` is the dialect's answer for a key that is revoked.
+    /// The status of revoking a key, where `again` is the dialect's status for a revoked key.
     pub(crate) fn revoke(&self, caller: &Key, key: &Key, again: u16) -> u16 {
         match () {
             () if !self.is_valid(caller) => 401,
@@ -174,7 +174,7 @@ impl Model {
         }
     }
 
-    /// The status of a change of an account; `harms` if it would lock its own keys out.
+    /// The status of changing an account; `harms` if it would lock out the account's keys.
     pub(crate) fn change(&self, caller: &Key, account: usize, harms: bool, done: u16) -> u16 {
         match () {
             () if !self.is_valid(caller) => 401,

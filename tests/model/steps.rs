@@ -1,24 +1,25 @@
-//! What may happen next.
+//! The steps of a test case.
 
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-/// Which of the two ways a request is made.
+/// The dialect of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
     LakeSail,
     Chaser,
 }
 
-/// Who asks: a key of all there ever were, or, so that much comes about, the first key of the
-/// organization that the step is about.
+/// The caller: any key that ever existed, or the first one of the organization that the step concerns.
+///
+/// The first one is there so that enough happens.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Caller {
     First,
     Any(Index),
 }
 
-/// One thing that happens. Who asks and what it is about are drawn from all there ever were.
+/// One step. Its caller and subject are drawn from all that ever existed.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     Advance {
@@ -65,7 +66,7 @@ pub(crate) enum Step {
     },
 }
 
-/// Any step, those that make keys more often than those that end them.
+/// Any step; those that create keys are more frequent than those that end them.
 pub(crate) fn step() -> impl Strategy<Value = Step> {
     let dialect = || prop_oneof![Just(Dialect::LakeSail), Just(Dialect::Chaser)];
     let index = any::<Index>;

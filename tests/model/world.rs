@@ -1,4 +1,4 @@
-//! The real thing beside the model: both dialects over one table, at a time that steps set.
+//! The real service next to the model: both dialects over one table, at a time that steps set.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
@@ -19,10 +19,10 @@ use serde_json::{Value, json};
 use crate::model::{Account, DAY, Key, Millis, Model};
 use crate::steps::{Caller, Dialect, Step};
 
-/// How long the second environment keeps its verdicts.
+/// How long the second environment caches its verdicts.
 pub(crate) const CACHE_TTL: Duration = Duration::from_secs(10);
 
-/// Scopes of the drawn keys, by the bits of a number.
+/// Scopes of the drawn keys, selected by the bits of a number.
 const SCOPES: [&str; 3] = ["keys.write", "keys.read", "files.read"];
 
 pub(crate) struct World {
@@ -30,9 +30,9 @@ pub(crate) struct World {
     clock: Arc<AtomicI64>,
     lakesail: lakesail::App,
     chaser: chaser::App,
-    /// Verifies with the table as it is.
+    /// Verifies directly against the table.
     pub(crate) exact: Latchkey,
-    /// Verifies with a cache, and is told nothing of what the others do.
+    /// Verifies with a cache, and does not learn what the others do.
     pub(crate) elsewhere: Latchkey,
     pub(crate) model: Model,
     requests: u32,
@@ -198,7 +198,8 @@ impl World {
             let (first, second) = tokio::join!(ask(), ask());
             let (winner, loser) =
                 if first.status == 200 { (first, second) } else { (second, first) };
-            // Of two concurrent rotations one wins; by then the old key is rotated, or the caller ended.
+            // One of two concurrent rotations wins; by then, the old key is rotated or the caller has
+            // ended.
             assert_ne!(loser.status, 200, "two rotations of one key: {}", loser.text);
             assert!(matches!(loser.status, 401 | 403 | 404 | 409), "{}", loser.text);
             winner
@@ -248,7 +249,7 @@ impl World {
         }
         let mut expected = self.model.update(&caller, &key, scopes.as_ref());
         if expected == 409 && body == json!({}) {
-            // Nothing is changed about a key that has ended.
+            // An empty update changes nothing, so it succeeds for an ended key too.
             expected = 200;
         }
         let path = self.key_path(Dialect::Chaser, &key);
@@ -272,7 +273,7 @@ impl World {
         assert_eq!(answer.status, expected, "{}", answer.text);
         if expected == 204 {
             self.model.keys[at].revoked = true;
-            // The function that revoked a key refuses it at once.
+            // The function that revoked a key rejects it at once.
             let me = self.identify(dialect, &key.token).await;
             assert_eq!(me.status, 401, "{}", me.text);
         }
@@ -319,7 +320,7 @@ impl World {
         key.clone()
     }
 
-    /// A key to be changed; never the first of an organization, without which little more would happen.
+    /// A key to change; never the first of an organization, because then little else could happen.
     fn target(&self, key: Index) -> Option<usize> {
         Some(key.index(self.model.keys.len())).filter(|at| *at >= 2)
     }

@@ -14,57 +14,57 @@ Examples:
   latchkey account disable --account 0197CTTDF1YT9FUW
   latchkey account delete --account 0197CTTDF1YT9FUW --yes")]
 pub(crate) enum AccountCommand {
-    /// Make a service account without a key.
+    /// Create a service account without a key.
     Create(CreateAccount),
     /// List an organization's service accounts, oldest first.
     List(ListAccounts),
     /// Show a service account.
     Show(OneAccount),
-    /// Disable a service account: all of its keys are refused, until it is enabled again.
+    /// Disable a service account: all of its keys stop working until it is enabled again.
     ///
-    /// Functions that have just verified one of its keys refuse it within their cache's time.
+    /// Functions that have just verified one of its keys reject it within `CacheTtl` (10 s by default).
     Disable(OneAccount),
-    /// Enable a service account that was disabled: its keys work again.
+    /// Enable a disabled service account: its keys work again.
     Enable(OneAccount),
-    /// Delete a service account and all of its keys, for good.
+    /// Delete a service account and all of its keys, permanently.
     ///
-    /// Functions that have just verified one of its keys refuse it within their cache's time.
+    /// Functions that have just verified one of its keys reject it within `CacheTtl` (10 s by default).
     Delete(DeleteAccount),
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct CreateAccount {
-    /// The organization's id.
+    /// Organization ID.
     #[arg(long, value_name = "ID")]
     pub(crate) organization: OrganizationId,
-    /// What people call the account.
+    /// Service account name.
     #[arg(long)]
     pub(crate) name: Name,
-    /// What the account is for.
+    /// Purpose of the account.
     #[arg(long, default_value = "", value_name = "TEXT")]
     pub(crate) description: Description,
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ListAccounts {
-    /// The organization's id.
+    /// Organization ID.
     #[arg(long, value_name = "ID")]
     pub(crate) organization: OrganizationId,
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct OneAccount {
-    /// The service account's id.
+    /// Service account ID.
     #[arg(long, value_name = "ID")]
     pub(crate) account: ServiceAccountId,
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct DeleteAccount {
-    /// The service account's id.
+    /// Service account ID.
     #[arg(long, value_name = "ID")]
     pub(crate) account: ServiceAccountId,
-    /// The organization that it belonged to: only to finish a deletion that was interrupted.
+    /// Organization of the account; needed only to finish an interrupted deletion.
     #[arg(long, value_name = "ID")]
     pub(crate) organization: Option<OrganizationId>,
     #[command(flatten)]

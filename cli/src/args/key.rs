@@ -26,17 +26,17 @@ Examples:
 A key is named by its id and its account's, or by what lists show of it, which holds both.
 Never pass a whole key: others on this machine can see arguments.")]
 pub(crate) enum KeyCommand {
-    /// Mint a key for a service account. It is printed once.
+    /// Create a key for a service account. The key is printed only once.
     Mint(MintKey),
-    /// List keys, oldest first, with those that have ended.
+    /// List keys, oldest first, including ended ones.
     List(ListKeys),
-    /// Show a key: whose it is, what it may do, how it stands. Never its secret.
+    /// Show a key's owner, scopes, and status, but never its secret.
     Show(OneKey),
-    /// Mint a key in place of another one, which ends after a grace.
+    /// Create a key that replaces another one, which ends after a grace period.
     Rotate(RotateKey),
-    /// Revoke a key permanently; with `--with-descendants`, also every key that it made.
+    /// Revoke a key permanently; with `--with-descendants`, also every key that it created.
     ///
-    /// Functions that have just verified the key refuse it within `CacheTtl` (10 s by default).
+    /// Functions that have just verified the key reject it within `CacheTtl` (10 s by default).
     Revoke(RevokeKey),
 }
 
@@ -46,14 +46,14 @@ Examples:
   latchkey key mint --account 0197CTTDF1YT9FUW --name ci --expires-in 90d
   latchkey key mint --account 0197CTTDF1YT9FUW --scope keys.read,sessions.read --output json")]
 pub(crate) struct MintKey {
-    /// The id of the service account that the key is for.
+    /// ID of the service account that the key is for.
     #[arg(long, value_name = "ID")]
     pub(crate) account: ServiceAccountId,
-    /// What people call the key.
+    /// Key name.
     #[arg(long)]
     pub(crate) name: Option<KeyName>,
-    /// What the key may do: several with commas between, or the option several times. Without any, the
-    /// key has full access. Scopes are not held against `LATCHKEY_SCOPES`.
+    /// Scopes of the key, separated by commas or as repeated options. Without any, the key has full access.
+    /// Scopes are not checked against `LATCHKEY_SCOPES`.
     #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',')]
     pub(crate) scopes: Vec<Scope>,
     #[command(flatten)]
@@ -81,33 +81,33 @@ default), and never where that is 0s: then --unused-since lists keys in use, too
 pub(crate) struct ListKeys {
     #[command(flatten)]
     pub(crate) owner: KeyOwner,
-    /// Only keys that have expired.
+    /// Only expired keys.
     #[arg(long, conflicts_with_all = ["revoked", "expires_before", "unused_since"])]
     expired: bool,
-    /// Only keys that were revoked.
+    /// Only revoked keys.
     #[arg(long, conflicts_with_all = ["expires_before", "unused_since"])]
     revoked: bool,
-    /// Only keys that work and end before this: an RFC 3339 date-time, or how far ahead, such as 30d.
+    /// Only working keys that end before this: an RFC 3339 date-time, or a duration from now, such as 30d.
     #[arg(long, value_name = "TIME|DURATION", allow_hyphen_values = true)]
     expires_before: Option<Moment>,
-    /// Only keys that work, were minted before this and were not used since: an RFC 3339 date-time, or
-    /// how long ago, such as 90d.
+    /// Only working keys that were created before this and not used since: an RFC 3339 date-time, or a
+    /// duration before now, such as 90d.
     #[arg(long, value_name = "TIME|DURATION", allow_hyphen_values = true)]
     unused_since: Option<Moment>,
-    /// Only keys that this key made, directly or through other keys, and their successors by rotation. An
-    /// ID, or what lists show of the key, which also names the organization to search.
+    /// Only keys that this key created, directly or through other keys, and their successors by rotation.
+    /// Key ID, or the key's prefix as lists show it; the prefix also identifies the organization to search.
     #[arg(long, value_name = "KEY", value_parser = KeyReference::parser())]
     pub(crate) created_by: Option<KeyReference>,
 }
 
-/// Whose keys.
+/// The owner of the listed keys.
 #[derive(Debug, ClapArgs)]
 #[group(multiple = false)]
 pub(crate) struct KeyOwner {
-    /// The service account's id; `ROOT` for root keys.
+    /// Service account ID; `ROOT` for root keys.
     #[arg(long, value_name = "ID")]
     pub(crate) account: Option<ServiceAccountId>,
-    /// The id of the organization: the keys of all its accounts.
+    /// Organization ID, for the keys of all its accounts.
     #[arg(long, value_name = "ID")]
     pub(crate) organization: Option<OrganizationId>,
 }
@@ -124,7 +124,7 @@ Examples:
 pub(crate) struct RotateKey {
     #[command(flatten)]
     pub(crate) key: OneKey,
-    /// How long the old key still works, up to 30d; 0s ends it now. It never works longer than before.
+    /// How long the old key still works, at most 30d; 0s ends it now. Never extends the key's life.
     #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = grace, allow_hyphen_values = true)]
     pub(crate) grace: Duration,
 }
@@ -144,26 +144,26 @@ pub(crate) struct RevokeKey {
     pub(crate) key: OneKey,
     #[command(flatten)]
     pub(crate) descendants: Descendants,
-    /// Organization of an account that was deleted, to revoke what its key made in other accounts.
+    /// Organization of a deleted account, to revoke what its key created in other accounts.
     #[arg(long, value_name = "ID", requires = "with_descendants")]
     pub(crate) organization: Option<OrganizationId>,
     #[command(flatten)]
     pub(crate) consent: Consent,
 }
 
-/// What else to revoke.
+/// Options for revoking more than one key.
 #[derive(Clone, Copy, Debug, ClapArgs)]
 pub(crate) struct Descendants {
-    /// Also revoke every key that the key made, over any depth.
+    /// Also revoke every key that the key created, directly or through other keys.
     #[arg(long)]
     pub(crate) with_descendants: bool,
-    /// Show the key and what it made, and change nothing.
+    /// Show the key and its descendants without changing anything.
     #[arg(long, requires = "with_descendants")]
     pub(crate) dry_run: bool,
 }
 
 impl ListKeys {
-    /// The conditions, seen from `now`.
+    /// Converts the conditions to a filter, relative to `now`.
     pub(crate) fn filter(&self, now: Timestamp) -> KeyFilter {
         let expired = self.expired.then_some(KeyStatus::Expired);
         KeyFilter {

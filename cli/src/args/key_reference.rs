@@ -1,4 +1,4 @@
-//! How a key is named on the command line.
+//! How the command line names a key.
 
 use std::str::FromStr;
 
@@ -13,15 +13,15 @@ use super::leak::{WHOLE_KEY, is_whole_key};
 /// One key of one account.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct OneKey {
-    /// The service account's id, `ROOT` for a root key; needed if `--key` is an id only.
+    /// Service account ID, `ROOT` for a root key; required if `--key` is only an ID.
     #[arg(long, value_name = "ID")]
     account: Option<ServiceAccountId>,
-    /// The key's id, or what lists show of the key: `sk_<account>_<key>_`. Never the whole key.
+    /// Key ID, or the key's prefix as lists show it: `sk_<account>_<key>_`. Never the whole key.
     #[arg(long, value_parser = KeyReference::parser())]
     key: KeyReference,
 }
 
-/// A key's id, or the visible beginning of the key, which names its account too.
+/// A key's ID, or its visible prefix, which also names its account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeyReference {
     account: Option<ServiceAccountId>,
@@ -29,11 +29,11 @@ pub(crate) struct KeyReference {
 }
 
 impl OneKey {
-    /// Both ids.
+    /// Returns both IDs.
     ///
     /// # Errors
     ///
-    /// If the account is not known, or named twice and differently.
+    /// If the account is unknown, or is named twice with different values.
     pub(crate) fn ids(&self) -> Result<(ServiceAccountId, KeyId), String> {
         let account = self.account.as_ref().or(self.key.account.as_ref());
         let account = account.ok_or(
@@ -50,21 +50,21 @@ impl KeyReference {
         self.account.as_ref()
     }
 
-    /// The key's id.
+    /// The key's ID.
     pub(crate) fn key(&self) -> &KeyId {
         &self.key
     }
 
-    /// Never repeats what it was given, which may hold a secret; clap's own parsers do.
+    /// A parser that never repeats its input, which may contain a secret. Clap's own parsers do.
     pub(crate) fn parser() -> impl TypedValueParser<Value = Self> {
         Silent
     }
 
-    /// The key's id, if the key is one of `account`.
+    /// The key's ID, if the key belongs to `account`.
     ///
     /// # Errors
     ///
-    /// If it is another account's.
+    /// If the key belongs to another account.
     pub(crate) fn id_within(&self, account: &ServiceAccountId) -> Result<KeyId, String> {
         match &self.account {
             Some(own) if own != account => {

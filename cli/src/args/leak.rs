@@ -1,18 +1,18 @@
-//! Whole keys among the arguments, which others on the machine can see.
+//! Detection of whole keys in arguments, which others on the machine can see.
 
 use latchkey::id::ServiceAccountId;
 
-/// What an operator is told who passes a whole key.
+/// The message for an operator who passes a whole key.
 pub(super) const WHOLE_KEY: &str = "\
     this is a whole key, with its secret; give only what lists show of it, up to the `_` before the \
     secret\n  others on this machine can see arguments, and the shell remembers them: rotate or revoke \
     that key; `latchkey verify` reads one from standard input";
 
-/// Refuses arguments that hold more of a key than lists show, before anything repeats or stores them.
+/// Rejects arguments that contain more of a key than its prefix, before anything prints or stores them.
 ///
 /// # Errors
 ///
-/// What to do instead; never the key.
+/// What to do instead. Never contains the key.
 pub(crate) fn refuse_whole_keys(
     arguments: impl IntoIterator<Item = String>,
 ) -> Result<(), &'static str> {
@@ -23,7 +23,7 @@ pub(crate) fn refuse_whole_keys(
     if whole { Err(WHOLE_KEY) } else { Ok(()) }
 }
 
-/// Whether `word` is a key with any part of its secret, however mistyped that is.
+/// Whether `word` is a key with any part of its secret, even a mistyped one.
 pub(super) fn is_whole_key(word: &str) -> bool {
     let mut parts = word.rsplit('_');
     let (secret, key, account) = (parts.next(), parts.next(), parts.next());
@@ -32,7 +32,7 @@ pub(super) fn is_whole_key(word: &str) -> bool {
         && account.is_some_and(|account| account == ServiceAccountId::ROOT || is_minted(account))
 }
 
-/// Whether `text` has the shape of an id that Latchkey mints.
+/// Whether `text` has the form of an ID that Latchkey generates.
 fn is_minted(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }

@@ -20,17 +20,16 @@ pub(crate) use time::Expiry;
 #[cfg(test)]
 pub(crate) use time::Moment;
 
-/// Operates a Latchkey table: organizations, service accounts, keys and root keys, from the first to the
-/// last day of each.
+/// Manage organizations, service accounts, and keys in a Latchkey table.
 ///
-/// It works on the DynamoDB table itself, with your AWS credentials, and needs no key.
-/// A key is printed once, on standard output, and can never be shown again.
+/// The command works directly on the DynamoDB table, with your AWS credentials, and needs no key. A key is
+/// printed once, on standard output, and cannot be shown again.
 #[derive(Debug, Parser)]
 #[command(name = "latchkey", version, after_help = EXAMPLES, subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Args {
     #[command(flatten, next_help_heading = "Table and AWS account")]
     pub(crate) target: Target,
-    /// How results are printed.
+    /// Output format.
     #[arg(long, global = true, help_heading = "Output", value_enum, default_value_t = Format::Text)]
     pub(crate) output: Format,
     #[command(subcommand)]
@@ -54,24 +53,24 @@ Keys follow the deployment's rules if you set them here too, as for its function
   LATCHKEY_PREFIX, LATCHKEY_KEY_LIMIT, LATCHKEY_ACCOUNT_LIMIT, LATCHKEY_MAX_LIFETIME,
   LATCHKEY_RETENTION";
 
-/// Which table.
+/// The table and how to reach it.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Target {
-    /// The DynamoDB table; the stack's output `TableName` tells it.
+    /// DynamoDB table: the stack's output `TableName`.
     #[arg(long, global = true, env = "LATCHKEY_TABLE", value_name = "NAME")]
     pub(crate) table: Option<String>,
     /// Another DynamoDB endpoint, such as a local one [env: `AWS_ENDPOINT_URL_DYNAMODB`].
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) endpoint_url: Option<String>,
-    /// The AWS region; otherwise that of the environment or the profile.
+    /// AWS region; by default, the region of the environment or the profile.
     #[arg(long, global = true)]
     pub(crate) region: Option<String>,
-    /// The AWS profile; otherwise `AWS_PROFILE` or `default`.
+    /// AWS profile; by default, `AWS_PROFILE` or `default`.
     #[arg(long, global = true)]
     pub(crate) profile: Option<String>,
 }
 
-/// How results are printed.
+/// The output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// For people.
@@ -84,39 +83,39 @@ pub(crate) enum Format {
 pub(crate) enum Command {
     #[command(flatten)]
     Operate(Operation),
-    /// Read a key from standard input and tell whether it is valid, whose, and until when.
+    /// Read a key from standard input and show whether it is valid, its owner, and its expiry.
     Verify(Verify),
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Operation {
-    /// Make an organization, its first service account and a full-access key.
+    /// Create an organization, its first service account, and a full-access key.
     Bootstrap(Bootstrap),
-    /// Organizations: the tenants.
+    /// Manage organizations (tenants).
     #[command(subcommand)]
     Organization(OrganizationCommand),
-    /// Service accounts: the machines that hold keys.
+    /// Manage service accounts, the machine identities that hold keys.
     #[command(subcommand)]
     Account(AccountCommand),
-    /// Keys of service accounts: mint, list, show, rotate, revoke.
+    /// Create, list, show, rotate, and revoke keys of service accounts.
     #[command(subcommand)]
     Key(KeyCommand),
-    /// Root keys: they administer the deployment and belong to no organization.
+    /// Manage root keys, which administer the deployment and belong to no organization.
     #[command(subcommand)]
     RootKey(RootKeyCommand),
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Verify {
-    /// Check the form and the checksum only, without a table.
+    /// Check only the format and the checksum, without a table.
     #[arg(long)]
     pub(crate) offline: bool,
 }
 
-/// Consent to what cannot be undone.
+/// Confirmation of an irreversible action.
 #[derive(Clone, Copy, Debug, ClapArgs)]
 pub(crate) struct Consent {
-    /// Do it without asking; needed where nobody can answer, as in a script.
+    /// Skip the confirmation; required without a terminal, for example in a script.
     #[arg(long)]
     pub(crate) yes: bool,
 }

@@ -22,17 +22,17 @@ STATUS in a list:
 pub(crate) enum OrganizationCommand {
     /// Create an organization, its first service account, and a full-access key; the same as `bootstrap`.
     Create(Bootstrap),
-    /// List every organization. This scans the whole table and costs accordingly.
+    /// List every organization. Scans the whole table, so the cost grows with its size.
     List,
     /// Disable an organization: one write stops all of its keys until it is enabled again.
     ///
-    /// Functions refuse its keys within `CacheTtl` (10 s by default).
+    /// Functions reject its keys within `CacheTtl` (10 s by default).
     Disable(OneOrganization),
     /// Enable an organization: the keys that worked before work again.
     Enable(OneOrganization),
     /// Delete an organization with all of its service accounts and keys, permanently.
     ///
-    /// The first write stops all keys. Interrupted, run the same command again.
+    /// The first write stops all keys. If interrupted, run the same command again.
     Delete(DeleteOrganization),
 }
 
@@ -59,13 +59,13 @@ Example:
 
 The key is printed once. Its holder mints other keys through the API; so does `latchkey key mint`.")]
 pub(crate) struct Bootstrap {
-    /// The organization's id: letters, digits, `.`, `_` and `-`.
+    /// Organization ID: letters, digits, `.`, `_`, and `-`.
     #[arg(long, value_name = "ID")]
     pub(crate) organization: OrganizationId,
-    /// What people call the organization.
+    /// Organization name.
     #[arg(long)]
     pub(crate) name: Name,
-    /// What people call its first service account.
+    /// Name of its first service account.
     #[arg(long, default_value = "admin", value_name = "NAME")]
     pub(crate) account_name: Name,
 }

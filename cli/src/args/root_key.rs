@@ -13,13 +13,13 @@ Examples:
 
 A root key is not rotated: create another one, hand it out, revoke the old one.")]
 pub(crate) enum RootKeyCommand {
-    /// Make a root key.
+    /// Create a root key.
     Create(CreateRootKey),
-    /// List the root keys, oldest first, with those that have ended.
+    /// List root keys, oldest first, including ended ones.
     List,
-    /// Revoke a root key permanently; with `--with-descendants`, also every root key that it made.
+    /// Revoke a root key permanently; with `--with-descendants`, also every root key that it created.
     ///
-    /// Functions that have just verified the key refuse it within `CacheTtl` (10 s by default).
+    /// Functions that have just verified the key reject it within `CacheTtl` (10 s by default).
     Revoke(RevokeRootKey),
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct CreateRootKey {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct RevokeRootKey {
-    /// The key's id, or what lists show of the key: `sk_ROOT_<key>_`.
+    /// Key ID, or the key's prefix as lists show it: `sk_ROOT_<key>_`.
     #[arg(long, value_parser = KeyReference::parser())]
     pub(crate) key: KeyReference,
     #[command(flatten)]

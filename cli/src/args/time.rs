@@ -7,32 +7,32 @@ use clap::Args as ClapArgs;
 use latchkey::service::settings::{self, DURATION_MAX};
 use latchkey::time::Timestamp;
 
-/// As long as any dialect lets a rotated key live on.
+/// The longest grace period that any dialect allows for a rotated key.
 const GRACE_MAX: Duration = Duration::from_secs(30 * 86_400);
 
 /// When a key ends.
 #[derive(Clone, Copy, Debug, ClapArgs)]
 pub(crate) struct Expiry {
-    /// When the key ends: an RFC 3339 date-time such as 2027-01-01T00:00:00Z. Without an end, the key
-    /// ends with `LATCHKEY_MAX_LIFETIME` or never.
+    /// Time when the key expires, in RFC 3339, such as 2027-01-01T00:00:00Z. By default, the key expires
+    /// after `LATCHKEY_MAX_LIFETIME` or never.
     #[arg(long, value_name = "TIME", conflicts_with = "expires_in")]
     expires_at: Option<Timestamp>,
-    /// After what time the key ends, such as 90d or 12h.
+    /// Time until the key expires, such as 90d or 12h.
     #[arg(long, value_name = "DURATION", value_parser = lifetime, allow_hyphen_values = true)]
     expires_in: Option<Duration>,
 }
 
-/// A time that is given as such or by its distance from now.
+/// A time, either absolute or as a distance from now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Moment {
-    /// As such.
+    /// An absolute time.
     At(Timestamp),
-    /// So far from now; the option says in which direction.
+    /// A distance from now; the option determines the direction.
     Away(Duration),
 }
 
 impl Expiry {
-    /// The end that was asked for, seen from `now`.
+    /// The requested expiry, relative to `now`.
     pub(crate) fn end(self, now: Timestamp) -> Option<Timestamp> {
         self.expires_at.or(self.expires_in.map(|lifetime| now.saturating_add(lifetime)))
     }
@@ -46,7 +46,7 @@ impl Moment {
         }
     }
 
-    /// At the earliest 1970, when there was no key yet.
+    /// The time before `now`, at the earliest 1970, before any key existed.
     pub(crate) fn before(self, now: Timestamp) -> Timestamp {
         match self {
             Self::At(time) => time,
@@ -72,13 +72,13 @@ impl FromStr for Moment {
     }
 }
 
-/// A lifetime that a key may be given.
+/// Parses a key's lifetime.
 fn lifetime(text: &str) -> Result<Duration, &'static str> {
     duration(text, Duration::from_secs(1)..=DURATION_MAX)
         .ok_or("must be a duration of 1 second to 100 years, such as 90d or 12h")
 }
 
-/// A grace that a rotated key may be given.
+/// Parses a rotated key's grace period.
 pub(super) fn grace(text: &str) -> Result<Duration, &'static str> {
     duration(text, Duration::ZERO..=GRACE_MAX)
         .ok_or("must be a duration of at most 30 days, such as 7d or 12h; 0s is none")

@@ -78,10 +78,10 @@ const WHOSE_KEYS: &str = "whose keys? pass `--account`, `--organization`, or `--
 const WHOSE_KEY: &str = "whose key? pass `--organization` too, or give as `--created-by` what lists show of \
                      the key: `sk_<account>_<key>_`";
 
-/// Accounts by their ids; `None` for what root keys have as theirs.
+/// Accounts with their IDs; `None` for the account ID of root keys.
 type Accounts = Vec<(ServiceAccountId, Option<ServiceAccount>)>;
 
-/// The accounts whose keys are asked for.
+/// The accounts that the requested keys belong to.
 async fn accounts(asked: &ListKeys, context: &Context<'_>) -> Result<Accounts, Failure> {
     let KeyOwner { account, organization } = &asked.owner;
     let found = match (account, organization) {
@@ -100,7 +100,7 @@ async fn accounts(asked: &ListKeys, context: &Context<'_>) -> Result<Accounts, F
     Ok(found.into_iter().map(|account| (account.id.clone(), Some(account))).collect())
 }
 
-/// The ids of all that `maker` made where `accounts` are.
+/// The IDs of all keys that `maker` created and that have the same owner as `accounts`.
 async fn made_by(
     maker: &KeyReference,
     accounts: &Accounts,

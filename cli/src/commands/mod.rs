@@ -1,4 +1,4 @@
-//! The commands, by what they are about.
+//! The commands, one module for each subject.
 
 mod account;
 mod key;
@@ -13,7 +13,7 @@ use latchkey::time::Timestamp;
 
 use crate::args::{Format, Operation};
 
-/// What every command works with.
+/// What every command needs.
 pub(crate) struct Context<'a> {
     pub(crate) store: &'a KeyStore,
     pub(crate) policy: KeyPolicy,
@@ -23,9 +23,9 @@ pub(crate) struct Context<'a> {
 
 /// Why a command failed.
 pub(crate) enum Failure {
-    /// For the operator to read as it is.
+    /// A message that the operator reads unchanged.
     Message(String),
-    /// To be explained.
+    /// An error that still needs an explanation.
     Operator(OperatorError),
 }
 
@@ -41,7 +41,7 @@ impl From<OperatorError> for Failure {
     }
 }
 
-/// Does what was asked for and prints what came of it.
+/// Runs the operation and prints its result.
 ///
 /// # Errors
 ///

@@ -36,9 +36,9 @@ pub(super) async fn create(new: Bootstrap, context: &Context<'_>) -> Result<(), 
     Ok(())
 }
 
-/// A second organization changes what it takes to verify a key, so scripts are to see this too.
+/// Warns on standard error, also in scripts: a second organization changes how keys must be verified.
 async fn warn_if_several(context: &Context<'_>) {
-    // The organization is made and its key is printed: no failure comes after that.
+    // The organization exists and its key is printed, so a failure from here on must not end the command.
     let count = operator::count_organizations(context.store).await.ok().flatten();
     if let Some(count) = count.filter(|count| *count > 1) {
         eprintln!(

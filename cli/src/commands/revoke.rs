@@ -1,4 +1,4 @@
-//! Revoking a leaked key with everything that it made.
+//! Revoking a leaked key and everything that it created.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,15 +13,16 @@ use crate::output::{KeyTreeReport, RevokedTreeReport, print};
 
 use super::{Context, Failure};
 
-/// How long a key may still be made by a request that was authorized before its key was revoked: as long
-/// as a request may take, and a reserve for the difference of two clocks.
+/// How long a request that was authorized before its key was revoked may still create a key.
+///
+/// The sum of the request timeout and a reserve for the difference between two clocks.
 const SETTLING: Duration = REQUEST_TIMEOUT.saturating_add(Duration::from_secs(2));
 
-/// A key that is to be revoked with its descendants.
+/// A key to revoke with its descendants.
 pub(super) struct Leaked {
     pub(super) account: ServiceAccountId,
     pub(super) key: KeyId,
-    /// For an account that is gone.
+    /// For a deleted account.
     pub(super) organization: Option<OrganizationId>,
 }
 

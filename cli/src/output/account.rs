@@ -1,4 +1,4 @@
-//! What is told of service accounts.
+//! Reports about service accounts.
 
 use latchkey::account::ServiceAccount;
 use latchkey::id::{OrganizationId, ServiceAccountId};
@@ -32,11 +32,11 @@ pub(crate) struct AccountReport {
 #[derive(Serialize)]
 pub(crate) struct AccountsReport {
     service_accounts: Vec<AccountRecord>,
-    /// The ids of accounts whose deletion was interrupted.
+    /// The IDs of accounts with an interrupted deletion.
     deleting: Vec<String>,
 }
 
-/// A service account that is no more.
+/// A deleted service account.
 #[derive(Serialize)]
 pub(crate) struct DeletedAccountReport {
     deleted_service_account: DeletedAccount,
@@ -64,7 +64,7 @@ impl From<&ServiceAccount> for AccountRecord {
 }
 
 impl AccountRecord {
-    /// Id and name.
+    /// ID and name.
     pub(super) fn title(&self) -> String {
         format!("{} ({})", self.id, self.name)
     }
@@ -79,7 +79,7 @@ impl AccountReport {
         Self { service_account: account.into(), refusing_soon: false }
     }
 
-    /// The same of an account whose keys worked until now.
+    /// The same report, with the note that keys which worked until now stop working soon.
     pub(crate) fn refusing_soon(self) -> Self {
         Self { refusing_soon: true, ..self }
     }

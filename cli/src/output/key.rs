@@ -1,4 +1,4 @@
-//! What is told of keys that exist: never a secret.
+//! Reports about existing keys, which never contain a secret.
 
 use latchkey::id::ServiceAccountId;
 use latchkey::key::Key;
@@ -33,7 +33,7 @@ pub(super) struct KeyRecord {
     rotated_to: Option<String>,
 }
 
-/// A key and whose it is.
+/// A key and its owner.
 #[derive(Serialize)]
 pub(crate) struct KeyReport {
     key: KeyRecord,
@@ -48,7 +48,7 @@ pub(crate) struct KeysReport {
     disabled: Vec<String>,
 }
 
-/// A key that was revoked.
+/// A revoked key.
 #[derive(Serialize)]
 pub(crate) struct RevokedReport {
     revoked_key: KeyRecord,
@@ -59,7 +59,7 @@ fn as_list<S: serde::Serializer>(scopes: &Scopes, serializer: S) -> Result<S::Ok
 }
 
 impl KeyRecord {
-    /// `key` as it stands at `now`.
+    /// `key` with its status at `now`.
     pub(super) fn new(key: &Key, now: Timestamp) -> Self {
         let text = |id: &dyn ToString| id.to_string();
         Self {
@@ -102,7 +102,7 @@ impl KeyReport {
 }
 
 impl KeysReport {
-    /// `disabled` are the accounts among theirs whose keys do not work, however they stand.
+    /// `disabled` lists the accounts with keys that do not work, whatever the keys' own status.
     pub(crate) fn new(keys: &[Key], disabled: &[ServiceAccountId], now: Timestamp) -> Self {
         Self {
             keys: keys.iter().map(|key| KeyRecord::new(key, now)).collect(),

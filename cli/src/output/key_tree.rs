@@ -1,4 +1,4 @@
-//! A key and what it made, as a tree; and the keys of such a tree that were revoked.
+//! The tree of a key and its descendants, and the keys of such a tree that were revoked.
 
 use latchkey::service::operator::{Origin, Relative, RevokedTree};
 use latchkey::time::Timestamp;
@@ -8,11 +8,11 @@ use super::key::KeyRecord;
 use super::text::{seconds, table};
 use super::{REFUSED_SOON, Report};
 
-/// How a key came to be.
+/// The origin of a key.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum OriginRecord {
-    /// It is the key that was asked about.
+    /// The requested key itself.
     Itself,
     Minted,
     Rotated,
@@ -22,7 +22,7 @@ enum OriginRecord {
 struct RelativeRecord {
     depth: usize,
     origin: OriginRecord,
-    /// The key that authorized this one, or that it replaced.
+    /// The key that authorized this one, or that this one replaced.
     parent: Option<String>,
     #[serde(flatten)]
     key: KeyRecord,
@@ -37,7 +37,7 @@ pub(crate) struct KeyTreeReport {
     extent: String,
 }
 
-/// What a revocation with descendants has revoked.
+/// What a revocation with descendants revoked.
 #[derive(Serialize)]
 pub(crate) struct RevokedTreeReport {
     revoked_keys: Vec<KeyRecord>,
@@ -74,7 +74,7 @@ impl RelativeRecord {
 }
 
 impl KeyTreeReport {
-    /// `extent` says how many keys in how many accounts would be revoked.
+    /// `extent` states how many keys in how many accounts would be revoked.
     pub(crate) fn new(tree: &[Relative], extent: &str, now: Timestamp) -> Self {
         let keys = tree.iter().map(|relative| RelativeRecord::new(relative, now)).collect();
         Self { dry_run: true, keys, extent: extent.to_owned() }

@@ -1,4 +1,4 @@
-//! What is told of a key just minted: the only place that shows a secret.
+//! Reports about a new key: the only output that shows a secret.
 
 use latchkey::key::Minted;
 use latchkey::service::operator::{Bootstrap, Rotated};
@@ -11,7 +11,7 @@ use super::organization::OrganizationRecord;
 use super::text::lines;
 use super::{KEEP_IT, REFUSED_SOON, Report};
 
-/// A new key. Without `Debug`: it holds the secret.
+/// A new key. It has no `Debug`, because it contains the secret.
 #[derive(Serialize)]
 struct MintedRecord {
     /// The whole key.
@@ -26,7 +26,7 @@ pub(crate) struct MintedReport {
     key: MintedRecord,
 }
 
-/// A new organization, its first account and key.
+/// A new organization with its first account and key.
 #[derive(Serialize)]
 pub(crate) struct BootstrapReport {
     organization: OrganizationRecord,
@@ -34,7 +34,7 @@ pub(crate) struct BootstrapReport {
     key: MintedRecord,
 }
 
-/// A new key and the one in whose place it is.
+/// A new key and the one that it replaces.
 #[derive(Serialize)]
 pub(crate) struct RotatedReport {
     key: MintedRecord,

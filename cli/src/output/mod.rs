@@ -1,7 +1,7 @@
 //! Results on standard output: text for people, one JSON object for scripts.
 //!
-//! Notes for people go to standard error. A secret is in [`MintedReport`], [`RotatedReport`] and
-//! [`BootstrapReport`] only: that of the key just minted.
+//! Notes for people go to standard error. Only [`MintedReport`], [`RotatedReport`], and [`BootstrapReport`]
+//! contain a secret: that of the new key.
 
 mod account;
 mod key;
@@ -23,12 +23,12 @@ pub(crate) use text::{lines, scopes};
 
 use crate::args::Format;
 
-/// What a command tells. Serialized, it is the JSON object.
+/// The result of a command. Its serialized form is the JSON object.
 pub(crate) trait Report: Serialize {
-    /// The same for people.
+    /// The result as text for people.
     fn text(&self) -> String;
 
-    /// What people should know beside it.
+    /// Additional notes for people.
     fn notes(&self) -> Vec<String> {
         Vec::new()
     }
@@ -39,7 +39,7 @@ const KEEP_IT: &str = "Keep the key now: it is not stored and cannot be shown ag
 const REFUSED_SOON: &str = "Functions that have just verified such a key refuse it within their \
                             cache's time (LATCHKEY_CACHE_TTL, 10 seconds by default).";
 
-/// Prints what a command tells.
+/// Prints the result of a command.
 ///
 /// # Errors
 ///
@@ -58,7 +58,7 @@ pub(crate) fn print(report: &impl Report, format: Format) -> Result<(), String> 
     }
 }
 
-/// Writes to standard output. A reader who has seen enough, such as `head`, is no failure.
+/// Writes to standard output. It is not an error if a reader such as `head` stops early.
 ///
 /// # Errors
 ///

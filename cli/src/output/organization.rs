@@ -1,4 +1,4 @@
-//! What is told of organizations.
+//! Reports about organizations.
 
 use latchkey::account::Organization;
 use latchkey::id::OrganizationId;
@@ -29,7 +29,7 @@ pub(crate) struct OrganizationsReport {
     organizations: Vec<OrganizationRecord>,
 }
 
-/// An organization that was deleted.
+/// A deleted organization.
 #[derive(Serialize)]
 pub(crate) struct DeletedOrganizationReport {
     deleted_organization: DeletedOrganization,
@@ -42,7 +42,7 @@ struct DeletedOrganization {
 }
 
 impl OrganizationRecord {
-    /// An organization that was just created.
+    /// A newly created organization.
     pub(super) fn live(organization: &Organization) -> Self {
         Self::new(organization, OrganizationStatus::Live)
     }

@@ -1,18 +1,18 @@
-//! Text for people: labelled lines for one thing, a table for several.
+//! Text for people: labeled lines for one item, a table for several.
 
 use latchkey::scope::Scope;
 use latchkey::time::Timestamp;
 
-/// What a table says where there is nothing.
+/// What a table shows for an absent value.
 const NOTHING: &str = "-";
 
-/// Labelled lines, without those that have no value.
+/// Labeled lines; a line without a value is omitted.
 pub(crate) fn lines<const N: usize>(lines: [(&str, Option<String>); N]) -> String {
     let line = |(label, value): (&str, Option<String>)| Some(format!("{label:<15}  {}\n", value?));
     lines.into_iter().filter_map(line).collect()
 }
 
-/// An aligned table: the last column is not padded, so what is widest or irregular goes there.
+/// An aligned table. The last column is not padded, so it should hold the widest or most irregular values.
 pub(super) fn table<const N: usize>(
     header: [&str; N],
     rows: impl IntoIterator<Item = [Option<String>; N]>,
@@ -35,7 +35,7 @@ pub(super) fn table<const N: usize>(
     table.iter().map(line).collect()
 }
 
-/// A time in a table: to the second, and still one that an option takes.
+/// A time for a table: without fractions of a second, but still valid as an option's value.
 pub(super) fn seconds(time: Timestamp) -> String {
     let text = time.to_string();
     match text.split_once('.') {
@@ -44,7 +44,7 @@ pub(super) fn seconds(time: Timestamp) -> String {
     }
 }
 
-/// A text that may have several lines, in one: what would end it, or move the cursor, is escaped.
+/// Puts a text of several lines on one line: characters that break the line or move the cursor are escaped.
 pub(super) fn in_one_line(text: &str) -> String {
     let shown = |character: char| match character {
         control if control.is_control() => control.escape_default().to_string(),
@@ -53,7 +53,7 @@ pub(super) fn in_one_line(text: &str) -> String {
     text.trim_end().chars().map(shown).collect()
 }
 
-/// A key's scopes in words, with `separator` between them.
+/// A key's scopes as text, joined by `separator`.
 pub(crate) fn scopes(scopes: &[Scope], separator: &str) -> String {
     if scopes.is_empty() {
         return "full access".to_owned();

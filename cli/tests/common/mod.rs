@@ -1,4 +1,4 @@
-//! The command line as an operator runs it: a process and its output.
+//! Runs the command line like an operator: as a process, with its output.
 
 #![allow(dead_code, reason = "each test file uses some of it")]
 
@@ -10,7 +10,7 @@ use latchkey_testkit::TestTable;
 use latchkey_testkit::sample::SampleKey;
 use serde_json::Value;
 
-/// An item as the SDK has it.
+/// An item in the SDK's representation.
 pub(crate) type Item = std::collections::HashMap<String, AttributeValue>;
 
 /// Runs `latchkey` with `arguments` against `table`, with nothing else from this environment.
@@ -36,7 +36,7 @@ pub(crate) async fn latchkey_reading(table: &TestTable, arguments: &[&str], inpu
     let run = move || {
         let mut process = command.spawn().expect("a process");
         let mut stdin = process.stdin.take().expect("a pipe");
-        // Most commands end without a look at it.
+        // Most commands exit without reading it.
         let _ = stdin.write_all(input.as_bytes());
         drop(stdin);
         process.wait_with_output().expect("an end")
@@ -52,20 +52,20 @@ pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).expect("UTF-8")
 }
 
-/// What a command that succeeds reports as JSON.
+/// Returns the JSON report of a command, which must succeed.
 pub(crate) async fn reported(table: &TestTable, arguments: &[&str]) -> Value {
     let printed = printed(table, &[arguments, &["--output", "json"]].concat()).await;
     serde_json::from_str(&printed).expect("JSON")
 }
 
-/// What a command that succeeds prints.
+/// Returns the output of a command, which must succeed.
 pub(crate) async fn printed(table: &TestTable, arguments: &[&str]) -> String {
     let output = latchkey(table, arguments).await;
     assert!(output.status.success(), "{}", stderr(&output));
     stdout(&output)
 }
 
-/// What a command that fails says.
+/// Returns the error message of a command, which must fail.
 pub(crate) async fn refused(table: &TestTable, arguments: &[&str]) -> String {
     let output = latchkey(table, arguments).await;
     assert!(!output.status.success(), "{}", stdout(&output));
@@ -73,12 +73,12 @@ pub(crate) async fn refused(table: &TestTable, arguments: &[&str]) -> String {
     stderr(&output)
 }
 
-/// A sample key's id.
+/// A sample key's ID.
 pub(crate) fn id(key: SampleKey) -> String {
     key.mint().0.id.to_string()
 }
 
-/// What lists show of a sample key.
+/// A sample key's prefix, as lists show it.
 pub(crate) fn key_prefix(key: SampleKey) -> String {
     key.mint().0.key_prefix
 }
@@ -96,13 +96,13 @@ pub(crate) async fn partition(table: &TestTable, partition: &str) -> Vec<Item> {
     items
 }
 
-/// Writes an item past the store.
+/// Writes an item directly, bypassing the store.
 pub(crate) async fn put(table: &TestTable, item: Item) {
     let put = table.client.put_item().table_name(table.name()).set_item(Some(item));
     put.send().await.expect("written");
 }
 
-/// Sets an attribute of a sample key past the store.
+/// Sets an attribute of a sample key directly, bypassing the store.
 pub(crate) async fn set_time(table: &TestTable, key: SampleKey, attribute: &str, time: &str) {
     let key = key.mint().0;
     let items = partition(table, &format!("ACCOUNT#{}", key.spec.account)).await;

@@ -10,7 +10,7 @@ use latchkey::store::client;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-/// A running embedded DynamoDB. It stops when this is dropped.
+/// A running embedded DynamoDB, which stops when this is dropped.
 pub struct LocalDatabase {
     database: Database,
     address: SocketAddr,
@@ -18,11 +18,11 @@ pub struct LocalDatabase {
 }
 
 impl LocalDatabase {
-    /// Starts one on a free loopback port, in `file` or in memory.
+    /// Starts a database on a free loopback port, in `file` or in memory.
     ///
     /// # Errors
     ///
-    /// If the file is no database or the port cannot be bound.
+    /// If the file is not a database or the port cannot be bound.
     pub async fn start(file: Option<&Path>) -> Result<Self, String> {
         let database = match file {
             Some(file) => Database::new(&file.to_string_lossy()),
@@ -42,12 +42,12 @@ impl LocalDatabase {
         Ok(Self { database, address, _stop: stop })
     }
 
-    /// Where it listens, for `AWS_ENDPOINT_URL_DYNAMODB`.
+    /// The URL it listens on, for `AWS_ENDPOINT_URL_DYNAMODB`.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// A client's configuration: the shipped one, with this endpoint and credentials that mean nothing.
+    /// A client configuration: the shipped one, with this endpoint and dummy credentials.
     pub fn client_config(&self) -> Builder {
         let endpoint = self.endpoint();
         client::config(client::http_client(Some(&endpoint)))
@@ -56,16 +56,16 @@ impl LocalDatabase {
             .endpoint_url(endpoint)
     }
 
-    /// A client, wired as the shipped one.
+    /// A client with the shipped configuration.
     pub fn client(&self) -> Client {
         Client::from_conf(self.client_config().build())
     }
 
-    /// Deletes items whose time to live is over, as DynamoDB does by itself; returns how many.
+    /// Deletes items past their time to live, as DynamoDB does on its own; returns how many.
     ///
     /// # Errors
     ///
-    /// What the database says.
+    /// The database's error.
     pub async fn sweep(&self) -> Result<usize, String> {
         let database = self.database.clone();
         let sweep = tokio::task::spawn_blocking(move || database.sweep_ttl());
@@ -76,8 +76,8 @@ impl LocalDatabase {
 /// The region of the embedded DynamoDB.
 pub const REGION: &str = "us-east-1";
 
-/// Credentials that the embedded DynamoDB takes; it takes any.
+/// Credentials for the embedded DynamoDB, which accepts any.
 pub const ACCESS_KEY: &str = "local";
 
-/// Likewise.
+/// The same for the secret.
 pub const SECRET_KEY: &str = "local";

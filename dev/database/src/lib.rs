@@ -1,4 +1,6 @@
-//! Development only: the embedded DynamoDB with the table and the sample data, for `cargo dev` and for tests.
+//! Development only: the embedded DynamoDB with the table and the sample data.
+//!
+//! `cargo dev` and the tests use it.
 
 mod database;
 pub mod sample;

@@ -1,7 +1,7 @@
-//! Sample data: two organizations with known accounts, keys and tokens.
+//! Sample data: two organizations with known accounts, keys, and tokens.
 //!
-//! The files in `events/` present these tokens, so they are no secrets: they exist in the embedded
-//! DynamoDB of a test or of `cargo dev` only.
+//! The files in `events/` present these tokens. They are not secrets, because they exist only in the
+//! embedded DynamoDB of a test or of `cargo dev`.
 
 use std::time::Duration;
 
@@ -19,28 +19,28 @@ use latchkey::token::{Prefix, Token};
 use rand::SeedableRng;
 use rand::rngs::ChaCha20Rng;
 
-/// The organization of all samples but [`OTHER_ACCOUNT`].
+/// The organization of all samples except [`OTHER_ACCOUNT`].
 pub const ORGANIZATION: &str = "sample";
 
-/// What the sample organization is called.
+/// The sample organization's name.
 pub const ORGANIZATION_NAME: &str = "Sample Organization";
 
 /// Another organization.
 pub const OTHER_ORGANIZATION: &str = "other";
 
-/// The account that most samples are about.
+/// The account that most samples use.
 pub const ACCOUNT: &str = "SAMPLEACCOUNT001";
 
-/// An account of the same organization that holds as many keys as it may.
+/// An account of the same organization with the maximum number of keys.
 pub const FULL_ACCOUNT: &str = "SAMPLEACCOUNT002";
 
-/// An account of the same organization that is disabled.
+/// A disabled account of the same organization.
 pub const DISABLED_ACCOUNT: &str = "SAMPLEACCOUNT003";
 
 /// An account of the other organization.
 pub const OTHER_ACCOUNT: &str = "SAMPLEACCOUNT004";
 
-/// The time that the samples and the tests are at: 2026-01-01T00:00:00Z.
+/// The current time for the samples and the tests: 2026-01-01T00:00:00Z.
 pub fn now() -> Timestamp {
     "2026-01-01T00:00:00Z".parse().expect("a date-time")
 }
@@ -50,31 +50,31 @@ pub fn after_hours(hours: u64) -> Timestamp {
     now().saturating_add(Duration::from_secs(hours * 3600))
 }
 
-/// The token of the key with full access.
+/// The token of the full-access key.
 pub fn full_access() -> String {
     SampleKey::FullAccess.token()
 }
 
-/// The keys of the samples, each with a token that never changes.
+/// The sample keys, each with a token that never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SampleKey {
-    /// Full access, of [`ACCOUNT`].
+    /// Full access, in [`ACCOUNT`].
     FullAccess,
-    /// `keys.write` and `sessions.read`, of [`ACCOUNT`].
+    /// `keys.write` and `sessions.read`, in [`ACCOUNT`].
     Minter,
-    /// `keys.read`, of [`ACCOUNT`].
+    /// `keys.read`, in [`ACCOUNT`].
     Reader,
-    /// Expired, of [`ACCOUNT`].
+    /// Expired, in [`ACCOUNT`].
     Expired,
-    /// Revoked, of [`ACCOUNT`].
+    /// Revoked, in [`ACCOUNT`].
     Revoked,
-    /// Full access, of [`DISABLED_ACCOUNT`].
+    /// Full access, in [`DISABLED_ACCOUNT`].
     Disabled,
-    /// Full access, of [`OTHER_ACCOUNT`].
+    /// Full access, in [`OTHER_ACCOUNT`].
     Other,
     /// A root key.
     Root,
-    /// Well-formed, and not in the table.
+    /// Well-formed, but not in the table.
     Unknown,
 }
 
@@ -84,7 +84,7 @@ impl SampleKey {
         self.mint().1.expose().to_owned()
     }
 
-    /// The record and its token, always the same.
+    /// The record and its token, which are always the same.
     ///
     /// # Panics
     ///
@@ -105,11 +105,11 @@ impl SampleKey {
     }
 }
 
-/// Writes the samples, in place of what was there of them before.
+/// Writes the samples and replaces earlier ones.
 ///
 /// # Errors
 ///
-/// What DynamoDB or the store says.
+/// The error from DynamoDB or the store.
 pub async fn write(client: &Client, table: &str) -> Result<(), Box<dyn std::error::Error>> {
     clear(client, table).await?;
     let store = KeyStore::new(client.clone(), table);
@@ -161,8 +161,9 @@ async fn insert(
     Ok(())
 }
 
-/// Sets one attribute of an item, past the store: a key that the store revoked would be swept away by
-/// its time to live.
+/// Sets one attribute of an item directly, bypassing the store.
+///
+/// A key that the store revoked would be deleted at the end of its time to live.
 async fn set(
     client: &Client,
     table: &str,
@@ -183,12 +184,12 @@ async fn set(
     Ok(())
 }
 
-/// Deletes the samples and every key minted for their accounts; other data stays.
+/// Deletes the samples and every key created for their accounts; other data stays.
 async fn clear(client: &Client, table: &str) -> Result<(), aws_sdk_dynamodb::Error> {
     let organizations = [ORGANIZATION, OTHER_ORGANIZATION].map(|id| format!("ORG#{id}"));
     let accounts = [ACCOUNT, FULL_ACCOUNT, DISABLED_ACCOUNT, OTHER_ACCOUNT];
     let accounts = accounts.map(|id| format!("ACCOUNT#{id}"));
-    // Organizations are counted anew: these are deleted without being counted out.
+    // Resets the count of organizations, because these are deleted without updating it.
     delete(client, table, "DEPLOYMENT", "DEPLOYMENT").await?;
     let root = SampleKey::Root.mint().0;
     delete(client, table, "ACCOUNT#ROOT", &format!("KEY#{}", root.id)).await?;
@@ -246,7 +247,7 @@ fn account(id: &str, organization: &OrganizationId) -> ServiceAccount {
     }
 }
 
-/// `ChaCha20` with a seed: unlike other generators of `rand`, the same in every version.
+/// `ChaCha20` with a seed: unlike other generators in `rand`, it gives the same output in every version.
 fn mint(seed: u64, account: &str, scopes: &[&str], expires_at: Option<Timestamp>) -> (Key, Token) {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let scopes: Scopes =

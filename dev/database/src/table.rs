@@ -1,4 +1,4 @@
-//! The table, as the template has it. A test holds the two against each other.
+//! The table as the template defines it. A test compares the two.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
@@ -9,14 +9,14 @@ use aws_sdk_dynamodb::types::{
 /// The attributes of the primary key, all strings: partition key, then sort key.
 pub const KEYS: [(&str, KeyType); 2] = [("pk", KeyType::Hash), ("sk", KeyType::Range)];
 
-/// The attribute that DynamoDB's time to live goes by.
+/// The attribute for DynamoDB's time to live.
 pub const TTL_ATTRIBUTE: &str = "ttl";
 
 /// Creates the table unless it exists.
 ///
 /// # Errors
 ///
-/// What DynamoDB says.
+/// DynamoDB's error.
 pub async fn create(client: &Client, name: &str) -> Result<(), aws_sdk_dynamodb::Error> {
     let mut request =
         client.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);

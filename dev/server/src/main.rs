@@ -11,11 +11,11 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "cargo dev", bin_name = "cargo dev", after_help = AFTER_HELP)]
 struct Arguments {
-    /// The port of the API on 127.0.0.1; 0 takes a free one.
+    /// Port of the API on 127.0.0.1; 0 selects a free port.
     #[arg(long, default_value_t = 9000)]
     port: u16,
 
-    /// Keeps the data in memory, and leaves the data of earlier starts alone.
+    /// Keep the data in memory and leave the data of earlier starts untouched.
     #[arg(long)]
     ephemeral: bool,
 }

@@ -1,4 +1,4 @@
-//! Which actions of IAM a piece of work needs, and which attributes it names in updates.
+//! The IAM actions that work needs, and the attributes that it names in updates.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,13 +26,14 @@ struct Recorded {
 }
 
 impl Actions {
-    /// The actions so far.
+    /// The actions recorded so far.
     pub fn recorded(&self) -> BTreeSet<String> {
         self.lock().actions.clone()
     }
 
-    /// The attributes that single updates have named so far, in their key, their update or their
-    /// condition: what IAM knows as `dynamodb:Attributes`.
+    /// The attributes that single updates have named so far in their key, update, or condition.
+    ///
+    /// IAM calls these `dynamodb:Attributes`.
     pub fn updated(&self) -> BTreeSet<String> {
         self.lock().updated.clone()
     }
@@ -56,8 +57,9 @@ impl Actions {
     }
 }
 
-/// The attributes, or placeholders of attributes, in an expression of DynamoDB's. Of a path only the
-/// first part counts.
+/// The attributes, or placeholders of attributes, in a DynamoDB expression.
+///
+/// Of a path, only the first part counts.
 fn names(expression: &str) -> impl Iterator<Item = &str> {
     const KEYWORDS: [&str; 9] =
         ["SET", "REMOVE", "ADD", "DELETE", "AND", "OR", "NOT", "BETWEEN", "IN"];
@@ -111,10 +113,10 @@ impl Intercept for Actions {
             return Ok(());
         }
         let transaction = input.downcast_ref::<TransactWriteItemsInput>();
-        // What is not listed here is not in any policy either.
+        // An action that is not listed here is in no policy either.
         let transaction = transaction.ok_or("a request that nothing of ours makes")?;
         for part in transaction.transact_items() {
-            // A transaction needs the permission of each of its parts, and none of its own.
+            // A transaction needs the permissions of its parts and none of its own.
             for (there, action) in [
                 (part.put.is_some(), "dynamodb:PutItem"),
                 (part.update.is_some(), "dynamodb:UpdateItem"),

@@ -1,4 +1,4 @@
-//! A function's response, taken apart for a test.
+//! A function's response, parsed for a test.
 
 use latchkey_http::Response;
 use latchkey_http::http::HeaderMap;
@@ -28,26 +28,26 @@ impl From<Response> for Answer {
 }
 
 impl Answer {
-    /// A header's value, or nothing.
+    /// A header's value; empty if the header is absent.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().expect("a text"))
     }
 
-    /// A string of the body, by its JSON pointer.
+    /// A string in the body, by its JSON pointer.
     ///
     /// # Panics
     ///
-    /// If there is none.
+    /// If there is no such string.
     pub fn string(&self, pointer: &str) -> &str {
         let value = self.body.pointer(pointer).and_then(Value::as_str);
         value.unwrap_or_else(|| panic!("no string at {pointer} in {}", self.text))
     }
 
-    /// The id of what the answer is about, which may be in an envelope.
+    /// The ID of the response's subject, which may be in an envelope.
     ///
     /// # Panics
     ///
-    /// If there is none.
+    /// If there is no ID.
     pub fn id(&self) -> &str {
         let enveloped = self.body.as_object().into_iter().flat_map(|fields| fields.values());
         let mut candidates = std::iter::once(&self.body).chain(enveloped);
@@ -59,7 +59,7 @@ impl Answer {
     ///
     /// # Panics
     ///
-    /// If the body holds no list, or several.
+    /// If the body contains no list, or several.
     pub fn entries(&self) -> &[Value] {
         let fields = self.body.as_object().into_iter().flat_map(|fields| fields.values());
         let lists: Vec<&Vec<Value>> = fields.filter_map(Value::as_array).collect();
@@ -67,11 +67,11 @@ impl Answer {
         list
     }
 
-    /// The ids of a list's entries.
+    /// The IDs of a list's entries.
     ///
     /// # Panics
     ///
-    /// If the body holds no list, or an entry has no id.
+    /// If the body contains no list, or an entry has no ID.
     pub fn ids(&self) -> Vec<String> {
         let id = |entry: &Value| entry["id"].as_str().expect("an id").to_owned();
         self.entries().iter().map(id).collect()

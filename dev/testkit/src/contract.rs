@@ -1,4 +1,4 @@
-//! What is promised: the OpenAPI documents, the template and the local router, held against the code.
+//! Compares the code with the OpenAPI documents, the template, and the local router.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -22,12 +22,12 @@ impl Contract {
     ///
     /// # Panics
     ///
-    /// If there is none.
+    /// If there is no such document.
     pub fn load(dialect: &str) -> Self {
         Self { document: project::yaml(&format!("openapi/{dialect}.yaml")) }
     }
 
-    /// Every operation's endpoint.
+    /// The endpoints of all operations.
     pub fn endpoints(&self) -> BTreeSet<Endpoint> {
         let methods = ["get", "put", "post", "patch", "delete", "head", "options", "trace"];
         let paths = self.document["paths"].as_object().into_iter().flatten();
@@ -38,12 +38,14 @@ impl Contract {
         endpoints.collect()
     }
 
-    /// Checks that an answer is one that the document promises for the operation at its endpoint: its status
-    /// by itself, whatever a `default` says of the others, and every header.
+    /// Checks that a response is one that the document promises for the operation at its endpoint.
+    ///
+    /// The document must list its status explicitly, even if a `default` covers the others, and every
+    /// header.
     ///
     /// # Panics
     ///
-    /// If it is not, with all that is wrong.
+    /// If the document does not promise the response; the message lists all differences.
     pub fn check(&self, (method, path): (&str, &str), answer: &Answer) {
         let response = ["paths", path, &method.to_ascii_lowercase(), "responses"]
             .into_iter()
@@ -54,7 +56,7 @@ impl Contract {
         let promised = response["headers"].as_object().into_iter().flatten();
         let mut unpromised: BTreeSet<&str> =
             answer.headers.keys().map(|name| name.as_str()).collect();
-        // The content promises it.
+        // The content implies it.
         unpromised.remove("content-type");
         for (name, header) in promised {
             let header = self.resolve(header);
@@ -81,7 +83,7 @@ impl Contract {
     }
 
     fn validate(&self, schema: &Value, instance: &Value, what: &str) {
-        // The document's own schemas stay in reach of the schema's references.
+        // The schema's references still need the document's other schemas.
         let mut whole = schema.clone();
         if let Some(whole) = whole.as_object_mut() {
             whole.insert("components".to_owned(), self.document["components"].clone());
@@ -90,11 +92,11 @@ impl Contract {
     }
 }
 
-/// Checks an instance against a JSON Schema, formats included.
+/// Checks an instance against a JSON Schema, including formats.
 ///
 /// # Panics
 ///
-/// If it does not match, with all that is wrong.
+/// If it does not match; the message lists all errors.
 pub fn validate(schema: &Value, instance: &Value, what: &str) {
     let validator = jsonschema::options()
         .with_draft(jsonschema::Draft::Draft202012)
@@ -108,7 +110,7 @@ pub fn validate(schema: &Value, instance: &Value, what: &str) {
     assert!(errors.is_empty(), "the {what} {instance} is not as promised: {errors:#?}");
 }
 
-/// Every endpoint that the template routes to the function with the logical id `function`.
+/// Every endpoint that the template routes to the function with the logical ID `function`.
 ///
 /// # Panics
 ///
@@ -124,11 +126,11 @@ pub fn template_endpoints(function: &str) -> BTreeSet<Endpoint> {
     events.values().map(endpoint).collect()
 }
 
-/// Every path that `cargo lambda watch` routes to `function`, for all methods, by the workspace's manifest.
+/// Every path that the workspace's manifest routes to `function` for `cargo lambda watch`, for all methods.
 ///
 /// # Panics
 ///
-/// If cargo does not tell.
+/// If `cargo metadata` fails.
 pub fn watch_paths(function: &str) -> BTreeSet<String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
@@ -142,12 +144,13 @@ pub fn watch_paths(function: &str) -> BTreeSet<String> {
     routes.filter(|(_, target)| *target == function).map(|(path, _)| path.clone()).collect()
 }
 
-/// Checks that the code's routes of `function` are those of its OpenAPI document, of the template and of
-/// the local router.
+/// Checks that the routes of `function` are the same everywhere.
+///
+/// Compares the code with its OpenAPI document, the template, and the local router.
 ///
 /// # Panics
 ///
-/// If they are not.
+/// If they differ.
 pub fn check_routes<O>(function: &str, routes: &[Route<O>]) {
     let code: BTreeSet<Endpoint> =
         routes.iter().map(|route| (route.method.to_owned(), route.path.to_owned())).collect();

@@ -1,4 +1,4 @@
-//! The samples of `events/`: one API Gateway or function URL event a file.
+//! The samples of `events/`: one API Gateway or function URL event per file.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::project;
 
-/// The sample in `events/<function>/<sample>.json`, as JSON to be changed.
+/// The sample in `events/<function>/<sample>.json`, as JSON that a test can change.
 ///
 /// # Panics
 ///
@@ -29,8 +29,7 @@ pub fn samples(function: &str) -> BTreeSet<String> {
     names.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect()
 }
 
-/// An event of an HTTP API that asks for `path`, with its query if it has one, with the key `token` and
-/// without a body.
+/// An HTTP API event that requests `path`, including its query, with the key `token` and without a body.
 pub fn call(method: &str, path: &str, token: &str) -> Value {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     json!({
@@ -51,11 +50,11 @@ pub fn call_with(method: &str, path: &str, token: &str, body: &str) -> Value {
     event
 }
 
-/// An event, as a function receives it.
+/// An event, in the form that a function receives it.
 ///
 /// # Panics
 ///
-/// If this is no event at all.
+/// If this is not an event.
 pub fn parse(event: Value) -> Request {
     let event: Event = serde_json::from_value(event).expect("an event parses");
     event.into()

@@ -1,4 +1,4 @@
-//! A DynamoDB that misbehaves: what no emulator does.
+//! A DynamoDB that fails in ways that no emulator does.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use latchkey_database::{ACCESS_KEY, REGION, SECRET_KEY};
 
-/// What becomes of a request.
+/// How to reply to a request.
 #[derive(Clone, Debug)]
 pub enum Reply {
     /// A status and a body.
     Answer(u16, String),
-    /// Nothing, ever.
+    /// No reply, ever.
     Silence,
     /// The connection is closed.
     Closed,
@@ -30,9 +30,9 @@ impl From<(u16, String)> for Reply {
     }
 }
 
-/// A client, wired as the shipped one, whose requests `respond` replies to.
+/// A client with the shipped configuration; `respond` replies to its requests.
 ///
-/// It is given the operation, such as `GetItem`, and the body.
+/// `respond` gets the operation, such as `GetItem`, and the body.
 pub fn client<R: Into<Reply>>(respond: impl Fn(&str, &str) -> R + Send + Sync + 'static) -> Client {
     let respond = move |operation: &str, body: &str| respond(operation, body).into();
     let connector = SharedHttpConnector::new(Faulty(Arc::new(respond)));
@@ -43,7 +43,7 @@ pub fn client<R: Into<Reply>>(respond: impl Fn(&str, &str) -> R + Send + Sync + 
     Client::from_conf(config.build())
 }
 
-/// An error as DynamoDB says it: a status and a body.
+/// An error in DynamoDB's format: a status and a body.
 pub fn error(status: u16, code: &str) -> (u16, String) {
     let code = format!("com.amazonaws.dynamodb.v20120810#{code}");
     (status, serde_json::json!({ "__type": code, "message": "as asked for" }).to_string())

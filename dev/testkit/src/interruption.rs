@@ -1,4 +1,4 @@
-//! A process that dies in the middle of its work, as its store sees it.
+//! A process that dies in the middle of its work, from its store's point of view.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,8 +9,9 @@ use aws_sdk_dynamodb::config::interceptors::{
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
 
-/// Lets some requests through, and after them none: each fails before it is sent, or the first one
-/// only when its answer is there.
+/// Lets some requests through and fails all later ones before they are sent.
+///
+/// The first of these can instead be sent and fail only when its response arrives.
 #[derive(Clone, Debug)]
 pub struct Interruption {
     sent: Arc<AtomicU32>,
@@ -19,7 +20,7 @@ pub struct Interruption {
 }
 
 impl Interruption {
-    /// After `requests` requests; with `last_is_sent`, one more takes effect and its answer is lost.
+    /// After `requests` requests; with `last_is_sent`, one more takes effect, but its response is lost.
     pub fn after(requests: u32, last_is_sent: bool) -> Self {
         Self { sent: Arc::default(), requests, last_is_sent }
     }

@@ -1,4 +1,4 @@
-//! Development only: what the tests of all crates share.
+//! Development only: code that the tests of all crates share.
 //!
 //! Nothing here is part of a shipped binary or of `cargo dev`.
 

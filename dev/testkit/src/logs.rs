@@ -10,11 +10,10 @@ thread_local! {
     static CURRENT: RefCell<Option<Logs>> = const { RefCell::new(None) };
 }
 
-/// What a test's own thread logs, at the most talkative level.
+/// What a test's own thread logs, at the most verbose level.
 ///
-/// All tests of a file that captures logs are to capture theirs, before anything else: the first one
-/// installs the process's subscriber, and `tracing` remembers of a place that logged before that
-/// nobody listens.
+/// Every test in a file that captures logs must capture its own, before anything else. The first one
+/// installs the process's subscriber, and `tracing` permanently disables a place that logged before that.
 #[derive(Clone, Debug, Default)]
 pub struct Logs(Arc<Mutex<Vec<u8>>>);
 
@@ -23,7 +22,7 @@ impl Logs {
     ///
     /// # Panics
     ///
-    /// If the process has another subscriber already.
+    /// If the process already has another subscriber.
     pub fn capture(function: &'static str) -> Self {
         static INSTALL: Once = Once::new();
         INSTALL.call_once(|| {
@@ -42,18 +41,18 @@ impl Logs {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// The lines logged so far, each a JSON object.
+    /// The lines logged so far, each of which is a JSON object.
     ///
     /// # Panics
     ///
-    /// If one is none.
+    /// If a line is not a JSON object.
     pub fn lines(&self) -> Vec<serde_json::Value> {
         let parse = |line| serde_json::from_str(line).expect("a line of JSON");
         self.text().lines().map(parse).collect()
     }
 }
 
-/// Writes to the logs of the thread that writes.
+/// Writes to the log of the writing thread.
 struct ThisThread;
 
 impl Write for ThisThread {

@@ -1,4 +1,4 @@
-//! What a piece of work costs: DynamoDB requests by operation, and the capacity that they consume.
+//! The cost of work: DynamoDB requests by operation, and the capacity that they consume.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,11 +17,11 @@ use aws_sdk_dynamodb::operation::transact_write_items::{
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemInput, UpdateItemOutput};
 use aws_sdk_dynamodb::types::{ConsumedCapacity, ReturnConsumedCapacity};
 
-/// Counts the requests of a client, a request with all of its tries as one.
+/// Counts a client's requests; a request with all of its tries counts once.
 #[derive(Clone, Debug, Default)]
 pub struct Meter(Arc<Mutex<Usage>>);
 
-/// What was used since the meter was last read.
+/// The usage since the meter was last read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Usage {
     /// Requests by operation, such as `BatchGetItem`.
@@ -31,7 +31,7 @@ pub struct Usage {
 }
 
 impl Meter {
-    /// What was used since the last call.
+    /// Returns the usage since the last call.
     pub fn take(&self) -> Usage {
         std::mem::take(&mut *self.usage())
     }

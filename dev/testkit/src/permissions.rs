@@ -1,4 +1,4 @@
-//! The roles of the template against what the functions really ask of the table.
+//! Compares the template's roles with the requests that the functions send to the table.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,9 +13,10 @@ use crate::actions::Actions;
 use crate::suite::Case;
 use crate::{NO_CACHE, TestTable, project, sample};
 
-/// Checks that the role of `function` allows exactly what it does. Sends each of `cases` to `serve`, over a
-/// table and a service of its own; what counts is what is asked of the tables by the start, the events, and
-/// what follows each answer.
+/// Checks that the role of `function` allows exactly what the function does.
+///
+/// Sends each of `cases` to `serve`, with a separate table and service for each. Counts what the start, the
+/// events, and the work after each response request of the tables.
 ///
 /// # Panics
 ///
@@ -48,18 +49,18 @@ fn statements(role: &str) -> Vec<Value> {
     let statements = policies.expect("policies").into_iter().flat_map(|policy| {
         policy["PolicyDocument"]["Statement"].as_array().cloned().expect("statements")
     });
-    // One that is there for a choice only is the second part of the choice.
+    // A conditional statement is the second element of its `Fn::If`.
     statements.map(|one| one.get(1).cloned().unwrap_or(one)).collect()
 }
 
-/// What `role` may do with the table.
+/// The actions that `role` allows on the table.
 fn allowed(role: &str) -> BTreeSet<String> {
     let statements = statements(role).into_iter();
     let actions = statements.flat_map(|statement| texts(&statement["Action"]));
     actions.filter(|action| action.starts_with("dynamodb:")).collect()
 }
 
-/// The attributes that `role` may name in an update, if that is bounded.
+/// The attributes that `role` allows in an update; empty if they are not restricted.
 fn updatable(role: &str) -> BTreeSet<String> {
     let updates = statements(role)
         .into_iter()
@@ -71,7 +72,7 @@ fn updatable(role: &str) -> BTreeSet<String> {
     bounds.flatten().collect()
 }
 
-/// The texts of a list.
+/// The strings in a list.
 fn texts(list: &Value) -> BTreeSet<String> {
     let texts = list.as_array().expect("a list").iter();
     texts.map(|text| text.as_str().expect("a text").to_owned()).collect()

@@ -11,7 +11,7 @@ pub fn root() -> PathBuf {
     package.ancestors().nth(2).unwrap_or(package).to_path_buf()
 }
 
-/// The text of a file, named from the workspace's folder.
+/// The text of a file, by its path from the workspace's folder.
 ///
 /// # Panics
 ///
@@ -21,7 +21,7 @@ pub fn text(path: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The content of a YAML file. CloudFormation tags fall away: `!Ref Table` reads as `Table`.
+/// The content of a YAML file. CloudFormation tags are dropped: `!Ref Table` reads as `Table`.
 ///
 /// # Panics
 ///
@@ -30,7 +30,7 @@ pub fn yaml(path: &str) -> Value {
     serde_saphyr::from_str(&text(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The names of the functions, each a folder of `functions/`.
+/// The names of the functions, each of which is a folder in `functions/`.
 ///
 /// # Panics
 ///
@@ -43,7 +43,7 @@ pub fn functions() -> Vec<String> {
     names
 }
 
-/// The files in `folder` that end in `.extension`, named from the workspace's folder, in order.
+/// The files in `folder` that end in `.extension`, by their paths from the workspace's folder, in order.
 ///
 /// # Panics
 ///
@@ -60,13 +60,13 @@ pub fn files(folder: &str, extension: &str) -> Vec<String> {
     files
 }
 
-/// The logical id of a function's own resource in the template: `LakesailRole` of `lakesail`.
+/// The logical ID of a function's own resource in the template, such as `LakesailRole` for `lakesail`.
 pub fn resource(function: &str, kind: &str) -> String {
     let (initial, rest) = function.split_at(1);
     format!("{}{rest}{kind}", initial.to_ascii_uppercase())
 }
 
-/// The resources of a type in the template, by their logical ids.
+/// The resources of a type in the template, by their logical IDs.
 ///
 /// # Panics
 ///

@@ -1,7 +1,7 @@
-//! What a test that needs no dialect answers a request with.
+//! The response of a test that needs no dialect.
 //!
-//! It is the very type that functions answer with, so that a response is sealed, kept and given again as
-//! theirs are.
+//! It has the same type as the functions' responses, so that it is sealed, stored, and replayed like
+//! theirs.
 
 use latchkey_http::{Response, StatusCode};
 

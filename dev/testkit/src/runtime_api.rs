@@ -1,4 +1,4 @@
-//! A Lambda runtime API of a test's own, for the real binary of a function.
+//! A test's own Lambda runtime API, for the real binary of a function.
 //!
 //! Source: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
@@ -11,28 +11,28 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot};
 
-/// The API, and the requests that a function sent it.
+/// The API, and the requests that a function sent to it.
 pub struct RuntimeApi {
     address: SocketAddr,
     calls: mpsc::UnboundedReceiver<Call>,
 }
 
-/// A request of a function, which waits for its reply.
+/// A function's request, which waits for its reply.
 #[derive(Debug)]
 pub struct Call {
-    /// Such as `GET /2018-06-01/runtime/invocation/next`.
+    /// For example, `GET /2018-06-01/runtime/invocation/next`.
     pub line: String,
-    /// The body; for a response, what the function answered.
+    /// The body; for a response, what the function returned.
     pub body: Vec<u8>,
     reply: oneshot::Sender<String>,
 }
 
 impl RuntimeApi {
-    /// Starts one on a free loopback port.
+    /// Starts an API on a free loopback port.
     ///
     /// # Panics
     ///
-    /// If there is none.
+    /// If no port is free.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -45,7 +45,9 @@ impl RuntimeApi {
         Self { address, calls }
     }
 
-    /// Starts a function's binary, which ends with the value returned. Its standard output is piped.
+    /// Starts a function's binary, which ends when the returned value is dropped.
+    ///
+    /// Its standard output is piped.
     ///
     /// # Panics
     ///
@@ -68,24 +70,24 @@ impl RuntimeApi {
     ///
     /// # Panics
     ///
-    /// If there will be none.
+    /// If the function sends no more requests.
     pub async fn call(&mut self) -> Call {
         self.calls.recv().await.expect("a request")
     }
 }
 
 impl Call {
-    /// Whether the function asks for the next event.
+    /// Whether the function requests the next event.
     pub fn is_next(&self) -> bool {
         self.line.starts_with("GET ") && self.line.ends_with("/invocation/next")
     }
 
-    /// Whether the function answers an event.
+    /// Whether the function responds to an event.
     pub fn is_response(&self) -> bool {
         self.line.starts_with("POST ") && self.line.ends_with("/response")
     }
 
-    /// Hands out an event, or takes an answer if it is empty.
+    /// Delivers an event, or accepts a response if `event` is empty.
     pub fn reply(self, event: &str) {
         let (status, headers) = match event {
             "" => ("202 Accepted", String::new()),
@@ -105,7 +107,7 @@ impl Call {
     }
 }
 
-/// Serves one connection, a request at a time.
+/// Serves one connection, one request at a time.
 async fn serve(stream: TcpStream, calls: mpsc::UnboundedSender<Call>) -> Option<()> {
     let mut stream = BufReader::new(stream);
     loop {

@@ -1,4 +1,4 @@
-//! The sample events show every operation at work.
+//! Checks that the sample events cover every operation.
 
 use std::fmt::Debug;
 
@@ -9,12 +9,14 @@ use latchkey_http::route::{self, Route};
 
 use crate::{TestTable, event};
 
-/// Checks that each sample of `function` succeeds, over a table of its own, and that each operation has one;
-/// those that `refuse` everything refuse theirs. `serve` gives a response's status.
+/// Checks that each sample of `function` succeeds and that each operation has a sample.
+///
+/// Each sample gets its own table. The operations in `refuse` must reject their samples. `serve` returns a
+/// response's status.
 ///
 /// # Panics
 ///
-/// If a sample does not, or an operation has none.
+/// If a sample fails, or an operation has no sample.
 pub async fn check_samples<O: Copy + Debug + PartialEq>(
     function: &str,
     routes: &[Route<O>],

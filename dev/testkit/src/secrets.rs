@@ -1,11 +1,11 @@
-//! Looks for secrets where none may be.
+//! Searches for secrets in places where there must be none.
 
 use latchkey::token::Token;
 
 use crate::TestTable;
 use crate::sample::SampleKey;
 
-/// Tokens that were minted or presented, and must be found nowhere.
+/// Tokens that were created or presented and must not appear anywhere.
 #[derive(Debug, Default)]
 pub struct Secrets(Vec<String>);
 
@@ -32,11 +32,11 @@ impl Secrets {
         self.0.push(token.to_owned());
     }
 
-    /// Checks that `text` holds no secret, neither with its checksum nor without, nor half of it.
+    /// Checks that `text` contains no secret: not with its checksum, not without, and not half of it.
     ///
     /// # Panics
     ///
-    /// If it does; the message does not repeat it.
+    /// If it does; the message does not repeat the secret.
     pub fn check(&self, text: &str, place: &str) {
         for token in &self.0 {
             let (visible, secret) = token.rsplit_once('_').expect("a token");
@@ -46,7 +46,7 @@ impl Secrets {
         }
     }
 
-    /// Checks that no item of `table` holds a secret, as text or as bytes.
+    /// Checks that no item of `table` contains a secret, as text or as bytes.
     ///
     /// # Panics
     ///

@@ -1,4 +1,4 @@
-//! An organization of a test's own, with as many keys and accounts as the test wants.
+//! A test's own organization, with as many keys and accounts as the test needs.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -16,26 +16,26 @@ use rand::rngs::SysRng;
 
 use crate::{TestTable, sample};
 
-/// An organization with one account and one key, made a millisecond before [`sample::now`].
+/// An organization with one account and one key, created a millisecond before [`sample::now`].
 #[derive(Debug)]
 pub struct Tenant {
     /// The organization.
     pub organization: OrganizationId,
     /// Its first account.
     pub account: ServiceAccountId,
-    /// The id of that account's first key.
+    /// The ID of that account's first key.
     pub key: String,
-    /// The first key's token: full access, and no expiry.
+    /// The first key's token: full access and no expiry.
     pub token: String,
     store: KeyStore,
 }
 
 impl Tenant {
-    /// Writes one.
+    /// Creates an organization.
     ///
     /// # Panics
     ///
-    /// If the organization exists already, or the table fails.
+    /// If the organization already exists or the table fails.
     pub async fn create(table: &TestTable, id: &str) -> Self {
         let organization = Organization {
             id: id.parse().expect("an id"),
@@ -52,7 +52,9 @@ impl Tenant {
         Self { organization: organization.id, account: account.id, key, token, store }
     }
 
-    /// Adds a key to the first account, made `millis` after [`sample::now`]: its id and its token.
+    /// Adds a key to the first account, created `millis` after [`sample::now`].
+    ///
+    /// Returns its ID and its token.
     ///
     /// # Panics
     ///
@@ -65,7 +67,7 @@ impl Tenant {
         (key.id.to_string(), token.expose().to_owned())
     }
 
-    /// Adds an account, made `millis` after [`sample::now`]: its id.
+    /// Adds an account, created `millis` after [`sample::now`]. Returns its ID.
     ///
     /// # Panics
     ///
@@ -77,8 +79,10 @@ impl Tenant {
         account.id.to_string()
     }
 
-    /// Adds copies of the first key, `change`d, made a millisecond apart from `millis` after
-    /// [`sample::now`] on: their ids. They are live but in no count, and nobody has their tokens.
+    /// Adds copies of the first key, `change`d and created a millisecond apart.
+    ///
+    /// The first one is created `millis` after [`sample::now`]. Returns their IDs. They are live but not
+    /// counted, and their tokens are unknown.
     ///
     /// # Panics
     ///
@@ -99,7 +103,7 @@ impl Tenant {
         let ids: Vec<String> = millis
             .map(|millis| KeyId::mint(&mut SysRng, after(millis)).expect("random").to_string())
             .collect();
-        // As many as a batch takes.
+        // The maximum of a batch.
         for ids in ids.chunks(25) {
             let puts = ids.iter().map(|id| {
                 let mut item = original.clone();

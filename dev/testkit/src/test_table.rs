@@ -1,4 +1,4 @@
-//! A table of a test's own.
+//! A test's own table.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Intercept;
@@ -14,22 +14,22 @@ use crate::interruption::Interruption;
 use crate::meter::Meter;
 use crate::{sample, table};
 
-/// A fresh table with the sample data, in an embedded DynamoDB of its own that stops with the test.
+/// A fresh table with the sample data, in its own embedded DynamoDB that stops with the test.
 pub struct TestTable {
-    /// Reads and writes the table past the store.
+    /// Reads and writes the table directly, bypassing the store.
     pub client: Client,
-    /// Counts what goes through [`TestTable::store`].
+    /// Counts the requests through [`TestTable::store`].
     pub meter: Meter,
     database: LocalDatabase,
 }
 
-/// Every verification reads the table.
+/// Without a cache, so that every verification reads the table.
 pub const NO_CACHE: CachePolicy = CachePolicy::off();
 
 const NAME: &str = "latchkey-test";
 
 impl TestTable {
-    /// Starts one.
+    /// Starts a table.
     ///
     /// # Panics
     ///
@@ -43,28 +43,28 @@ impl TestTable {
         test
     }
 
-    /// The store over this table, with a client wired as the shipped one.
+    /// The store of this table, with a client that has the shipped configuration.
     pub fn store(&self) -> KeyStore {
         KeyStore::new(self.client_with(self.meter.clone()), NAME)
     }
 
-    /// The store over this table, for a process that is interrupted.
+    /// The store of this table, for a process that is interrupted.
     pub fn interrupted_store(&self, interruption: Interruption) -> KeyStore {
         KeyStore::new(self.client_with(interruption), NAME)
     }
 
-    /// A client, wired as the shipped one, with an interceptor.
+    /// A client with the shipped configuration and an interceptor.
     pub fn client_with(&self, interceptor: impl Intercept + 'static) -> Client {
         let config = self.database.client_config().interceptor(interceptor);
         Client::from_conf(config.build())
     }
 
-    /// The service over this table at [`sample::now`].
+    /// The service of this table at [`sample::now`].
     pub fn latchkey(&self, policy: KeyPolicy) -> Latchkey {
         self.latchkey_at(policy, sample::now())
     }
 
-    /// The service over this table, at `now`.
+    /// The service of this table at `now`.
     pub fn latchkey_at(&self, policy: KeyPolicy, now: Timestamp) -> Latchkey {
         Latchkey::new(self.store(), policy, &NO_CACHE, Clock::new(move || now))
     }
@@ -74,7 +74,7 @@ impl TestTable {
         NAME
     }
 
-    /// Where the embedded DynamoDB listens.
+    /// The URL that the embedded DynamoDB listens on.
     pub fn endpoint(&self) -> String {
         self.database.endpoint()
     }

@@ -1,11 +1,11 @@
-//! The event of an authorizer, in all of its forms.
+//! An authorizer's event, in all of its forms.
 
 use std::collections::HashMap;
 
 use latchkey_http::bearer;
 use serde::Deserialize;
 
-/// An authorizer event. Every part is optional, so that no event of API Gateway or AppSync fails to parse.
+/// An authorizer event. Every part is optional, so that every API Gateway or AppSync event parses.
 ///
 /// Sources:
 /// - <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html>
@@ -21,11 +21,11 @@ pub struct Event {
     // HTTP APIs, payload 2.0.
     route_arn: Option<String>,
     route_key: Option<String>,
-    // HTTP APIs with payload 1.0, REST APIs, and WebSocket APIs, which have the ARN only.
+    // HTTP APIs with payload 1.0, REST APIs, and WebSocket APIs, which send only the ARN.
     method_arn: Option<String>,
     http_method: Option<String>,
     resource: Option<String>,
-    // TOKEN authorizers of REST APIs: the whole value of the header that they watch. AppSync: the whole
+    // `TOKEN` authorizers of REST APIs: the whole value of the header that they watch. AppSync: the whole
     // value of `Authorization`.
     authorization_token: Option<String>,
     #[serde(rename = "type")]
@@ -38,11 +38,11 @@ pub struct Event {
 struct RequestContext {
     // HTTP APIs, payload 2.0.
     http: Option<Http>,
-    // WebSocket APIs have it here only.
+    // WebSocket APIs send it only here.
     route_key: Option<String>,
-    // AppSync has it here only.
+    // AppSync sends it only here.
     api_id: Option<String>,
-    // Event APIs of AppSync, such as `EVENT_PUBLISH`.
+    // AppSync Event APIs, such as `EVENT_PUBLISH`.
     operation: Option<String>,
 }
 
@@ -52,27 +52,29 @@ struct Http {
     method: Option<String>,
 }
 
-/// What stands for a GraphQL API of AppSync, which has no routes.
+/// The name for an AppSync GraphQL API, which has no routes.
 pub(crate) const APP_SYNC: &str = "$appsync";
 
-/// The one route of a WebSocket API that an authorizer is asked about.
+/// The only WebSocket API route that API Gateway authorizes.
 pub(crate) const CONNECT: &str = "$connect";
 
-/// The route of an HTTP API that takes what no other takes.
+/// The HTTP API route that matches when no other does.
 pub(crate) const DEFAULT: &str = "$default";
 
 impl Event {
-    /// Whether this is payload 2.0, the only one that a simple response answers.
+    /// Whether this is payload 2.0, the only version that accepts a simple response.
     pub(crate) fn is_v2(&self) -> bool {
         self.version.as_deref() == Some("2.0")
     }
 
-    /// The ARN of what is asked for.
+    /// The ARN of the requested method or route.
     pub(crate) fn arn(&self) -> Option<&str> {
         self.route_arn.as_deref().or(self.method_arn.as_deref())
     }
 
-    /// Whether a GraphQL API of AppSync asks. An Event API expects another response, so it gets none.
+    /// Whether the event is from an AppSync GraphQL API.
+    ///
+    /// An Event API expects another response, so it gets none.
     pub(crate) fn is_app_sync(&self) -> bool {
         let of_app_sync =
             |context: &RequestContext| context.api_id.is_some() && context.operation.is_none();
@@ -83,11 +85,14 @@ impl Event {
             && self.request_context.as_ref().is_some_and(of_app_sync)
     }
 
-    /// The names of the route asked for, the most specific one first: `POST /orders`, then `ANY /orders`.
-    /// Empty if the event does not say, as with a `TOKEN` authorizer.
+    /// The names of the requested route, the most specific one first.
     ///
-    /// The path is as the API declares it and not as requested: the gateway has matched it, however the
-    /// path was spelled. The method is the request's, since a route for all methods is declared as `ANY`.
+    /// For example, `POST /orders`, then `ANY /orders`. Empty if the event names no route, as with a
+    /// `TOKEN` authorizer.
+    ///
+    /// The path is the one that the API declares, not the one requested: the gateway has already matched
+    /// it, however the caller spelled it. The method is the request's, because a route for all methods is
+    /// declared as `ANY`.
     pub(crate) fn routes(&self) -> Vec<String> {
         if self.is_app_sync() {
             return vec![APP_SYNC.to_owned()];
@@ -99,7 +104,7 @@ impl Event {
                 Some((declared, path)) => {
                     named([asked.map_or(declared, String::as_str), declared], path)
                 }
-                // `$default` says nothing of the path.
+                // `$default` contains no path.
                 None => vec![route.clone()],
             },
             (None, _, Some(route)) if route == DEFAULT => vec![route.clone()],
@@ -112,10 +117,10 @@ impl Event {
         }
     }
 
-    /// The key presented in the header `name`; `None` if there is none, or more than one.
+    /// The key in the header `name`; `None` if the header is missing or repeated.
     ///
-    /// `Authorization` takes `Bearer <key>` only, any other header the key with or without `Bearer`.
-    /// AppSync knows the header `Authorization` only, and its clients send their tokens bare.
+    /// `Authorization` accepts only `Bearer <key>`; any other header accepts the key with or without
+    /// `Bearer`. AppSync passes on only `Authorization`, and its clients send their tokens bare.
     pub(crate) fn credential(&self, name: &str) -> Option<&str> {
         let app_sync = self.is_app_sync();
         let value = if app_sync || self.kind.as_deref() == Some("TOKEN") {
@@ -141,8 +146,10 @@ impl Event {
     }
 }
 
-/// `path` with each of `methods`, and with the one that stands for all of them. In upper case, as they are
-/// listed: a backend may take `post` for `POST`, and `ANY` must not stand for that.
+/// `path` with each of `methods`, and with `ANY`, which stands for all of them.
+///
+/// Methods are compared in upper case, as they are listed: a backend may treat `post` as `POST`, and `ANY`
+/// must not match that.
 fn named<const N: usize>(methods: [&str; N], path: &str) -> Vec<String> {
     let methods = methods.into_iter().chain(["ANY"]);
     methods.map(|method| format!("{} {path}", method.to_ascii_uppercase())).collect()

@@ -1,10 +1,10 @@
-//! A Lambda authorizer for API Gateway and AppSync: verifies keys for APIs that are not ours.
+//! A Lambda authorizer for API Gateway and AppSync: verifies keys for your own APIs.
 //!
-//! One function for every form: HTTP APIs with payload 2.0 (simple response or policy) and 1.0, REST
-//! APIs with `REQUEST` and `TOKEN` authorizers, WebSocket APIs, and GraphQL APIs of AppSync.
+//! One function covers every form: HTTP APIs with payload 2.0 (simple response or policy) and 1.0, REST
+//! APIs with `REQUEST` and `TOKEN` authorizers, WebSocket APIs, and AppSync GraphQL APIs.
 //!
-//! Whatever a caller presents is answered with an allow or a deny. Only a failing store and a
-//! mistaken deployment are errors: API Gateway answers those with a 500 and caches nothing.
+//! Whatever a caller presents, the response is an allow or a deny. Only a failing store and a misconfigured
+//! deployment are errors: API Gateway responds to those with a 500 and caches nothing.
 
 mod event;
 mod response;
@@ -26,30 +26,30 @@ pub use response::Response;
 pub use routes::RouteScopes;
 pub use settings::{ResponseForm, Settings};
 
-/// What the function serves with, built once per cold start.
+/// The function's state, built once per cold start.
 #[derive(Clone, Debug)]
 pub struct App {
     /// The service.
     pub latchkey: Latchkey,
-    /// The deployment's choices.
+    /// The deployment's settings.
     pub settings: Settings,
 }
 
-/// Why there is no verdict: nobody is let in, and nothing is cached.
+/// Why there is no verdict: the caller gets no access, and nothing is cached.
 #[derive(Debug, thiserror::Error)]
 pub enum NoVerdict {
     /// The store failed.
     #[error("{0}")]
     Store(#[from] Error),
-    /// The event names no API that a policy could be about, and is none of AppSync.
+    /// The event names no API for a policy and is not from AppSync.
     #[error("the event is from neither API Gateway nor a GraphQL API of AppSync")]
     NoApi,
-    /// Scopes are required by route, and the event does not say which route it is.
+    /// Scopes are required by route, and the event does not name its route.
     #[error("LATCHKEY_ROUTE_SCOPES is set, but the event names no route: use a REQUEST authorizer")]
     NoRoute,
 }
 
-/// How Lambda reports a failed invocation: `errorType` is a word to filter logs by.
+/// The form in which Lambda reports a failed invocation; logs can be filtered by its `errorType`.
 impl From<NoVerdict> for Diagnostic {
     fn from(reason: NoVerdict) -> Self {
         let word = match &reason {
@@ -64,14 +64,14 @@ impl From<NoVerdict> for Diagnostic {
     }
 }
 
-/// Judges a request to an API that is protected.
+/// Decides whether a request to a protected API may pass.
 ///
 /// # Errors
 ///
 /// [`NoVerdict`], which API Gateway turns into a 500.
 pub async fn handle(app: &App, event: Event) -> Result<Response, NoVerdict> {
     let judged = judge(app, &event).await;
-    // A failure of the store has been logged where it was met.
+    // A store failure has already been logged where it occurred.
     if let Err(error @ (NoVerdict::NoApi | NoVerdict::NoRoute)) = &judged {
         tracing::error!("{error}");
     }
@@ -100,7 +100,7 @@ async fn authorize(
     let token = event.credential(&app.settings.header);
     let token = token.ok_or_else(|| refuse(&app.latchkey, Refusal::Missing))?;
     let principal = app.latchkey.verify(token, Freshness::Cached).await?;
-    // Root keys administer Latchkey; to other APIs they are nobody.
+    // Root keys administer Latchkey; they give no access to other APIs.
     let caller = principal.service_account()?;
     app.settings.organizations.check(caller)?;
     for scope in required {

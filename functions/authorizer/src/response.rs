@@ -1,4 +1,4 @@
-//! The answers of an authorizer: a simple response, or a policy.
+//! The responses of an authorizer: a simple response or a policy.
 
 use latchkey::principal::AccountPrincipal;
 use latchkey::time::Timestamp;
@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::settings::ResponseForm;
 use crate::{Event, NoVerdict};
 
-/// An authorizer's answer.
+/// An authorizer's response.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Response {
@@ -16,36 +16,37 @@ pub enum Response {
     Simple {
         /// The verdict.
         is_authorized: bool,
-        /// What the backend is told.
+        /// What the backend receives.
         #[serde(skip_serializing_if = "Option::is_none")]
         context: Option<Context>,
     },
-    /// For GraphQL APIs of AppSync.
+    /// For AppSync GraphQL APIs.
     #[serde(rename_all = "camelCase")]
     AppSync {
         /// The verdict.
         is_authorized: bool,
-        /// What resolvers are told.
+        /// What resolvers receive.
         #[serde(skip_serializing_if = "Option::is_none")]
         resolver_context: Option<ResolverContext>,
-        /// For how many seconds AppSync may cache the verdict: not at all, whatever the API's own setting
-        /// says. A revoked key would pass for that long, and the function has a cache already.
+        /// For how many seconds AppSync may cache the verdict: 0, which overrides the API's own setting.
+        ///
+        /// A revoked key would pass for that long, and the function already has a cache.
         ttl_override: u32,
     },
     /// For everything else.
     #[serde(rename_all = "camelCase")]
     Policy {
-        /// Who is asking: a service account's id.
+        /// The caller: a service account's ID.
         principal_id: String,
         /// The verdict.
         policy_document: PolicyDocument,
-        /// What the backend is told.
+        /// What the backend receives.
         #[serde(skip_serializing_if = "Option::is_none")]
         context: Option<Context>,
     },
 }
 
-/// What the backend is told of the caller. Only texts and booleans: REST APIs take nothing else.
+/// What the backend receives about the caller. Only strings and booleans: REST APIs accept nothing else.
 #[derive(Debug, Serialize)]
 pub struct Context {
     organization: String,
@@ -58,7 +59,7 @@ pub struct Context {
     expires_at: Option<Timestamp>,
 }
 
-/// What AppSync's resolvers are told of the caller: the same, but texts only.
+/// What AppSync resolvers receive about the caller: the same, but only strings.
 #[derive(Debug, Serialize)]
 pub struct ResolverContext {
     organization: String,
@@ -70,7 +71,7 @@ pub struct ResolverContext {
     expires_at: Option<Timestamp>,
 }
 
-/// An IAM policy of one statement.
+/// An IAM policy with one statement.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct PolicyDocument {
@@ -86,7 +87,7 @@ struct Statement {
     resource: String,
 }
 
-/// Which answer an event takes.
+/// The form of response that an event needs.
 pub(crate) enum Form {
     Simple,
     AppSync,
@@ -94,7 +95,7 @@ pub(crate) enum Form {
 }
 
 impl Form {
-    /// The form that `event` takes, where payload 2.0 takes `configured`.
+    /// The form that `event` needs; `configured` applies to payload 2.0.
     pub(crate) fn of(event: &Event, configured: ResponseForm) -> Result<Self, NoVerdict> {
         if event.is_v2() && configured == ResponseForm::Simple {
             return Ok(Self::Simple);
@@ -138,10 +139,10 @@ impl Form {
     }
 }
 
-/// Everything in the stage of an `arn:aws:execute-api:<region>:<account>:<api>/<stage>/<method>/<path>`.
+/// The ARN of the whole stage, from `arn:aws:execute-api:<region>:<account>:<api>/<stage>/<method>/<path>`.
 ///
-/// Never the one method: API Gateway caches the policy by the caller's key, so one that allowed only
-/// the first route asked for would refuse the second.
+/// Never just the requested method: API Gateway caches the policy by the caller's key, so a policy that
+/// allowed only the first requested route would deny the second.
 fn whole_api(arn: &str) -> Option<String> {
     let mut parts = arn.splitn(3, '/');
     let (api, stage) = (parts.next()?, parts.next()?);

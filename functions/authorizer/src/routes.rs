@@ -1,4 +1,4 @@
-//! Which scopes a route of the protected API needs.
+//! The scopes that each route of the protected API needs.
 
 use latchkey::scope::Scope;
 use latchkey::store::environment::InvalidSetting;
@@ -10,20 +10,20 @@ const VARIABLE: &str = "LATCHKEY_ROUTE_SCOPES";
 
 /// The scopes that each route needs, from `LATCHKEY_ROUTE_SCOPES`.
 ///
-/// `GET /orders/{id} orders.read; POST /orders orders.write; GET /health`: routes as the API declares
-/// them, each with the scopes that it needs, or none for any valid key. `ANY` stands for all methods that
-/// are not listed for the same path. `$default` is that route of an HTTP API, `$connect` that of a
-/// WebSocket API, and `$appsync` a GraphQL API of AppSync.
-/// Empty, every route takes any valid key; otherwise a route that is not listed takes none.
+/// `GET /orders/{id} orders.read; POST /orders orders.write; GET /health`: routes as the API declares them,
+/// each with the scopes that it needs; without scopes, any valid key will do. `ANY` stands for all methods
+/// that are not listed for the same path. `$default` is that route of an HTTP API, `$connect` is that of a
+/// WebSocket API, and `$appsync` is an AppSync GraphQL API. If the list is empty, every route accepts any
+/// valid key; otherwise, a route that is not listed accepts no key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RouteScopes(Vec<(String, Vec<Scope>)>);
 
 impl RouteScopes {
-    /// Reads the list.
+    /// Parses the list.
     ///
     /// # Errors
     ///
-    /// Names the variable and the entry that is none.
+    /// Names the variable and the invalid entry.
     pub fn parse(list: &str) -> Result<Self, InvalidSetting> {
         let entries = list.split(';').map(str::trim).filter(|entry| !entry.is_empty());
         entries.map(entry).collect::<Result<_, _>>().map(Self)
@@ -33,7 +33,7 @@ impl RouteScopes {
     ///
     /// # Errors
     ///
-    /// [`NoVerdict::NoRoute`] if scopes are mapped and the event does not tell its route.
+    /// [`NoVerdict::NoRoute`] if the list is not empty and the event does not name its route.
     pub(crate) fn required(&self, event: &Event) -> Result<Option<&[Scope]>, NoVerdict> {
         if self.0.is_empty() {
             return Ok(Some(&[]));
@@ -47,7 +47,7 @@ impl RouteScopes {
     }
 }
 
-/// `GET /orders/{id} orders.read`, or `$default orders.read`.
+/// Parses `GET /orders/{id} orders.read`, or `$default orders.read`.
 fn entry(text: &str) -> Result<(String, Vec<Scope>), InvalidSetting> {
     let problem = |problem: String| InvalidSetting { variable: VARIABLE, problem };
     let mut words = text.split_whitespace();

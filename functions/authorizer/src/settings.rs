@@ -1,4 +1,4 @@
-//! The deployment's choices: read from the environment once, at the start.
+//! The deployment's settings: read from the environment once, at startup.
 
 use latchkey::organizations::AllowedOrganizations;
 use latchkey::store::environment::{Environment, InvalidSetting};
@@ -6,12 +6,12 @@ use latchkey_http::http::HeaderName;
 
 use crate::RouteScopes;
 
-/// The choices of a deployment.
+/// A deployment's settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// `LATCHKEY_AUTHORIZER_HEADER`: where callers put their key. Default `Authorization`.
+    /// `LATCHKEY_AUTHORIZER_HEADER`: the header that holds the key. Default: `Authorization`.
     pub header: String,
-    /// `LATCHKEY_AUTHORIZER_RESPONSE`: what HTTP APIs with payload 2.0 expect. Default `simple`.
+    /// `LATCHKEY_AUTHORIZER_RESPONSE`: what HTTP APIs with payload 2.0 expect. Default: `simple`.
     pub response: ResponseForm,
     /// `LATCHKEY_ROUTE_SCOPES`: the scopes that each route needs. Default: any valid key will do.
     pub routes: RouteScopes,
@@ -20,7 +20,7 @@ pub struct Settings {
     pub organizations: AllowedOrganizations,
 }
 
-/// What an HTTP API with payload 2.0 expects; everything else takes a policy.
+/// What an HTTP API with payload 2.0 expects; every other API gets a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResponseForm {
     /// `EnableSimpleResponses: true`
@@ -30,11 +30,11 @@ pub enum ResponseForm {
 }
 
 impl Settings {
-    /// The choices that `environment` gives.
+    /// Reads the settings from `environment`.
     ///
     /// # Errors
     ///
-    /// Names the first variable that has a bad value.
+    /// Names the first variable with an invalid value.
     pub fn from_environment(environment: &Environment) -> Result<Self, InvalidSetting> {
         let header =
             environment.parse("LATCHKEY_AUTHORIZER_HEADER", "the name of a header", |name| {

@@ -1,5 +1,6 @@
-//! The shipped loop: a use is recorded between the answer and the request for the next event, and
-//! metrics are written.
+//! The shipped runtime loop records a key's use and writes metrics between two events.
+//!
+//! Both happen after the response and before the request for the next event.
 
 use std::path::Path;
 
@@ -38,7 +39,7 @@ async fn a_use_is_recorded_after_the_answer_and_before_the_next_event() {
         assert!(answer.is_response(), "{}", answer.line);
         let body: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
         assert_eq!(body["isAuthorized"], true);
-        // The caller has its answer; nothing is written yet.
+        // The caller has its response, but nothing is written yet.
         assert_eq!(last_used(&table).await, recorded_before);
         answer.reply("");
     }
@@ -48,15 +49,15 @@ async fn a_use_is_recorded_after_the_answer_and_before_the_next_event() {
     let output = String::from_utf8(output.stdout).expect("text");
     let lines: Vec<Value> =
         output.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    // The samples are of two organizations, and no setting says which of them may pass.
-    // Of the first minute the first event is told, and the start: the read that opens the connection.
+    // The samples belong to two organizations, and no setting says which of them may pass. The first
+    // minute's metrics cover the first event and the start, which opens the connection with a read.
     let [warning, line] = lines.as_slice() else { panic!("{output}") };
     assert_eq!((&warning["level"], &warning["organizations"]), (&json!("WARN"), &json!(2)));
     let message = warning["message"].as_str().expect("a text");
     assert!(message.contains("`AuthorizerOrganizations`"), "{message}");
     assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Namespace"], "Latchkey/test");
     assert_eq!((&line["Function"], &line["Verified"]), (&json!("authorizer"), &json!(1)));
-    // That read, the verification, and the write of the use.
+    // That read, the verification, and the write of the last use.
     assert_eq!(line["StoreLatency"].as_array().map(Vec::len), Some(3));
     Secrets::of_samples().check(&output, "the log");
 }

@@ -1,4 +1,4 @@
-//! Authorizing: an event of each form in, its verdict out, the embedded DynamoDB between.
+//! Authorization: an event of each form in, its verdict out, with the embedded DynamoDB in between.
 
 mod cases;
 
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use cases::Form;
 
-/// A deployment with these variables.
+/// A deployment with these environment variables.
 fn app(latchkey: Latchkey, variables: &[(&str, &str)]) -> App {
     let environment = Environment::from_iter(variables.iter().copied());
     let settings = Settings::from_environment(&environment);
@@ -25,7 +25,7 @@ fn app(latchkey: Latchkey, variables: &[(&str, &str)]) -> App {
 
 async fn try_judge(app: &App, event: Value) -> Result<Value, NoVerdict> {
     let event = serde_json::from_value(event).expect("an event");
-    // Boxed: the compiler gives up on the layout of so many futures within each other.
+    // Boxed, because the compiler cannot lay out so many nested futures.
     let response = Box::pin(handle(app, event)).await?;
     Ok(serde_json::to_value(response).expect("JSON"))
 }
@@ -83,7 +83,7 @@ fn denied(form: Form) -> Value {
     }
 }
 
-/// What AppSync is answered: whose key it is if that passes, in texts, and never to cache it.
+/// The response to AppSync: the key's owner if the key passes, as strings, and never cached.
 fn app_sync(full_access: Option<&str>) -> Value {
     let mut response = json!({ "isAuthorized": full_access.is_some(), "ttlOverride": 0 });
     if let Some(full_access) = full_access {
@@ -96,7 +96,7 @@ fn app_sync(full_access: Option<&str>) -> Value {
 #[tokio::test]
 async fn app_sync_takes_a_key_with_or_without_bearer_and_texts_only() {
     let table = TestTable::start().await;
-    // AppSync has no other header, whatever the gateway's APIs use.
+    // AppSync always uses this header, whatever header the gateway's APIs use.
     for variables in [&[][..], &[("LATCHKEY_AUTHORIZER_HEADER", "X-Api-Key")]] {
         let app = app(table.latchkey(KeyPolicy::default()), variables);
         for token in [SampleKey::Reader.token(), format!("Bearer {}", SampleKey::Reader.token())] {
@@ -157,7 +157,7 @@ async fn every_form_denies_a_full_access_key_of_another_organization() {
         let other = event(SampleKey::Other);
         let verdict = try_judge(&restricted, other.clone()).await.expect("a verdict");
         assert_eq!(verdict, denied, "{case:?}");
-        // It is the organization that is refused: without the restriction the same key passes.
+        // The denial is due to the organization: without the restriction, the same key passes.
         let verdict = try_judge(&every, other).await.expect("a verdict");
         assert_ne!(verdict, denied, "{case:?}");
         let own = event(SampleKey::FullAccess);
@@ -183,7 +183,7 @@ async fn another_header_takes_the_key_with_or_without_bearer() {
     let mut bearer = bare.clone();
     bearer["headers"]["x-api-key"] = format!("Bearer {}", SampleKey::Reader.token()).into();
     assert!(allowed(bearer).await);
-    // The key in `Authorization` counts for nothing now, nor does a header given twice.
+    // The key in `Authorization` is now ignored, and a repeated header is rejected.
     assert!(!allowed(event::json("authorizer", "http-api-2")).await);
     let mut twice = bare;
     twice["headers"]["X-API-KEY"] = SampleKey::Unknown.token().into();
@@ -200,7 +200,7 @@ async fn a_route_takes_keys_with_its_scopes_only() {
         ("GET /orders/{id}", true),
         ("GET /orders/{id} keys.read orders.read", false),
         ("GET /orders/{id} orders.read; ANY /orders/{id}", false),
-        // With a map, what is not on it takes no key.
+        // With a list, a route that is not listed accepts no key.
         ("GET /orders keys.read; POST /orders/{id} keys.read", false),
     ] {
         let variables = [("LATCHKEY_ROUTE_SCOPES", routes)];
@@ -224,13 +224,13 @@ async fn a_route_for_all_methods_goes_by_the_requests_method() {
         ("ANY /orders keys.read; POST /orders orders.write", false, true),
         ("ANY /orders orders.read; POST /orders keys.read", true, false),
         ("ANY /orders keys.read", true, true),
-        // A method that is not listed takes no key without `ANY`.
+        // Without `ANY`, a method that is not listed accepts no key.
         ("POST /orders keys.read", true, false),
-        // Another path, or the route that has none, is another route.
+        // Another path and `$default` are other routes.
         ("$default keys.read; ANY /orders/{id} keys.read", false, false),
     ] {
         let app = app(table.latchkey(KeyPolicy::default()), &[("LATCHKEY_ROUTE_SCOPES", routes)]);
-        // A backend may take any spelling for the method that is listed.
+        // A backend may accept any spelling of the listed method.
         for (method, allowed) in [("POST", post), ("post", post), ("GET", get)] {
             let event = cases::any_route().with(change::method(method)).event("authorizer");
             let verdict = try_judge(&app, event).await.expect("a verdict");

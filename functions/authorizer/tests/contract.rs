@@ -1,4 +1,4 @@
-//! What the template says of this function: its role.
+//! What the template declares for this function: its role.
 
 mod cases;
 
@@ -12,7 +12,7 @@ async fn the_function_may_do_what_it_does() {
     check_role("authorizer", cases::all(), async |latchkey, event| {
         let app = App { latchkey: latchkey.clone(), settings: settings.clone() };
         let event = serde_json::from_value(event).expect("an event");
-        // An event that names no API has no verdict, and reads nothing.
+        // An event that names no API gets no verdict and causes no reads.
         let _ = handle(&app, event).await;
     })
     .await;

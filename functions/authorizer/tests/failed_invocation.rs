@@ -1,4 +1,4 @@
-//! The shipped loop: what Lambda is told of a failed invocation.
+//! What the shipped runtime loop reports to Lambda for a failed invocation.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ async fn a_failed_invocation_has_a_word_for_its_type_and_quotes_no_key() {
     let mut api = RuntimeApi::start().await;
     let endpoint = table.endpoint();
     let environment = [
-        // There is none, so that the store refuses what it is asked.
+        // This table does not exist, so the store rejects every request.
         ("LATCHKEY_TABLE", "another-table"),
         ("LATCHKEY_ROUTE_SCOPES", "GET /orders/{id} keys.read"),
         ("AWS_ENDPOINT_URL_DYNAMODB", &endpoint),

@@ -1,4 +1,4 @@
-//! No secret in a verdict or in a log line.
+//! No verdict or log line contains a secret.
 
 mod cases;
 

@@ -12,21 +12,21 @@ use crate::wire::{self, Account, CurrentAccount, NAME, OrganizationInfo, Organiz
 
 const DISABLED: &str = "disabled";
 
-/// Describes the account that the key presented belongs to.
+/// Describes the account of the presented key.
 pub(crate) async fn current(app: &App, caller: &AccountPrincipal) -> Result<Response, Error> {
     let organization = app.latchkey.organization(caller).await?;
     let account = OrganizationInfo::new(&organization, caller);
     Ok(Response::json(StatusCode::OK, &CurrentAccount { account }))
 }
 
-/// Lists the accounts that the key presented belongs to, of which there is one.
+/// Lists the accounts of the presented key; there is exactly one.
 pub(crate) async fn list_all(app: &App, caller: &AccountPrincipal) -> Result<Response, Error> {
     let organization = app.latchkey.organization(caller).await?;
     let accounts = [OrganizationInfo::new(&organization, caller)];
     Ok(Response::json(StatusCode::OK, &Organizations { accounts }))
 }
 
-/// Makes a service account.
+/// Creates a service account.
 pub(crate) async fn create(
     app: &App,
     caller: &AccountPrincipal,
@@ -34,7 +34,7 @@ pub(crate) async fn create(
 ) -> Result<Response, Error> {
     let repeatable = request.idempotency("create-current-service-account", &[])?;
     let name = request.json(|fields| fields.required_text(NAME))??;
-    // A kept response is given again with this header, so the first one has it too.
+    // A replayed response has this header, so the first one has it too.
     let respond = |account: &ServiceAccount| {
         Response::json(StatusCode::OK, &Account::from(account)).no_store()
     };
@@ -63,7 +63,7 @@ pub(crate) async fn get(
     Ok(Response::json(StatusCode::OK, &Account::from(&account)))
 }
 
-/// Changes a service account; what is absent stays.
+/// Changes a service account; absent fields keep their values.
 pub(crate) async fn update(
     app: &App,
     caller: &AccountPrincipal,

@@ -1,10 +1,12 @@
-//! Errors as Chaser's clients read them: `{"code", "message", "error": {"code", "message"}}`.
+//! Errors in the form that Chaser's clients read: `{"code", "message", "error": {"code", "message"}}`.
 
 use latchkey_http::{Error, Response, StatusCode};
 use serde::Serialize;
 
-/// What the vendor's SDK reads, at the top, and as `error` what the vendor's newer API documents. The
-/// SDK takes an `error` that is a string for the message, so it never is one.
+/// An error body in the vendor's two formats.
+///
+/// The top level is what the vendor's SDK reads, and `error` is what its newer API documents. The SDK would
+/// take a string `error` for the message, so `error` is never a string.
 #[derive(Serialize)]
 struct Problem<'a> {
     #[serde(flatten)]
@@ -18,14 +20,14 @@ struct ProblemDetail<'a> {
     message: &'a str,
 }
 
-/// Says `error` the way this dialect's clients expect to read it.
+/// Renders `error` as this dialect's clients expect it.
 pub(crate) fn render(error: &Error) -> Response {
     let message = error.to_string();
     let detail = ProblemDetail { code: code(error.status()), message: &message };
     error.response(&Problem { top: detail, error: detail })
 }
 
-/// Ours: the codes of the vendor's newer API where it has one for the status.
+/// Ours: the codes of the vendor's newer API, if it has one for the status.
 fn code(status: StatusCode) -> &'static str {
     match status {
         StatusCode::UNAUTHORIZED => "unauthorized",

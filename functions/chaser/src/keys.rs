@@ -17,7 +17,7 @@ use crate::wire::{self, CreatedKey, KeyInfo, NAME, SCOPES};
 
 const GRACE_DAYS: &str = "grace_days";
 
-/// Ours, after the vendor's newer API: how long a rotated key stays valid.
+/// Ours, modeled on the vendor's newer API: how long a rotated key stays valid.
 const GRACE_DAYS_DEFAULT: u64 = 7;
 const GRACE_DAYS_MAX: u64 = 30;
 
@@ -33,7 +33,7 @@ pub(crate) async fn create(
     Ok(app.latchkey.mint_and_describe(caller, mint, repeatable, created).await?)
 }
 
-/// The key that a request asks for.
+/// Reads the key to create from a request.
 pub(crate) fn mint_request(
     app: &App,
     account: ServiceAccountId,
@@ -50,7 +50,7 @@ pub(crate) fn mint_request(
     })
 }
 
-/// Lists keys, those that have ended as well.
+/// Lists keys, including ended ones.
 pub(crate) async fn list(
     app: &App,
     caller: &AccountPrincipal,
@@ -84,7 +84,7 @@ pub(crate) async fn get(
     Ok(Response::json(StatusCode::OK, &KeyInfo::new(&key, app.latchkey.now())))
 }
 
-/// Changes a key's name or scopes; what is absent stays.
+/// Changes a key's name or scopes; absent fields keep their values.
 pub(crate) async fn update(
     app: &App,
     caller: &AccountPrincipal,
@@ -101,7 +101,7 @@ pub(crate) async fn update(
     Ok(Response::json(StatusCode::OK, &KeyInfo::new(&key, app.latchkey.now())))
 }
 
-/// Revokes a key. Ours: a key that was revoked before is revoked, so that a retry succeeds.
+/// Revokes a key. Ours: revoking a revoked key succeeds, so that a retry succeeds.
 pub(crate) async fn revoke(
     app: &App,
     caller: &AccountPrincipal,
@@ -112,7 +112,7 @@ pub(crate) async fn revoke(
     Ok(Response::no_content())
 }
 
-/// Mints a key in place of another one, which stays valid for some days.
+/// Creates a key that replaces another one, which stays valid for some days.
 pub(crate) async fn rotate(
     app: &App,
     caller: &AccountPrincipal,
@@ -125,7 +125,7 @@ pub(crate) async fn rotate(
     Ok(app.latchkey.rotate(caller, &rotate, repeatable, created).await?)
 }
 
-/// The rotation that a request asks for.
+/// Reads the rotation from a request.
 pub(crate) fn rotate_request(
     account: ServiceAccountId,
     key: KeyId,

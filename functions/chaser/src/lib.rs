@@ -1,4 +1,4 @@
-//! The Chaser dialect: service-account keys as Chaser's core API has them.
+//! The Chaser dialect: service-account keys in the format of Chaser's core API.
 
 mod accounts;
 mod error;
@@ -17,7 +17,7 @@ use latchkey_http::{Error, Request, Response};
 
 pub use scopes::AllowedScopes;
 
-/// What the function serves with, built once per cold start.
+/// The function's state, built once per cold start.
 #[derive(Clone, Debug)]
 pub struct App {
     /// The service.
@@ -26,7 +26,7 @@ pub struct App {
     pub scopes: AllowedScopes,
 }
 
-/// What this dialect does.
+/// The operations of this dialect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// `create-current-service-account-key`
@@ -39,9 +39,9 @@ pub enum Operation {
     UpdateKey,
     /// Revokes a key.
     RevokeKey,
-    /// Mints a key in place of another.
+    /// Creates a key that replaces another one.
     RotateKey,
-    /// Makes a service account.
+    /// Creates a service account.
     CreateAccount,
     /// Lists service accounts.
     ListAccounts,
@@ -51,21 +51,21 @@ pub enum Operation {
     UpdateAccount,
     /// Deletes a service account and its keys.
     DeleteAccount,
-    /// Describes the account of the key presented.
+    /// Describes the account of the presented key.
     CurrentAccount,
-    /// Lists the accounts of the key presented.
+    /// Lists the accounts of the presented key.
     ListOrganizations,
-    /// Mints a key for the service account of the key presented.
+    /// Creates a key for the service account of the presented key.
     CreateOwnKey,
     /// Lists the keys of that service account.
     ListOwnKeys,
     /// Revokes a key of that service account.
     RevokeOwnKey,
-    /// Mints a key in place of another of that service account.
+    /// Creates a key that replaces another one of that service account.
     RotateOwnKey,
 }
 
-/// Where this dialect does it; the template lists the same routes.
+/// The routes of these operations; the template lists the same routes.
 pub const ROUTES: &[Route<Operation>] = &[
     route(
         "POST",
@@ -122,7 +122,7 @@ pub const ROUTES: &[Route<Operation>] = &[
     route("POST", "/v1/keys/{key_id}/rotate", Operation::RotateOwnKey),
 ];
 
-/// Answers a request; every refusal is a response that the client can read.
+/// Responds to a request; every error is a response that the client can read.
 pub async fn handle(app: &App, request: Request) -> Response {
     match with_deadline(&app.latchkey, serve(app, &request)).await {
         Ok(response) => response,

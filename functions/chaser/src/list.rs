@@ -1,7 +1,7 @@
-//! Lists: a page of as many entries as the request says, and otherwise everything.
+//! Lists: one page if the request sets a limit, otherwise everything.
 //!
-//! The vendor's lists have no pages, and its SDK reads one response: what that leaves out, its user
-//! never sees. Ours: `limit`, `cursor` and `next_cursor`.
+//! The vendor's lists have no pages, and its SDK reads one response, so a user of the SDK never sees an
+//! entry that this response omits. Ours: `limit`, `cursor`, and `next_cursor`.
 
 use std::time::Duration;
 
@@ -16,26 +16,26 @@ use latchkey_http::{Error, Response, StatusCode};
 use crate::App;
 use crate::wire::{AccountInfo, KeyInfo};
 
-/// Bytes that a response may weigh, of the 6 MB that Lambda takes; the rest is for its headers.
+/// Maximum bytes of a response, out of the 6 MB that Lambda accepts; the rest is for headers.
+///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const WEIGHT_MAX: usize = 6_000_000;
 
-/// After this time no more entries are read, so that what there is can be answered within the
-/// request's own time.
+/// Reading stops after this time, so that the response is sent before the request times out.
 const READING_MAX: Duration = Duration::from_secs(5);
 
-/// Entries read at a time: of keys, less than the 1 MB that DynamoDB reads at once.
+/// Entries read at a time: for keys, less than the 1 MB that DynamoDB reads at once.
 const BATCH: usize = 1000;
 
-/// What a list holds.
+/// An entry of a list.
 pub(crate) trait Entry {
-    /// What the list is called.
+    /// The name of the list in the response.
     const LIST: &'static str;
 
-    /// What comes after it in the list comes after this id.
+    /// The ID after which the rest of the list starts.
     fn id(&self) -> &str;
 
-    /// As the list shows it `now`, in JSON.
+    /// The entry in JSON, as the list shows it `now`.
     fn to_json(&self, now: Timestamp) -> String;
 }
 
@@ -63,11 +63,13 @@ impl Entry for ServiceAccount {
     }
 }
 
-/// Answers with the list that `read` gives parts of: at most so many entries, those after an id.
-/// `name` tells the list from every other, for its cursors.
+/// Responds with a list, which `read` returns in parts.
 ///
-/// Without a limit, a list goes on until it ends, or until it is as heavy or as late as it may be.
-/// Only then is there a `next_cursor`.
+/// `read` gets the maximum number of entries and the ID after which they start. `name` distinguishes this
+/// list's cursors from those of every other list.
+///
+/// Without a limit, a list is complete unless it reaches the maximum weight or reading time. Only then is
+/// there a `next_cursor`.
 pub(crate) async fn list<T: Entry>(
     app: &App,
     request: &AuthenticatedRequest<'_>,
@@ -104,8 +106,9 @@ pub(crate) async fn list<T: Entry>(
     Ok(Response::json_text(StatusCode::OK, text))
 }
 
-/// The bytes that a part of a body takes in the response's JSON, where it is a string: two for each
-/// quote and each backslash. JSON has no other character that needs more.
+/// The bytes that part of a body takes as a string within the response's JSON.
+///
+/// Each quote and each backslash takes two. No other character in JSON needs more than it takes already.
 fn weight(json: &str) -> usize {
     json.len() + json.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count()
 }
@@ -117,7 +120,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Whatever names hold, no body is heavier than counted.
+        /// Whatever the names contain, no body weighs more than calculated.
         #[test]
         fn a_body_weighs_what_it_takes_within_json(text in "\\PC{0,40}") {
             let json = json_text(&text);

@@ -1,6 +1,6 @@
-//! The keys of the caller's own service account, `/v1/keys`: a machine need not know its account's id.
+//! The keys of the caller's own service account, `/v1/keys`: a machine need not know its account's ID.
 //!
-//! The vendor's SDK has these for the keys of a user, of whom there are none here.
+//! The vendor's SDK has these calls for a user's keys. Latchkey has no users.
 
 use latchkey::key::Minted;
 use latchkey::principal::AccountPrincipal;
@@ -10,7 +10,7 @@ use latchkey_http::{Error, Response, StatusCode};
 use crate::wire::{self, CreatedKey};
 use crate::{App, keys};
 
-/// Mints a key.
+/// Creates a key.
 pub(crate) async fn create(
     app: &App,
     caller: &AccountPrincipal,
@@ -21,7 +21,7 @@ pub(crate) async fn create(
     Ok(app.latchkey.mint(caller, mint, repeatable, created).await?)
 }
 
-/// Lists keys, those that have ended as well.
+/// Lists keys, including ended ones.
 pub(crate) async fn list(
     app: &App,
     caller: &AccountPrincipal,
@@ -39,7 +39,7 @@ pub(crate) async fn revoke(
     keys::revoke(app, caller, [caller.account.as_ref(), key]).await
 }
 
-/// Mints a key in place of another one. Ours.
+/// Ours: creates a key that replaces another one.
 pub(crate) async fn rotate(
     app: &App,
     caller: &AccountPrincipal,

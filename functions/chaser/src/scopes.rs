@@ -1,4 +1,4 @@
-//! The scopes that keys of this deployment may hold.
+//! The scopes that this deployment's keys may hold.
 
 use latchkey::scope::{Scope, Scopes};
 use latchkey::store::environment::{Environment, InvalidSetting};
@@ -12,25 +12,25 @@ const DEFAULT: &str = "sessions.read sessions.write workspaces.read workspaces.w
     files.read files.write keys.read keys.write billing.read billing.write audit.read \
     webhooks.read webhooks.write";
 
-/// The scopes that keys of this deployment may hold, from `LATCHKEY_SCOPES`.
+/// The scopes that this deployment's keys may hold, from `LATCHKEY_SCOPES`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowedScopes(Scopes);
 
 impl AllowedScopes {
-    /// Reads the list, separated by spaces; the vendor's by default.
+    /// Reads the list, separated by spaces; the default is the vendor's list.
     ///
     /// # Errors
     ///
-    /// Names the variable if it holds something that is no scope.
+    /// Names the variable if the list contains an invalid scope.
     pub fn from_environment(environment: &Environment) -> Result<Self, InvalidSetting> {
         Self::parse(&environment.text(VARIABLE).unwrap_or_default())
     }
 
-    /// Reads the list, separated by spaces; an empty one is the vendor's.
+    /// Parses the list, separated by spaces; an empty list stands for the vendor's.
     ///
     /// # Errors
     ///
-    /// Names `LATCHKEY_SCOPES` if the list holds something that is no scope.
+    /// Names `LATCHKEY_SCOPES` if the list contains an invalid scope.
     pub fn parse(list: &str) -> Result<Self, InvalidSetting> {
         let list = if list.trim().is_empty() { DEFAULT } else { list };
         let scopes = list.split_whitespace().map(|text| {
@@ -42,11 +42,11 @@ impl AllowedScopes {
         scopes.collect::<Result<Scopes, _>>().map(Self)
     }
 
-    /// The scopes that a caller asked for, in its order and without duplicates.
+    /// Returns the scopes that a caller requested, in their order and without duplicates.
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownScope`], naming the first one that this deployment does not have.
+    /// [`Error::UnknownScope`], which names the first scope that this deployment does not have.
     pub fn select(&self, asked: &[String]) -> Result<Scopes, Error> {
         let known = self.0.as_slice();
         let find = |text: &String| {

@@ -1,4 +1,4 @@
-//! `X-Chaser-Account`: which account a request is about. Chaser's accounts are our organizations.
+//! `X-Chaser-Account`: the account that a request is about. A Chaser account is a Latchkey organization.
 
 use std::borrow::Cow;
 
@@ -9,15 +9,15 @@ use crate::App;
 
 const HEADER: &str = "x-chaser-account";
 
-/// The caller's own account, where the vendor's callers are people: every caller here is in one.
+/// The vendor's name for a person's own account. Here it stands for the caller's account.
 const PERSONAL: &str = "personal";
 
-/// Holds the account selected, by its id or its exact name, against the caller's own.
+/// Checks that the selected account, by ID or exact name, is the caller's own.
 ///
 /// # Errors
 ///
-/// [`Denial::OtherOrganization`], for two accounts too. Ours: the vendor refuses a key with another
-/// account, and does not say how.
+/// [`Denial::OtherOrganization`], also if the header is repeated. Ours: the vendor rejects a key for
+/// another account, but does not say how.
 pub(crate) async fn check(
     app: &App,
     caller: &AccountPrincipal,
@@ -35,8 +35,10 @@ pub(crate) async fn check(
     }
 }
 
-/// The text of a header. Names need not be ASCII, and go out in UTF-8 or, as from the vendor's SDK,
-/// in Latin-1 (Python's `urllib`): what is not UTF-8 is Latin-1, which everything is.
+/// Decodes a header, which need not be ASCII.
+///
+/// Clients send names in UTF-8 or, like the vendor's SDK, in Latin-1 (Python's `urllib`). Bytes that are
+/// not valid UTF-8 are read as Latin-1, in which all bytes are valid.
 fn decode(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.into(),

@@ -1,4 +1,4 @@
-//! What goes over the wire in this dialect: snake case, and `null` for what is not there.
+//! The wire format of this dialect: snake case, and `null` for absent values.
 
 use latchkey::account::{Organization, ServiceAccount};
 use latchkey::id::{KeyId, ServiceAccountId};
@@ -13,18 +13,19 @@ use serde::Serialize;
 pub(crate) const NAME: &str = "name";
 pub(crate) const SCOPES: &str = "scopes";
 
-/// A path's account id. Ours: the vendor has no grammar for ids, so one outside ours names nothing.
+/// Parses an account ID from a path. Ours: the vendor specifies no ID format, so an invalid ID is unknown.
 pub(crate) fn account_id(text: &str) -> Result<ServiceAccountId, Error> {
     text.parse().map_err(|_| Error::UnknownAccount)
 }
 
-/// A path's key id, likewise.
+/// Parses a key ID from a path, in the same way.
 pub(crate) fn key_id(text: &str) -> Result<KeyId, Error> {
     text.parse().map_err(|_| Error::UnknownKey)
 }
 
-/// A key with its secret, as creating and rotating answer: `CreateServiceAccountKeyResponse`, or
-/// without the account `CreateApiKeyResponse`.
+/// A key with its secret, in the response to a create or a rotation.
+///
+/// `CreateServiceAccountKeyResponse`, or without the account `CreateApiKeyResponse`.
 #[derive(Serialize)]
 pub(crate) struct CreatedKey<'a> {
     full_access: bool,
@@ -52,11 +53,12 @@ impl<'a> CreatedKey<'a> {
     }
 }
 
-/// A key without its secret, as everything else answers: `ServiceAccountKeyInfo`, likewise
-/// `ApiKeyInfo`. Ours: `expires_at`, and `revoked_at` after the vendor's newer API.
+/// A key without its secret, in all other responses: `ServiceAccountKeyInfo`, and also `ApiKeyInfo`.
 ///
-/// The SDK's users take a key without `revoked` for a live one, and know of no expiry. Ours: a key
-/// that has expired is said to be revoked since then.
+/// Ours: `expires_at`, and `revoked_at` from the vendor's newer API.
+///
+/// The SDK's users treat a key without `revoked` as live and know of no expiry. Ours: for an expired key,
+/// `revoked` is its expiry.
 #[derive(Serialize)]
 pub(crate) struct KeyInfo<'a> {
     id: &'a str,
@@ -105,7 +107,7 @@ impl<'a> From<&'a ServiceAccount> for AccountInfo<'a> {
     fn from(account: &'a ServiceAccount) -> Self {
         Self {
             created_at: account.created_at,
-            // Ours: accounts are made by service accounts or by an operator, `ROOT`.
+            // Ours: accounts are created by service accounts or by an operator, `ROOT`.
             created_by_user_id: account.created_by.as_ref(),
             disabled: account.disabled,
             id: account.id.as_ref(),
@@ -127,7 +129,7 @@ impl<'a> From<&'a ServiceAccount> for Account<'a> {
     }
 }
 
-/// `AccountInfo`: Chaser's accounts are our organizations.
+/// `AccountInfo`: a Chaser account is a Latchkey organization.
 #[derive(Serialize)]
 pub(crate) struct OrganizationInfo<'a> {
     id: &'a str,
@@ -145,7 +147,7 @@ impl<'a> OrganizationInfo<'a> {
             id: organization.id.as_ref(),
             kind: "organization",
             name: organization.name.as_ref(),
-            // Ours: the vendor's roles are people's, of whom admins manage service accounts.
+            // Ours: the vendor's roles are for people, among whom admins manage service accounts.
             role: if caller.scopes.is_full_access() { "admin" } else { "member" },
             personal: false,
             created_at: organization.created_at,

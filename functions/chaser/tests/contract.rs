@@ -1,4 +1,4 @@
-//! What is promised elsewhere of this function: its routes, its sample events and its role.
+//! This function matches its declarations elsewhere: its routes, its sample events, and its role.
 
 mod cases;
 #[expect(dead_code, reason = "the dialect alone is needed here")]

@@ -1,6 +1,6 @@
 """Every operation of the Chaser dialect, on the deployed function."""
 
-# The event's key is of no deployment.
+# The event's key belongs to no deployment.
 RUNTIME = {"event": "create-key.json", "valid_key": False, "answer": {"statusCode": 401}}
 
 ALL = "/v1/accounts"
@@ -66,7 +66,7 @@ def drive(deployed):
 
 
 def drive_own_keys(gateway, machine):
-    """Mints, lists, rotates, and revokes keys as the machine that holds the key `machine`."""
+    """Creates, lists, rotates, and revokes keys as the machine that holds the key `machine`."""
     call, key = gateway.call, machine["key"]
     minted = call(f"POST {OWN_KEYS}", 200, OWN_MINTED, key=key, json={"scopes": ["keys.read"]})
     assert "service_account" not in minted, f"the machine's new key shows its account: {sorted(minted)}"
@@ -84,13 +84,13 @@ def drive_own_keys(gateway, machine):
 
 
 def call_account(gateway, route, ids=None, **request):
-    """The service account with which `route` answers."""
+    """The service account in the response to `route`."""
     answer = gateway.call(route, 200, ["service_account"], ids, **request)
     return within("service_account", answer, ACCOUNT)
 
 
 def within(name, answer, fields):
-    """What an answer holds under `name`, which must have the `fields`."""
+    """The response's value for `name`, which must have the `fields`."""
     missing = sorted(set(fields) - set(answer[name]))
     assert not missing, f"{name} lacks {missing}: {answer}"
     return answer[name]

@@ -20,7 +20,7 @@ pub(crate) async fn create(
     let repeatable = request.idempotency("CreateServiceAccount", &[])?;
     let (username, description) = request
         .json(|fields| (fields.required_text(USERNAME), fields.required_text(DESCRIPTION)))?;
-    // A kept response is given again with this header, so the first one has it too.
+    // A replayed response has this header, so the first one has it too.
     let respond = |account: &ServiceAccount| {
         Response::json(StatusCode::CREATED, &Account::from(account)).no_store()
     };

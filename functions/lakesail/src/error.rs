@@ -1,4 +1,4 @@
-//! Errors as LakeSail's clients read them: `{"message": string}`.
+//! Errors in the form that LakeSail's clients read: `{"message": string}`.
 
 use latchkey::Error as Refused;
 use latchkey::principal::Denial;
@@ -14,7 +14,7 @@ struct Problem {
     message: String,
 }
 
-/// Says `error` the way this dialect's clients expect to read it.
+/// Renders `error` as this dialect's clients expect it.
 pub(crate) fn render(error: &Error) -> Response {
     let message = match error {
         Error::Service(Refused::Denied(denial)) => denied(denial),
@@ -23,13 +23,13 @@ pub(crate) fn render(error: &Error) -> Response {
     };
     let mut response = error.response(&Problem { message });
     if matches!(error, Error::Service(Refused::Denied(_))) {
-        // Its challenge speaks of scopes.
+        // Its challenge mentions scopes.
         response.headers.remove(WWW_AUTHENTICATE);
     }
     response
 }
 
-/// This dialect has no word for scopes.
+/// Describes a denial without scopes, which this dialect does not have.
 fn denied(denial: &Denial) -> String {
     let message = match denial {
         Denial::MissingScope(scope) if *scope == KEYS_READ => {

@@ -23,7 +23,7 @@ pub(crate) async fn create(
     let mint = MintRequest {
         account: wire::account_id(account)?,
         name: None,
-        // Ours: this dialect has no scopes, so a key gets its minter's and never exceeds it.
+        // Ours: this dialect has no scopes, so a key gets exactly the scopes of the key that creates it.
         scopes: None,
         expires_at: wire::expires_at(request)?,
     };
@@ -40,7 +40,7 @@ pub(crate) async fn list(
     let account = wire::account_id(account)?;
     let list = ["keys", account.as_ref()];
     let asked = request.page(MARKER, &list, app.latchkey.now())?;
-    // Ours: this dialect has no word for a key that was revoked, so it is gone.
+    // Ours: this dialect cannot express a revoked key, so it is reported as gone.
     let (size, after) = (asked.size(), asked.after.as_deref());
     let page = app.latchkey.keys(caller, &account, Listed::NotRevoked, size, after).await?;
     let items = page.items.iter().map(KeySummary::from).collect();
@@ -69,12 +69,12 @@ pub(crate) async fn delete(
     deleted(&key, app.latchkey.revoke_key(caller, &account, &key).await?)
 }
 
-/// The answer to a create.
+/// The response to a create.
 pub(crate) fn created(minted: &Minted) -> Response {
     Response::json(StatusCode::CREATED, &CreatedKey::from(minted)).no_store()
 }
 
-/// The answer that describes a key; one that was deleted is gone.
+/// The response that describes a key; a deleted key is reported as gone.
 pub(crate) fn summary(key: &Key) -> Result<Response, Error> {
     match key.revoked_at {
         None => Ok(Response::json(StatusCode::OK, &KeySummary::from(key))),
@@ -82,7 +82,7 @@ pub(crate) fn summary(key: &Key) -> Result<Response, Error> {
     }
 }
 
-/// The answer to a delete; a key that was deleted before is gone.
+/// The response to a delete; a key that was deleted before is reported as gone.
 pub(crate) fn deleted(key: &KeyId, revocation: Revocation) -> Result<Response, Error> {
     match revocation {
         Revocation::Revoked(_) => Ok(Response::no_content()),

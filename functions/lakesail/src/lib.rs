@@ -1,4 +1,4 @@
-//! The LakeSail dialect: service-account keys as LakeSail's organization API has them.
+//! The LakeSail dialect: service-account keys in the format of LakeSail's organization API.
 
 mod accounts;
 mod error;
@@ -13,14 +13,14 @@ use latchkey_http::route::{self, Route, route};
 use latchkey_http::serve::with_deadline;
 use latchkey_http::{Error, Request, Response};
 
-/// What the function serves with, built once per cold start.
+/// The function's state, built once per cold start.
 #[derive(Clone, Debug)]
 pub struct App {
     /// The service.
     pub latchkey: Latchkey,
 }
 
-/// What this dialect does, by the vendor's names.
+/// The operations of this dialect, by the vendor's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// `CreateServiceAccountKey`
@@ -53,7 +53,7 @@ pub enum Operation {
     DescribeIdentity,
 }
 
-/// Where this dialect does it; the template lists the same routes.
+/// The routes of these operations; the template lists the same routes.
 pub const ROUTES: &[Route<Operation>] = &[
     route("POST", "/api/org/v1/service-accounts/{sa}/keys", Operation::CreateKey),
     route("GET", "/api/org/v1/service-accounts/{sa}/keys", Operation::ListKeys),
@@ -71,7 +71,7 @@ pub const ROUTES: &[Route<Operation>] = &[
     route("GET", "/api/org/v1/me", Operation::DescribeIdentity),
 ];
 
-/// Answers a request; every refusal is a response that the client can read.
+/// Responds to a request; every error is a response that the client can read.
 pub async fn handle(app: &App, request: Request) -> Response {
     match with_deadline(&app.latchkey, serve(app, &request)).await {
         Ok(response) => response,

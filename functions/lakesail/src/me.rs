@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::App;
 use crate::wire::Account;
 
-/// Who is asking. The vendor's third form, `user`, has no part in a service for machines.
+/// The caller. The vendor's third form, `user`, is absent because Latchkey serves only machines.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 enum Identity<'a> {
@@ -23,7 +23,7 @@ pub(crate) async fn describe(app: &App, principal: &Principal) -> Result<Respons
         Principal::ServiceAccount(caller) => {
             let account = app.latchkey.account(caller, &caller.account).await;
             let account = account.map_err(|error| match error {
-                // Deleted elsewhere, while the verdict on its key is still kept here.
+                // Deleted in another environment while this one still caches its key's verdict.
                 Refused::AccountNotFound(_) => Refused::Unauthenticated(Refusal::Unknown),
                 other => other,
             })?;

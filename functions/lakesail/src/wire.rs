@@ -1,4 +1,4 @@
-//! What goes over the wire in this dialect: camel case, absent fields left out, path ids in a grammar.
+//! The wire format of this dialect: camel case, absent fields omitted, and validated IDs in paths.
 
 use latchkey::account::ServiceAccount;
 use latchkey::id::{KeyId, ServiceAccountId};
@@ -14,12 +14,12 @@ pub(crate) const EXPIRES_AT: &str = "expiresAt";
 /// The query parameter that says where a page starts.
 pub(crate) const MARKER: &str = "marker";
 
-/// A path's service account id; one outside the grammar is a malformed request.
+/// Parses a service account ID from a path; an invalid ID is a malformed request.
 pub(crate) fn account_id(text: &str) -> Result<ServiceAccountId, Error> {
     text.parse().map_err(Error::InvalidAccountId)
 }
 
-/// A path's key id; one outside the grammar is a malformed request.
+/// Parses a key ID from a path; an invalid ID is a malformed request.
 pub(crate) fn key_id(text: &str) -> Result<KeyId, Error> {
     text.parse().map_err(Error::InvalidKeyId)
 }
@@ -31,7 +31,7 @@ pub(crate) fn expires_at(
     request.json(|fields| fields.text(EXPIRES_AT))?
 }
 
-/// A key with its secret, as a create answers: `ServiceAccountKey` and `RootKey`.
+/// A key with its secret, in the response to a create: `ServiceAccountKey` and `RootKey`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CreatedKey<'a> {
@@ -55,7 +55,7 @@ impl<'a> From<&'a Minted> for CreatedKey<'a> {
     }
 }
 
-/// A key without its secret, as everything else answers.
+/// A key without its secret, in all other responses.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct KeySummary<'a> {

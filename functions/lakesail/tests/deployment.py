@@ -1,6 +1,6 @@
 """Every operation of the LakeSail dialect, on the deployed function."""
 
-# The event's key is of no deployment.
+# The event's key belongs to no deployment.
 RUNTIME = {"event": "create-key.json", "valid_key": False, "answer": {"statusCode": 401}}
 
 ACCOUNTS = "/api/org/v1/service-accounts"
@@ -11,7 +11,7 @@ KEY = ["id", "createdAt", "updatedAt"]
 
 
 def drive(deployed):
-    """Makes an account and a key, uses and ends them; then the same with a root key."""
+    """Creates an account and a key, uses and deletes them, and does the same with a root key."""
     call, key, root_key = deployed.gateway.call, deployed.key, deployed.root_key
     new = {"username": "deployment", "description": "Made by the deployment test."}
     account = call(f"POST {ACCOUNTS}", 201, ACCOUNT, key=key, json=new)

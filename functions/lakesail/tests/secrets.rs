@@ -1,4 +1,4 @@
-//! No secret in an item, in a log line, in an error, or in a second response.
+//! No item, log line, error, or second response contains a secret.
 
 mod cases;
 #[expect(dead_code, reason = "the dialect alone is needed here")]

@@ -1,4 +1,4 @@
-//! Errors as OAuth says them: `{"error", "error_description"}` (RFC 6749, section 5.2).
+//! OAuth error responses: `{"error", "error_description"}` (RFC 6749, section 5.2).
 
 use latchkey::principal::Denial;
 use latchkey_http::http::HeaderValue;
@@ -6,21 +6,21 @@ use latchkey_http::http::header::WWW_AUTHENTICATE;
 use latchkey_http::{Error, Response, StatusCode};
 use serde::Serialize;
 
-/// Why a request is refused, and how its caller says who it is.
+/// A refusal, and the scheme in which its caller authenticates.
 #[derive(Debug)]
 pub(crate) struct Refused {
     pub(crate) error: Error,
     pub(crate) scheme: Scheme,
 }
 
-/// How a caller says who it is: in whose words it is told that it did not.
+/// How a caller authenticates, which decides how a failure is worded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scheme {
-    /// By a key as its bearer token (RFC 6750).
+    /// With a key as a bearer token (RFC 6750).
     Bearer,
-    /// As a client, by a key as its password (RFC 6749, section 2.3.1).
+    /// As a client, with a key as the password (RFC 6749, section 2.3.1).
     Basic,
-    /// By neither, where both are taken.
+    /// With neither, where both are accepted.
     Neither,
 }
 
@@ -54,7 +54,7 @@ pub(crate) struct Problem {
     pub(crate) error_description: String,
 }
 
-/// Says why a request is refused the way OAuth's clients expect to read it.
+/// Renders an error as OAuth clients expect it.
 pub(crate) fn render(Refused { error, scheme }: &Refused) -> Response {
     let (challenge, description) = credentials(error, *scheme);
     let error_description = description.map_or_else(|| error.to_string(), str::to_owned);
@@ -67,8 +67,9 @@ pub(crate) fn render(Refused { error, scheme }: &Refused) -> Response {
     response
 }
 
-/// The challenge and the words for a caller who did not say who it is, where those for a bearer would
-/// be wrong. They never say which half of a client's credentials was wrong.
+/// The challenge and the description for an unauthenticated caller, where a bearer's would be wrong.
+///
+/// They never say which half of a client's credentials was wrong.
 fn credentials(error: &Error, scheme: Scheme) -> (Option<&'static str>, Option<&'static str>) {
     let basic = Some(r#"Basic realm="latchkey""#);
     let both = Some(r#"Bearer realm="latchkey", Basic realm="latchkey""#);

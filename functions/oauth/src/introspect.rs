@@ -17,8 +17,10 @@ use serde::Serialize;
 use crate::App;
 use crate::error::{Refused, Scheme};
 
-/// What is said of a token: that it is not active, and then nothing else, or all that a resource
-/// server needs. `organization`, `key_id` and `full_access` are extensions (RFC 7662, section 2.2).
+/// An introspection response.
+///
+/// It says either that the token is not active, and nothing else, or everything that a resource server
+/// needs. `organization`, `key_id`, and `full_access` are extensions (RFC 7662, section 2.2).
 #[derive(Default, Serialize)]
 struct Introspection {
     active: bool,
@@ -48,7 +50,7 @@ pub(crate) async fn introspect(app: &App, request: &Request) -> Result<Response,
     let freshness =
         if wants_no_cache(&request.headers) { Freshness::Now } else { Freshness::Cached };
     let introspection = match app.latchkey.verify(&token, freshness).await {
-        // Another organization's key does not exist, nor does a root key.
+        // A root key or another organization's key is reported like a key that does not exist.
         Ok(Principal::ServiceAccount(holder)) if holder.organization == caller.organization => {
             Introspection::from(&holder)
         }
@@ -58,7 +60,9 @@ pub(crate) async fn introspect(app: &App, request: &Request) -> Result<Response,
     Ok(Response::json(StatusCode::OK, &introspection))
 }
 
-/// Who asks: a key as a bearer, or as the password of a service account (RFC 6749, section 2.3.1).
+/// Authenticates the caller by a key.
+///
+/// The key is a bearer token or a service account's password (RFC 6749, section 2.3.1).
 async fn authenticate(app: &App, request: &Request) -> Result<Principal, Refused> {
     let Some(credentials) = basic(&request.headers) else {
         let principal = authenticate::authenticate(&app.latchkey, request).await;
@@ -80,7 +84,7 @@ async fn authenticate(app: &App, request: &Request) -> Result<Principal, Refused
     }
 }
 
-/// What follows `Basic` in the one `Authorization` header.
+/// Returns what follows `Basic` in a single `Authorization` header.
 fn basic(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };
@@ -88,7 +92,7 @@ fn basic(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("Basic").then_some(credentials)
 }
 
-/// A client's id and its password, each of which is a form's value within.
+/// Returns a client's ID and password, each of which is form-encoded.
 fn client(credentials: &str) -> Option<(String, String)> {
     let decoded = String::from_utf8(STANDARD.decode(credentials.trim()).ok()?).ok()?;
     let (client_id, password) = decoded.split_once(':')?;
@@ -111,7 +115,8 @@ impl From<&AccountPrincipal> for Introspection {
             scope: (!holder.scopes.is_full_access()).then(|| holder.scopes.join(" ")),
             client_id: Some(holder.account.to_string()),
             token_type: Some("Bearer"),
-            // Down: whoever keeps the answer until then must not take the key after its end.
+            // Rounded down: a caller that caches the response until then must not accept the key after it
+            // expires.
             exp: holder.expires_at.map(|end| end.as_millis().div_euclid(1000)),
             sub: Some(holder.account.to_string()),
             organization: Some(holder.organization.to_string()),

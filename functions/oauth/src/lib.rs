@@ -1,5 +1,7 @@
-//! Verifying keys over HTTP: OAuth token introspection (RFC 7662) and revocation (RFC 7009), their
-//! metadata (RFC 8414), and forward authentication for proxies.
+//! Key verification over HTTP.
+//!
+//! OAuth token introspection (RFC 7662) and revocation (RFC 7009), their metadata (RFC 8414), and forward
+//! authentication for proxies.
 
 mod error;
 mod introspect;
@@ -18,33 +20,33 @@ use error::Refused;
 
 pub use settings::{InvalidIssuer, Issuer, Settings};
 
-/// What the function serves with, built once per cold start.
+/// The function's state, built once per cold start.
 #[derive(Clone, Debug)]
 pub struct App {
     /// The service.
     pub latchkey: Latchkey,
-    /// The deployment's choices.
+    /// The deployment's settings.
     pub settings: Settings,
 }
 
-/// What this function does.
+/// The operations of this function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// RFC 7662.
     Introspect,
     /// RFC 7009.
     Revoke,
-    /// RFC 6749, section 3.2; it refuses every grant.
+    /// RFC 6749, section 3.2; rejects every grant.
     Token,
     /// RFC 8414.
     Metadata,
-    /// The question that NGINX, Caddy and Traefik ask before they pass a request on.
+    /// The request that NGINX, Caddy, and Traefik send before they forward a client's request.
     Verify,
-    /// The same, as Envoy asks it.
+    /// The same for Envoy.
     VerifyPath,
 }
 
-/// Where this function does it; the template lists the same routes.
+/// The routes of these operations; the template lists the same routes.
 pub const ROUTES: &[Route<Operation>] = &[
     Route { method: "POST", path: "/oauth/introspect", operation: Operation::Introspect },
     Route { method: "POST", path: "/oauth/revoke", operation: Operation::Revoke },
@@ -58,13 +60,13 @@ pub const ROUTES: &[Route<Operation>] = &[
     Route { method: "ANY", path: "/verify/{path+}", operation: Operation::VerifyPath },
 ];
 
-/// Answers a request; every refusal is a response that the client can read.
+/// Responds to a request; every error is a response that the client can read.
 pub async fn handle(app: &App, request: Request) -> Response {
     let response = match with_deadline(&app.latchkey, serve(app, &request)).await {
         Ok(response) => response,
         Err(refused) => error::render(&refused),
     };
-    // Verdicts are for the moment, and cached by nobody but us.
+    // A verdict is valid only at this moment, so only Latchkey itself may cache it.
     response.no_store()
 }
 

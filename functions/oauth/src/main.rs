@@ -1,4 +1,4 @@
-//! The Lambda function for token introspection, revocation and forward authentication.
+//! The Lambda function for token introspection, revocation, and forward authentication.
 
 use latchkey::store::environment::Environment;
 use latchkey_http::{serve, start};

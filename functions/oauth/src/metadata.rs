@@ -10,16 +10,20 @@ use crate::settings::is_loopback;
 #[derive(Serialize)]
 struct Metadata {
     issuer: String,
-    /// Required of every server but one for the implicit grant alone, so it is there although it refuses
-    /// every grant. No `authorization_endpoint`: no grant that uses one is supported.
+    /// Required of every server except one for only the implicit grant.
+    ///
+    /// It is present although the endpoint rejects every grant. There is no `authorization_endpoint`,
+    /// because no supported grant uses one.
     token_endpoint: String,
-    /// It asks for no authentication. Left out it would mean `client_secret_basic`.
+    /// The endpoint needs no authentication. If absent, it would mean `client_secret_basic`.
     token_endpoint_auth_methods_supported: [&'static str; 1],
-    /// Required, so it is there although RFC 8414, section 3.2, leaves empty lists out (erratum 7793):
-    /// nobody logs in here.
+    /// Required, and empty because Latchkey has no user login.
+    ///
+    /// It is present although RFC 8414, section 3.2, omits empty lists (erratum 7793).
     response_types_supported: [&'static str; 0],
-    /// Left out it would mean `authorization_code` and `implicit`, and then an `authorization_endpoint`
-    /// would be required as well.
+    /// If absent, it would mean `authorization_code` and `implicit`.
+    ///
+    /// Those would also require an `authorization_endpoint`.
     grant_types_supported: [&'static str; 0],
     introspection_endpoint: String,
     introspection_endpoint_auth_methods_supported: [&'static str; 2],
@@ -38,7 +42,7 @@ pub(crate) fn metadata(app: &App, request: &Request) -> Response {
         response_types_supported: [],
         grant_types_supported: [],
         introspection_endpoint: format!("{issuer}/oauth/introspect"),
-        // A token's type is a method too (RFC 8414, section 2).
+        // A token type also counts as a method (RFC 8414, section 2).
         introspection_endpoint_auth_methods_supported: ["client_secret_basic", "Bearer"],
         revocation_endpoint: format!("{issuer}/oauth/revoke"),
         revocation_endpoint_auth_methods_supported: ["none"],
@@ -47,8 +51,10 @@ pub(crate) fn metadata(app: &App, request: &Request) -> Response {
     Response::json(StatusCode::OK, &metadata)
 }
 
-/// Where the client asked: API Gateway lets no other `Host` through than its own and custom domains. A
-/// stage other than `$default` is part of the URL, and HTTP APIs send it along.
+/// The URL that the client called.
+///
+/// API Gateway accepts no `Host` other than its own and custom domains. A stage other than `$default` is
+/// part of the URL, and HTTP APIs include it in the path.
 fn issuer(request: &Request) -> String {
     let host = request.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);

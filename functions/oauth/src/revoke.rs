@@ -5,8 +5,10 @@ use latchkey_http::{Error, Request, Response, StatusCode};
 
 use crate::App;
 
-/// Whoever holds a token may revoke it, and need not say who it is: a leaked key is ended by whoever
-/// finds it. Tokens that are none of ours are revoked already (RFC 7009, section 2.2).
+/// Revokes the token.
+///
+/// The caller needs no other authentication, so that anyone who finds a leaked key can revoke it. A token
+/// that is not a Latchkey key counts as already revoked (RFC 7009, section 2.2).
 pub(crate) async fn revoke(app: &App, request: &Request) -> Result<Response, Error> {
     let token = form_parameter(request, "token")?;
     app.latchkey.revoke_presented(&token).await?;

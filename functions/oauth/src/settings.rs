@@ -1,4 +1,4 @@
-//! The deployment's choices: read from the environment once, at the start.
+//! The deployment's settings: read from the environment once, at startup.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,18 +7,20 @@ use latchkey::organizations::AllowedOrganizations;
 use latchkey::store::environment::{Environment, InvalidSetting};
 use latchkey_http::http::Uri;
 
-/// The choices of a deployment.
+/// A deployment's settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// `LATCHKEY_ISSUER`: where clients find the service. Default: where the client asked.
+    /// `LATCHKEY_ISSUER`: the service's base URL. Default: the URL that the client called.
     pub issuer: Option<Issuer>,
     /// `LATCHKEY_VERIFY_ORGANIZATIONS`: the organizations with keys that `/verify` accepts. Default: every
     /// organization.
     pub organizations: AllowedOrganizations,
 }
 
-/// What the metadata call the service: an `https` URL without query and fragment (RFC 8414, section 2),
-/// to which paths can be appended. For the service on one's own machine, `http` will do.
+/// The service's base URL in the metadata.
+///
+/// An `https` URL without query and fragment (RFC 8414, section 2), to which paths can be appended. A
+/// service on your own machine may use `http`.
 ///
 /// ```
 /// use oauth::Issuer;
@@ -29,7 +31,7 @@ pub struct Settings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issuer(String);
 
-/// Why a text is not an [`Issuer`].
+/// The error for a text that is not an [`Issuer`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "must be an https URL without user, query, fragment and slash at its end, \
@@ -41,7 +43,7 @@ impl FromStr for Issuer {
     type Err = InvalidIssuer;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // `Uri` leaves a fragment out.
+        // `Uri` drops a fragment.
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) || text.contains('#') {
             return Err(InvalidIssuer);
         }
@@ -65,17 +67,17 @@ impl fmt::Display for Issuer {
     }
 }
 
-/// Whether a host, without its port, is the machine itself.
+/// Whether a host, without its port, is the local machine.
 pub(crate) fn is_loopback(host: &str) -> bool {
     matches!(host, "localhost" | "127.0.0.1" | "[::1]")
 }
 
 impl Settings {
-    /// The choices that `environment` gives.
+    /// Reads the settings from `environment`.
     ///
     /// # Errors
     ///
-    /// Names the first variable that has a bad value.
+    /// Names the first variable with an invalid value.
     pub fn from_environment(environment: &Environment) -> Result<Self, InvalidSetting> {
         let issuer = environment.read("LATCHKEY_ISSUER", |value| {
             value.parse().map_err(|error: InvalidIssuer| format!("{error}, not {value:?}"))

@@ -5,9 +5,11 @@ use latchkey_http::{Error, Request, Response, StatusCode};
 
 use crate::error::Problem;
 
-/// Refuses every grant. RFC 8414, section 2, requires a token endpoint of every server but one for the
-/// implicit grant alone, and strict clients reject metadata without one. Keys are minted in a dialect,
-/// so there is nothing to grant here.
+/// Rejects every grant.
+///
+/// RFC 8414, section 2, requires a token endpoint of every server except one for only the implicit grant,
+/// and strict clients reject metadata without one. Keys are created through a dialect, so this endpoint has
+/// nothing to grant.
 pub(crate) fn token(request: &Request) -> Result<Response, Error> {
     form_parameter(request, "grant_type")?;
     let problem = Problem {

@@ -1,4 +1,4 @@
-//! Forward authentication: any method, `/verify`, and for Envoy `/verify/` and whatever its client asked for.
+//! Forward authentication: any method on `/verify`, and for Envoy on `/verify/` plus the client's path.
 
 use latchkey::id::InvalidOrganizationId;
 use latchkey::organizations::AllowedOrganizations;
@@ -10,9 +10,11 @@ use latchkey_http::{Error, Request, Response, StatusCode};
 
 use crate::App;
 
-/// Answers 204 with whose key it is, for a proxy to pass on, or 401 or 403. `?organization=` names the
-/// organizations with keys that pass, and `?scope=` scopes that the key must have, each separated by
-/// spaces. The deployment's own organizations hold as well, so a request can only narrow them.
+/// Responds with 204 and the key's owner, for a proxy to forward, or with 401 or 403.
+///
+/// `?organization=` names the organizations with keys that pass, and `?scope=` the scopes that the key must
+/// have; both are separated by spaces. The deployment's own organizations also apply, so a request can only
+/// narrow them.
 pub(crate) async fn verify(app: &App, request: &Request) -> Result<Response, Error> {
     let principal = authenticate(&app.latchkey, request).await?;
     let caller = principal.service_account()?;
@@ -25,9 +27,10 @@ pub(crate) async fn verify(app: &App, request: &Request) -> Result<Response, Err
     Ok(passed(caller, StatusCode::NO_CONTENT))
 }
 
-/// The same for Envoy, which takes 200 and nothing else for a yes, and appends its client's path and
-/// query to what it is told to ask. Both are the client's, so neither says anything about the verdict:
-/// only the deployment's own organizations restrict it.
+/// The same for Envoy, which accepts only 200.
+///
+/// Envoy appends its client's path and query to the configured path. Both come from the client, so neither
+/// affects the verdict: only the deployment's own organizations restrict it.
 pub(crate) async fn verify_path(app: &App, request: &Request) -> Result<Response, Error> {
     let principal = authenticate(&app.latchkey, request).await?;
     let caller = principal.service_account()?;
@@ -35,7 +38,7 @@ pub(crate) async fn verify_path(app: &App, request: &Request) -> Result<Response
     Ok(passed(caller, StatusCode::OK))
 }
 
-/// That the request may pass, and whose it is.
+/// The response that lets the request pass and names the key's owner.
 fn passed(caller: &AccountPrincipal, status: StatusCode) -> Response {
     let scopes = caller.scopes.join(" ");
     let mut response = Response::empty(status);
@@ -43,13 +46,14 @@ fn passed(caller: &AccountPrincipal, status: StatusCode) -> Response {
         ("x-latchkey-organization", caller.organization.as_ref()),
         ("x-latchkey-account", caller.account.as_ref()),
         ("x-latchkey-key", caller.key.as_ref()),
-        // No scopes means everything, and proxies leave out a header that is empty: a service that
-        // finds no scopes asks this one.
+        // No scopes means full access, and proxies drop an empty header, so a service that finds no scopes
+        // checks this one.
         ("x-latchkey-full-access", if scopes.is_empty() { "true" } else { "false" }),
-        // Always there, empty for full access: a proxy then overwrites what a client sent by this name.
+        // Always present, and empty for full access: a proxy then overwrites a header of this name from the
+        // client.
         ("x-latchkey-scopes", &scopes),
     ] {
-        // Ids and scopes are visible ASCII.
+        // IDs and scopes are visible ASCII.
         if let Ok(value) = HeaderValue::from_str(value) {
             response.headers.insert(HeaderName::from_static(name), value);
         }
@@ -57,13 +61,14 @@ fn passed(caller: &AccountPrincipal, status: StatusCode) -> Response {
     response
 }
 
-/// The organizations that the proxy's query names.
+/// The organizations in the proxy's query.
 fn organizations(request: &Request) -> Result<AllowedOrganizations, InvalidOrganizationId> {
     AllowedOrganizations::named(request.query_parameters("organization"))
 }
 
-/// The scopes that the proxy's query names. What is none is the proxy's mistake and nobody's to hold,
-/// and would end the challenge's quotes.
+/// The scopes in the proxy's query; an invalid scope is an error.
+///
+/// It is the proxy's mistake, no key could hold it, and it would break the quoting of the challenge.
 fn scopes(request: &Request) -> Result<Vec<Scope>, InvalidScope> {
     let parameters: Vec<_> = request.query_parameters("scope").collect();
     let scopes = parameters.iter().flat_map(|parameter| parameter.split(' '));

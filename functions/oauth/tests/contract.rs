@@ -1,4 +1,4 @@
-//! What is promised elsewhere of this function: its routes, its sample events and its role.
+//! This function matches its declarations elsewhere: its routes, its sample events, and its role.
 
 mod cases;
 
@@ -16,19 +16,19 @@ fn code_document_template_and_local_router_have_the_same_routes() {
     let code: BTreeSet<Endpoint> =
         ROUTES.iter().map(|route| (route.method.to_owned(), route.path.to_owned())).collect();
     assert_eq!(code, template_endpoints("OauthFunction"));
-    // OpenAPI has no word for all methods, so the document describes one of them, and none for a
-    // parameter that takes all that is left.
+    // OpenAPI can express neither "all methods", so the document describes one of them, nor a parameter
+    // that matches the rest of the path.
     let documented = code.iter().map(|(method, path)| {
         (if method == "ANY" { "GET".to_owned() } else { method.clone() }, path.replace("+}", "}"))
     });
     assert_eq!(documented.collect::<BTreeSet<Endpoint>>(), Contract::load("oauth").endpoints());
-    // The local router has another word for it.
+    // The local router spells it differently.
     let path = |path: String| if path.ends_with("+}") { greedy(&path) } else { path };
     let paths: BTreeSet<String> = code.into_iter().map(|(_, endpoint)| path(endpoint)).collect();
     assert_eq!(paths, watch_paths("oauth"));
 }
 
-/// `/a/{b+}` as the local router has it: `/a/{*b}`.
+/// Converts `/a/{b+}` to the local router's `/a/{*b}`.
 fn greedy(path: &str) -> String {
     let (start, name) = path.rsplit_once('{').expect("a parameter");
     format!("{start}{{*{}}}", name.trim_end_matches("+}"))

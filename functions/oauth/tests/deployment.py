@@ -10,7 +10,7 @@ TOKEN = "POST /oauth/token"
 
 
 def drive(deployed):
-    """Mints a key, asks about it in every way, and revokes it."""
+    """Creates a key, verifies it in every way, and revokes it."""
     gateway, organization, account = deployed.gateway, deployed.organization, deployed.account
     call, key = gateway.call, deployed.key
     fields = ["issuer", "token_endpoint", "introspection_endpoint", "revocation_endpoint"]
@@ -18,7 +18,7 @@ def drive(deployed):
     assert metadata["issuer"] == f"https://{gateway.host}", f"the issuer is {metadata['issuer']}"
     refused = call(TOKEN, 400, ["error"], data={"grant_type": "client_credentials"})
     assert refused["error"] == "unsupported_grant_type", f"the token endpoint answered {refused}"
-    # It is there to refuse.
+    # The token endpoint only rejects requests.
     gateway.driven.add(TOKEN)
 
     minted = deployed.mint("sessions.read")
@@ -30,7 +30,7 @@ def drive(deployed):
         passed = call(VERIFY, 204, method=method, key=minted["key"], note=f"({method}) ")
         assert passed.headers["X-Latchkey-Account"] == account, f"/verify found {passed.headers}"
         assert passed.headers["X-Latchkey-Scopes"] == "sessions.read", f"/verify found {passed.headers}"
-    # As Envoy asks: the path and query of its client do not change the verdict.
+    # Like Envoy: its client's path and query do not change the verdict.
     for path in ["envoy/", "envoy/orders/1"]:
         asked = {"ids": {"path+": path}, "method": "PUT", "query": "?scope=admin", "note": f"({path}) "}
         passed = call(VERIFY_PATH, 200, key=minted["key"], **asked)

@@ -1,5 +1,6 @@
-//! Introspection, revocation, metadata and forward authentication: event in, response out, the
-//! embedded DynamoDB between.
+//! Introspection, revocation, metadata, and forward authentication.
+//!
+//! Event in, response out, with the embedded DynamoDB in between.
 
 mod cases;
 
@@ -24,8 +25,9 @@ use oauth::{App, Settings, handle};
 use rand::rngs::SysRng;
 use serde_json::{Value, json};
 
-/// Where each request goes, by the beginning of its name. One that is for no operation is refused as the
-/// operation of its sample refuses it.
+/// The endpoint of each request, by the start of the request's name.
+///
+/// A request that matches no operation is rejected in the style of its sample's operation.
 const ENDPOINTS: &[(&str, (&str, &str))] = &[
     ("introspect", ("POST", "/oauth/introspect")),
     ("revoke", ("POST", "/oauth/revoke")),
@@ -41,7 +43,7 @@ async fn answer(latchkey: &Latchkey, case: &str, event: Value) -> Answer {
 
 async fn answer_with(settings: Settings, latchkey: &Latchkey, case: &str, event: Value) -> Answer {
     let app = App { latchkey: latchkey.clone(), settings };
-    // Boxed: the compiler gives up on the layout of so many futures within each other.
+    // Boxed, because the compiler cannot lay out so many nested futures.
     let work = Box::pin(handle(&app, event::parse(event)));
     let answer = Answer::from(serve::answer(case, work).await);
     assert_eq!(answer.header("x-request-id"), case);
@@ -57,7 +59,7 @@ async fn answer_to(table: &TestTable, case: &Case) -> Answer {
     answer(&latchkey, case.name(), case.event("oauth")).await
 }
 
-/// The request of this name, whatever is expected of it.
+/// The request with this name, whatever response is expected.
 fn named(name: &str) -> Case {
     cases::all().into_iter().find(|case| case.name() == name).expect("a request of this name")
 }
@@ -152,7 +154,7 @@ async fn refused_clients_are_counted_as_refused_bearers_are() {
     }
 }
 
-/// A cache that has just let the key in, as the one of an environment that serves requests.
+/// A cache that has just accepted the key, as in an environment that serves requests.
 fn cached(table: &TestTable) -> Latchkey {
     let cache = CachePolicy { ttl: Duration::from_secs(10), entries: 100 };
     Latchkey::new(table.store(), KeyPolicy::default(), &cache, Clock::new(sample::now))
@@ -178,7 +180,7 @@ async fn no_cache_asks_the_table_and_not_the_cache() {
     let latchkey = cached(&table);
     let mut event = event::json("oauth", "introspect");
     assert_eq!(answer(&latchkey, "introspect", event.clone()).await.body["active"], true);
-    // Elsewhere: this environment's cache knows nothing of it.
+    // In another environment: this environment's cache does not know about it.
     let elsewhere = table.latchkey(KeyPolicy::default());
     elsewhere.revoke_presented(&SampleKey::Minter.token()).await.expect("revoked");
     assert_eq!(answer(&latchkey, "introspect", event.clone()).await.body["active"], true);
@@ -194,7 +196,7 @@ async fn revoking_what_is_no_key_is_no_error_and_changes_nothing() {
         let (answer, case) = (answer_to(&table, &case).await, case.name());
         assert_eq!((answer.status, answer.text.as_str()), (200, ""), "{case}");
     }
-    // The right key with another secret: whoever guesses at ids revokes nothing.
+    // The right key ID with another secret: guessing IDs revokes nothing.
     let (visible, _) = SampleKey::Reader.mint();
     let other = Token::mint(
         &mut SysRng,
@@ -223,13 +225,13 @@ async fn verify_says_whose_key_it_is_in_headers_that_are_always_there() {
     }
 }
 
-/// The settings of a deployment whose `/verify` accepts `organizations` only.
+/// The settings of a deployment whose `/verify` accepts only `organizations`.
 fn only(organizations: &str) -> Settings {
     let organizations = ("LATCHKEY_VERIFY_ORGANIZATIONS", organizations);
     Settings::from_environment(&Environment::from_iter([organizations])).expect("valid")
 }
 
-/// The status of the answer to the full-access key of the other organization, or of our own.
+/// The status of the response to a verification of `key`.
 async fn verify_for(
     table: &TestTable,
     settings: &Settings,
@@ -257,7 +259,7 @@ async fn a_full_access_key_of_another_organization_does_not_pass() {
         let status = async |key| verify_for(&table, &settings, key, "verify", query).await;
         assert_eq!(status(SampleKey::FullAccess).await, 204, "{query}");
         assert_eq!(status(SampleKey::Other).await, 403, "{query}");
-        // Whoever presents no valid key learns nothing of organizations.
+        // A caller without a valid key learns nothing about organizations.
         assert_eq!(status(SampleKey::Revoked).await, 401, "{query}");
     }
 }

@@ -1,4 +1,4 @@
-//! No secret in an answer, a log line or an item.
+//! No response, log line, or item contains a secret.
 
 mod cases;
 

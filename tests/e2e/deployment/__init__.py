@@ -1,1 +1,1 @@
-"""A deployment into an emulator of AWS: how it is made, and how the tests use it."""
+"""Deploys to an AWS emulator, and gives the tests access to the deployment."""

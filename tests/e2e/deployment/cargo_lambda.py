@@ -1,4 +1,4 @@
-"""An environment in which cargo finds a cargo-lambda that is recent enough."""
+"""An environment in which cargo finds a recent enough cargo-lambda."""
 
 import re
 import subprocess
@@ -11,7 +11,7 @@ INSTALLED_WITHIN_SECONDS = 600
 
 
 def find_or_install(processes, environment):
-    """The one that cargo finds by itself, that of `cargo dev`, or a new one."""
+    """Returns the one that cargo finds by itself, that of `cargo dev`, or a new one."""
     own = f"{ROOT}/.tools/cargo-lambda/bin:{environment['PATH']}"
     found = [environment, {**environment, "PATH": own}]
     for candidate in found:

@@ -1,8 +1,8 @@
-"""Loads `functions/<name>/tests/deployment.py`, which says how to call a deployed function.
+"""Loads `functions/<name>/tests/deployment.py`, which shows how to call a deployed function.
 
-`RUNTIME` names an event of `events/<name>/`, whether it gets a valid key, and the answer to it.
+`RUNTIME` names an event of `events/<name>/`, whether it gets a valid key, and the expected response.
 A function with routes has `drive(deployed)`, which calls each of them until it succeeds.
-A dialect may have `mint(deployed)`, which gives a new key, and `use_root_key(deployed)`.
+A dialect may have `mint(deployed)`, which returns a new key, and `use_root_key(deployed)`.
 """
 
 import importlib.util
@@ -16,18 +16,18 @@ RESOURCES = yaml_parse(TEMPLATE.read_text())["Resources"]
 
 
 def functions():
-    """The functions of the template: the name of each resource, and its folder in `functions/`."""
+    """The template's functions: the name of each resource, and its folder in `functions/`."""
     found = {name: it for name, it in RESOURCES.items() if it["Type"] == "AWS::Serverless::Function"}
     return {name: it["Metadata"]["BuildProperties"]["Binary"] for name, it in found.items()}
 
 
 def with_routes():
-    """The folders of the functions that have routes."""
+    """The folders of the functions with routes."""
     return [folder for name, folder in functions().items() if RESOURCES[name]["Properties"].get("Events")]
 
 
 def that_have(function):
-    """The folders of the functions whose file has a function of this name."""
+    """The folders of the functions whose file defines a function with this name."""
     folders = [folder for folder in functions().values() if path(folder).exists()]
     return [folder for folder in folders if hasattr(load(folder), function)]
 

@@ -21,14 +21,14 @@ class Emulator:
         self.environment = aws_environment(self.url)
         temporary = FOLDER / "tmp"
         temporary.mkdir(parents=True)
-        # The functions are children of the emulator and have its environment.
+        # The functions are child processes of the emulator and inherit its environment.
         environment = {
             **self.environment,
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(self.port),
-            # A listener for devices, on a fixed port of all interfaces.
+            # This listener for devices would use a fixed port on all interfaces.
             "IOT_MTLS_ENABLED": "0",
-            # The roles' policies are enforced.
+            # Enforce the roles' policies.
             "AUTH": "true",
             "DOCKER_HOST": f"unix://{os.devnull}",
             "TMPDIR": str(temporary),

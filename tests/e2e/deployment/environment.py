@@ -1,4 +1,4 @@
-"""The environments in which AWS's tools run."""
+"""The environments for AWS's tools."""
 
 import os
 import pathlib
@@ -13,13 +13,13 @@ COMMAND_WITHIN_SECONDS = 300
 
 
 def environment_without_aws():
-    """The user's environment without what it says about AWS."""
+    """The user's environment without its AWS variables."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return {**kept, "AWS_DEFAULT_REGION": REGION, "SAM_CLI_TELEMETRY": "0"}
 
 
 def aws_environment(url):
-    """An environment in which AWS is the emulator at `url`."""
+    """An environment in which the emulator at `url` stands in for AWS."""
     return {
         **environment_without_aws(),
         "AWS_ACCESS_KEY_ID": "test",

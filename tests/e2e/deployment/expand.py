@@ -1,8 +1,8 @@
-"""Expands a SAM template as CloudFormation does, for an emulator that knows less.
+"""Expands a SAM template as CloudFormation does, for an emulator that supports less.
 
-The SAM transform puts the routes, integrations and authorizers of an HTTP API into its OpenAPI `Body`.
-The emulator ignores the `Body`, so this makes a resource of each. It also removes a condition of roles
-that the emulator cannot evaluate.
+The SAM transform puts the routes, integrations, and authorizers of an HTTP API into its OpenAPI `Body`.
+The emulator ignores the `Body`, so this code creates a resource for each. It also removes a condition in
+roles that the emulator cannot evaluate.
 """
 
 import json
@@ -21,11 +21,11 @@ CORS = "x-amazon-apigateway-cors"
 
 
 def expand(text, region):
-    """The CloudFormation template, as JSON, of a packaged SAM template."""
+    """Converts a packaged SAM template to a CloudFormation template in JSON."""
     os.environ.setdefault("AWS_DEFAULT_REGION", region)
-    # It logs an error because there is no receiver for its metrics.
+    # The transform logs an error because nothing receives its metrics.
     logging.getLogger("samtranslator.metrics.metrics").setLevel(logging.ERROR)
-    # Without AWS's managed policies: a template must name them by ARN.
+    # AWS's managed policies are not loaded: a template must name them by ARN.
     template = transform(yaml_parse(text), {}, types.SimpleNamespace(load=dict))
     resources = template["Resources"]
     for name, resource in list(resources.items()):
@@ -46,7 +46,7 @@ def tolerate_unknown_attributes(role):
 
 
 def unfold(api, properties):
-    """The resources in place of the `Body` of the API called `api`."""
+    """The resources that replace the `Body` of the API called `api`."""
     body = properties.pop("Body")
     properties.pop("FailOnWarnings", None)
     properties["Name"] = body["info"]["title"]
@@ -116,5 +116,5 @@ def upper(name):
 
 
 def plain(name):
-    """Letters and digits only, as the names of resources are."""
+    """Reduces `name` to letters and digits, as in the names of resources."""
     return "".join(part.capitalize() for part in re.findall(r"[A-Za-z0-9]+", name))

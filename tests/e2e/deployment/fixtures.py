@@ -1,4 +1,4 @@
-"""The stacks that are deployed into the emulator, once for all tests."""
+"""The stacks that are deployed to the emulator, once for all tests."""
 
 import dataclasses
 import json
@@ -15,8 +15,8 @@ from deployment.gateway import Gateway
 from processes import ROOT, Processes
 
 EXAMPLE = ROOT / "examples" / "orders-api" / "template.yaml"
-# The default, arm64, would need a toolchain for another processor than this machine's, and the emulator
-# has no alarms on sums of metrics.
+# The default, arm64, would need a toolchain for another processor than this machine's. The emulator does
+# not support alarms on sums of metrics.
 PARAMETERS = {"Architecture": "x86_64", "Monitoring": "off", "AuthorizerOrganizations": "acme"}
 # The command line may have to be compiled.
 COMMAND_WITHIN_SECONDS = 1800
@@ -24,7 +24,7 @@ COMMAND_WITHIN_SECONDS = 1800
 
 @dataclasses.dataclass
 class Deployed:
-    """The stack, and the first organization in it."""
+    """The stack and its first organization."""
 
     processes: Processes
     emulator: Emulator
@@ -38,7 +38,7 @@ class Deployed:
     root_key: str = ""
 
     def latchkey(self, *arguments):
-        """What the operator's command line answers."""
+        """The JSON output of the operator's command line."""
         target = ["--endpoint-url", self.emulator.url, "--table", self.table]
         command = ["cargo", "latchkey", *arguments, *target, "--output", "json"]
         return json.loads(self.processes.run(command, COMMAND_WITHIN_SECONDS, env=self.emulator.environment))
@@ -50,7 +50,7 @@ class Deployed:
         self.root_key = self.latchkey("root-key", "create")["key"]["key"]
 
     def mint(self, scope):
-        """A key of the first account, with its ID, from the command line."""
+        """A key of the first account and its ID, from the command line."""
         options = ["--account", self.account, "--name", "deployment", "--scope", scope]
         return self.latchkey("key", "mint", *options)["key"]
 
@@ -60,7 +60,7 @@ class Deployed:
 
 @pytest.fixture(scope="session")
 def built(processes):
-    """The template of the functions as they are shipped."""
+    """The template of the shipped functions."""
     assert platform.machine() == "x86_64", "the emulator runs functions for x86-64 only"
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
@@ -81,7 +81,7 @@ def deployed(processes, built):
 
 @pytest.fixture(scope="session")
 def orders(deployed):
-    """The example API, a stack of its own behind the authorizer."""
+    """The example API, a separate stack that the authorizer protects."""
     made = stack.Stack(deployed.processes, deployed.emulator, "orders", EXAMPLE)
     made.deploy(EXAMPLE, {"LatchkeyStack": deployed.stack.name})
     return Gateway(made)

@@ -1,4 +1,4 @@
-"""Requests through the emulated API gateway; a test that fails shows those that it made."""
+"""Requests through the emulated API gateway; a failed test shows its requests."""
 
 import time
 import urllib.parse
@@ -6,13 +6,13 @@ import urllib.parse
 import requests
 
 ANSWER_WITHIN_SECONDS = 60
-# The emulator answers this path itself on every host; another path leads to the API.
+# The emulator itself responds to this path on every host; another path leads to the API.
 TAKEN = "/health"
 
 
 class Gateway:
     def __init__(self, stack, request_ids=False):
-        """With `request_ids`, every response to `call` must have an `x-request-id` of its own.
+        """With `request_ids`, every response to `call` must have its own `x-request-id`.
 
         Latchkey's functions send one; the gateway itself and the example's backend do not.
         """
@@ -20,14 +20,14 @@ class Gateway:
         self.url = stack.emulator.url
         self.api = stack.resource("Api")
         self.host = f"{self.api}.execute-api.localhost"
-        # The routes that were called with success.
+        # The routes that were called successfully.
         self.driven = set()
         self.request_ids = set() if request_ids else None
         self.session = requests.Session()
         self.session.trust_env = False
 
     def send(self, method, path, key=None, headers=None, **request):
-        """Sends any request, with `key` as the bearer."""
+        """Sends any request, with `key` as the bearer token."""
         headers = {"Host": self.host, **(headers or {})}
         if path == TAKEN:
             del headers["Host"]
@@ -39,13 +39,13 @@ class Gateway:
         )
 
     def not_driven(self):
-        """The routes that no test has called with success, such as a new one."""
+        """The routes that no test has called successfully, such as new ones."""
         return sorted(set(self.stack.routes()) - self.driven)
 
     def call(self, route, status, fields=(), ids=None, method=None, query="", note="", **request):
-        """Calls `route` and returns the answer, which must have `status` and the `fields`."""
+        """Calls `route` and returns the response, which must have `status` and the `fields`."""
         verb, template = route.split(" ")
-        # A parameter that takes the rest of the path takes slashes too.
+        # A parameter for the rest of the path may contain slashes.
         quoted = {
             name: urllib.parse.quote(value, safe="/" if name.endswith("+") else "")
             for name, value in (ids or {}).items()

@@ -1,4 +1,4 @@
-"""Builds and deploys a stack, and describes what is deployed."""
+"""Builds and deploys a stack, and describes the deployed resources."""
 
 from samtranslator.yaml_helper import yaml_parse
 
@@ -9,7 +9,7 @@ BUILD_WITHIN_SECONDS = 45 * 60
 
 
 class Stack:
-    """A stack in the emulator, made of the template at `source`."""
+    """A stack in the emulator, from the template at `source`."""
 
     def __init__(self, processes, emulator, name, source):
         self.processes = processes
@@ -20,7 +20,7 @@ class Stack:
         self.folder.mkdir()
 
     def deploy(self, template, parameters):
-        """Packages, expands and deploys `template`, a SAM template that is built."""
+        """Packages, expands, and deploys `template`, an already built SAM template."""
         packaged = self.folder / "packaged.yaml"
         environment = self.emulator.environment
         sam(
@@ -40,7 +40,7 @@ class Stack:
         self.set_time_to_live()
 
     def set_time_to_live(self):
-        """The emulator ignores a table's `TimeToLiveSpecification`."""
+        """Sets the time to live, because the emulator ignores a table's `TimeToLiveSpecification`."""
         dynamodb = self.emulator.client("dynamodb")
         for name, resource in self.source["Resources"].items():
             wanted = resource.get("Properties", {}).get("TimeToLiveSpecification")
@@ -54,7 +54,7 @@ class Stack:
             assert describe() == expected
 
     def resource(self, name):
-        """The physical id of a resource."""
+        """The physical ID of a resource."""
         found = self.emulator.client("cloudformation").describe_stack_resource(
             StackName=self.name, LogicalResourceId=name
         )
@@ -66,12 +66,12 @@ class Stack:
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
     def function(self, name):
-        """The configuration of a function as it is deployed."""
+        """The deployed configuration of a function."""
         found = self.resource(name)
         return self.emulator.client("lambda").get_function_configuration(FunctionName=found)
 
     def routes(self):
-        """The keys of the API's routes as they are deployed."""
+        """The keys of the deployed API's routes."""
         pages = self.emulator.client("apigatewayv2").get_paginator("get_routes")
         return sorted(
             route["RouteKey"]
@@ -90,9 +90,9 @@ class Stack:
 
 
 def build(processes, source, environment):
-    """Builds the functions as a release does, for this machine's processor, and gives the template.
+    """Builds the functions as a release does, for this machine's processor, and returns the template.
 
-    Not in `.aws-sam`, which may hold what an operator built for AWS.
+    Does not use `.aws-sam`, which may contain an operator's build for AWS.
     """
     # Builds for this machine, without zig.
     environment = {**environment, "CARGO_LAMBDA_COMPILER": "cargo"}

@@ -1,4 +1,4 @@
-"""What the OpenAPI documents cannot say: which IDs exist, and why valid requests may be refused."""
+"""What the OpenAPI documents cannot express: existing IDs, and why valid requests may be rejected."""
 
 import collections
 import itertools
@@ -13,19 +13,19 @@ from schemathesis.openapi.checks import RejectedPositiveData, UseAfterFree
 URL = os.environ["LATCHKEY_URL"]
 TOKEN = os.environ["LATCHKEY_TOKEN"]
 ROOT_TOKEN = os.environ["LATCHKEY_ROOT_TOKEN"]
-# `sk_<account>_<key>_<secret>` names the key.
+# `sk_<account>_<key>_<secret>` contains the key's ID.
 OWN_KEYS = {token.split("_")[-2] for token in (TOKEN, ROOT_TOKEN)}
 OWN_ACCOUNT = TOKEN.split("_")[-3]
-# How many keys minted for the caller's account stay live; the account may hold 10 in all.
+# How many keys created for the caller's account stay live; the account may hold 10 in all.
 KEPT = 3
-# Rules on the clock, on what was given out before, and on the deployment's settings.
+# Rules about the clock, earlier responses, and the deployment's settings.
 UNSTATED_RULES = (
     "must be in the future",
     "is not one that this list gave out",
     "is not a scope of this deployment",
 )
 turns = itertools.count()
-# The IDs of the keys that were minted for the caller's account, the newest last.
+# The IDs of the keys created for the caller's account, the newest last.
 minted = collections.deque()
 
 
@@ -52,7 +52,7 @@ def keep(key):
 
 
 def existing(path):
-    """Values for the parameters of `path`: an account and a key, made for one request only."""
+    """Values for the parameters of `path`: an account and a key, created for this request only."""
     if path.startswith("/api/admin/"):
         return [create("/api/admin/v1/keys", ROOT_TOKEN, {})]
     if path.startswith("/v1/keys/"):
@@ -68,7 +68,7 @@ def existing(path):
 
 @schemathesis.hook
 def before_load_schema(context, raw_schema):
-    """Removes `default`, which describes what stands before the service; it must list its own statuses."""
+    """Removes `default`, which describes what precedes the service; it must list its own statuses."""
     for path in raw_schema["paths"].values():
         for operation in path.values():
             if isinstance(operation, dict):
@@ -82,11 +82,12 @@ def before_call(context, case, kwargs):
     ids = case.path_parameters
     linked = case.meta.phase.name.value == "stateful"
     chosen = next(turns) % 2 == 0
-    # Generated ids are all 404, so every other request is about what exists; linked ids exist anyway.
-    # A caller that revoked or narrowed its own key would be refused from then on.
+    # Generated IDs all give 404, so every other request uses existing ones; linked IDs exist anyway. A
+    # caller that revoked or narrowed its own key would be rejected from then on.
     if ids and (chosen and not linked or not OWN_KEYS.isdisjoint(ids.values())):
         ids.update(zip(ids, existing(case.path)))
-    # Generated idempotency keys repeat, and then give 409, or again what a later request has deleted.
+    # Generated idempotency keys repeat, and then give 409, or replay a response that a later request
+    # deleted.
     valid = not case.meta.is_negative_at(ParameterLocation.HEADER)
     if "Idempotency-Key" in case.headers and valid and (chosen or linked):
         case.headers["Idempotency-Key"] = str(uuid.uuid4())
@@ -96,7 +97,7 @@ def before_call(context, case, kwargs):
 def after_call(context, case, response):
     if case.operation.method.upper() != "POST" or response.status_code not in (200, 201):
         return
-    # Several operations mint keys for the caller's account: the path of some can name it, too.
+    # Several operations create keys for the caller's account: the path of some can name it, too.
     token = response.json().get("key")
     if token and token.split("_")[-3] == OWN_ACCOUNT:
         keep(token.split("_")[-2])
@@ -106,10 +107,10 @@ def after_call(context, case, response):
 def filter_failure(context, failure, case, response):
     if isinstance(failure, RejectedPositiveData) and response.status_code == 400:
         return not any(rule in response.text for rule in UNSTATED_RULES)
-    # The Chaser dialect still describes a revoked key, and says since when it is revoked.
+    # The Chaser dialect still describes a revoked key and shows when it was revoked.
     if isinstance(failure, UseAfterFree) and response.json().get("revoked_at"):
         return False
-    # `cargo lambda` itself answers what is not UTF-8 with 500; API Gateway hands it to the function.
+    # `cargo lambda` itself responds to invalid UTF-8 with 500; API Gateway passes it to the function.
     return not (response.status_code == 500 and not is_utf8(response.request))
 
 

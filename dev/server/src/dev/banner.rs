@@ -1,11 +1,11 @@
-//! What runs where, and how to call it.
+//! The startup message: what runs where, and how to call it.
 
 use std::path::Path;
 
 use super::mint_call::MintCall;
 use super::stack::{Stack, shown};
 
-/// What to say when everything runs; the last line is for scripts to wait for.
+/// The message when everything runs. Scripts wait for its last line.
 pub(crate) fn render(stack: &Stack, calls: &[MintCall], env_file: &Path) -> String {
     let url = stack.url();
     let data = match stack.data() {
@@ -36,7 +36,7 @@ To mint a key, in another terminal in this folder:
     text + &format!("\nready: {url}")
 }
 
-/// One line that takes everything secret from `dev.env`.
+/// A one-line command that reads all secrets from `dev.env`.
 fn curl(call: &MintCall) -> String {
     let path = call.path("$LATCHKEY_ACCOUNT");
     let body = &call.body;
@@ -46,7 +46,7 @@ fn curl(call: &MintCall) -> String {
     )
 }
 
-/// `path` for a shell to source: with a slash, or it would be searched for on the PATH.
+/// Quotes `path` for a shell to source. It must contain a slash, or the shell would search the PATH.
 fn quoted(path: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
     let path = if path.contains('/') { path.to_owned() } else { format!("./{path}") };

@@ -1,4 +1,4 @@
-//! cargo-lambda: the one on the PATH, or our own from PyPI.
+//! cargo-lambda: the one on the PATH, or one that we install from PyPI.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ const REQUIREMENTS: &str = include_str!("../../../../tests/e2e/cargo-lambda.txt"
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Version(u32, u32, u32);
 
-/// A cargo-lambda that is recent enough, after installing it if there is none.
+/// Finds a recent enough cargo-lambda, or installs one.
 pub(crate) async fn find_or_install(root: &Path) -> Result<PathBuf, String> {
     let folder = root.join(".tools").join("cargo-lambda");
     let own = folder.join("bin").join("cargo-lambda");
@@ -32,7 +32,7 @@ pub(crate) async fn find_or_install(root: &Path) -> Result<PathBuf, String> {
     Err(format!("{} does not run on this machine; {}", own.display(), by_hand()))
 }
 
-/// The version that this was written for and that is installed; a later one on the PATH is taken too.
+/// The version that this code is written for and installs; a later one on the PATH also works.
 fn pinned() -> Version {
     let pinned = REQUIREMENTS.lines().find_map(|line| line.strip_prefix("cargo-lambda=="));
     let number = pinned.and_then(|rest| rest.split_whitespace().next());
@@ -45,8 +45,10 @@ async fn is_recent(program: &Path) -> bool {
     text.is_ok_and(|text| Version::parse(&text).is_some_and(|version| version >= pinned()))
 }
 
-/// Installs into another folder and renames it at the end, so that half an install is never taken
-/// for a whole one. The program is a single binary: it works wherever the folder is.
+/// Installs into a temporary folder and renames it at the end.
+///
+/// A partial installation is therefore never mistaken for a complete one. The program is a single binary,
+/// so it works in any folder.
 async fn install(folder: &Path, lock_file: &Path) -> Result<(), String> {
     let installer = Installer::find().await?;
     say(&format!("Installing cargo-lambda {} from PyPI into {}.", pinned(), folder.display()));
@@ -73,7 +75,7 @@ fn remove(folder: &Path) -> std::io::Result<()> {
 enum Installer {
     /// With the pip of a new virtual environment.
     Venv,
-    /// With its own pip, where Debian's python3-venv is missing.
+    /// With its own pip, if Debian's python3-venv is missing.
     Pip,
 }
 
@@ -97,7 +99,7 @@ impl Installer {
 
     async fn run(self, folder: &Path, lock_file: &Path) -> Result<(), String> {
         let options = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input"];
-        // Without its dependency on zig, 80 MB for cross-compiling.
+        // Without the dependency on zig, which is 80 MB and only for cross-compiling.
         let locked = ["--no-deps", "--require-hashes", "--requirement"];
         let mut pip = match self {
             Self::Venv => {
@@ -116,7 +118,7 @@ impl Installer {
     }
 }
 
-/// A Python whose pip installs where it is told, whatever the user's configuration says.
+/// A Python whose pip installs to the requested folder, whatever the user's configuration says.
 fn python(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(program);
     command.env("PIP_USER", "0").env("PIP_REQUIRE_VIRTUALENV", "0");
@@ -138,14 +140,14 @@ fn by_hand() -> String {
 }
 
 impl Version {
-    /// Reads `cargo-lambda 1.9.2 (67129fc 2026-08-21Z)`.
+    /// Parses `cargo-lambda 1.9.2 (67129fc 2026-08-21Z)`.
     fn parse(text: &str) -> Option<Self> {
         let mut words = text.split_whitespace();
         words.next().filter(|name| *name == "cargo-lambda")?;
         Self::of_numbers(words.next()?)
     }
 
-    /// Reads `1.9.2`. A pre-release, `1.9.2-rc1`, does not count.
+    /// Parses `1.9.2`. A prerelease, such as `1.9.2-rc1`, is not accepted.
     fn of_numbers(text: &str) -> Option<Self> {
         let numbers: Option<Vec<u32>> = text.split('.').map(|number| number.parse().ok()).collect();
         match numbers?.as_slice() {

@@ -1,4 +1,4 @@
-//! The first organization of the local table, a service account of it, and their tokens.
+//! The first organization of the local table, its service account, and their tokens.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ const ORGANIZATION: &str = "dev";
 const ORGANIZATION_NAME: &str = "Local development";
 const ACCOUNT_NAME: &str = "Local development";
 
-/// What one needs to call the API. The tokens are nowhere else: the table holds their digests.
+/// What you need to call the API. The tokens exist only here: the table contains only their digests.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Credentials {
     pub(crate) organization: String,
@@ -31,7 +31,7 @@ pub(crate) struct Credentials {
 }
 
 impl Credentials {
-    /// The ones in `file` if they are valid; otherwise new ones, which are written there.
+    /// Returns the credentials in `file` if they are valid; otherwise creates and saves new ones.
     pub(crate) async fn load_or_make(
         client: Client,
         table: &str,
@@ -57,7 +57,7 @@ impl Credentials {
         Ok(made)
     }
 
-    /// Adds them to a file, under the names that `dev.env` has.
+    /// Adds the credentials to a file, under the names in `dev.env`.
     pub(crate) fn add_to(&self, file: &mut EnvFile) {
         file.set("LATCHKEY_ORGANIZATION", &self.organization);
         file.set("LATCHKEY_ACCOUNT", &self.account);
@@ -83,7 +83,7 @@ struct Maker {
 }
 
 impl Maker {
-    /// Whether the table knows them, as what they are said to be.
+    /// Whether the credentials work and belong to the recorded organization and account.
     async fn accepts(&self, saved: &Credentials) -> Result<bool, String> {
         let account = match self.authenticate(&saved.token).await? {
             Some(Principal::ServiceAccount(principal)) => principal,
@@ -138,7 +138,7 @@ impl Maker {
         Ok((made.account, made.minted.token))
     }
 
-    /// A new account and not a new key of the old one, which may hold as many as it may.
+    /// Creates an account, not another key for the old one, which may be full.
     async fn add_account(
         &self,
         organization: OrganizationId,
@@ -162,7 +162,7 @@ impl Maker {
 
 /// # Panics
 ///
-/// If our own text is none of the kind.
+/// If `text`, which is our own, is invalid.
 fn parsed<T: std::str::FromStr>(text: &'static str) -> T {
     text.parse().unwrap_or_else(|_| panic!("{text:?} is one of our own texts"))
 }

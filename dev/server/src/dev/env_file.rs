@@ -1,4 +1,4 @@
-//! Files of `export NAME=value` lines, for a shell to source and to hand on to what it runs.
+//! Files of `export NAME=value` lines, for a shell to source and pass on to its child processes.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
@@ -14,7 +14,7 @@ impl EnvFile {
     ///
     /// # Panics
     ///
-    /// If the value is one that a shell would not take literally. Ours are ids, tokens and URLs.
+    /// If a shell would not take the value literally. Our values are IDs, tokens, and URLs.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         assert!(is_literal(value), "{name} holds what a shell would interpret");
         self.0.push((name.to_owned(), value.to_owned()));
@@ -30,7 +30,7 @@ impl EnvFile {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Reads a file that [`EnvFile::write`] wrote; `None` if there is none.
+    /// Reads a file that [`EnvFile::write`] wrote; `None` if the file does not exist.
     pub(crate) fn read(path: &Path) -> Result<Option<Self>, String> {
         match fs::read_to_string(path) {
             Ok(text) => Ok(Some(Self::parse(&text))),
@@ -39,14 +39,14 @@ impl EnvFile {
         }
     }
 
-    /// Replaces the file as a whole; nobody else may ever read it, for it holds tokens.
+    /// Replaces the whole file. Only its owner may read it, because it contains tokens.
     pub(crate) fn write(&self, path: &Path) -> Result<(), String> {
         self.replace(path).map_err(|error| format!("cannot write {}: {error}", path.display()))
     }
 
     fn replace(&self, path: &Path) -> std::io::Result<()> {
         let partial = path.with_extension("partial");
-        // What an interrupted start left, perhaps with other permissions.
+        // An interrupted start may have left this file, perhaps with other permissions.
         let _ = fs::remove_file(&partial);
         let mut file: File =
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial)?;
@@ -60,7 +60,7 @@ impl EnvFile {
         format!("# Written by `cargo dev`.\n{}", lines.collect::<String>())
     }
 
-    /// Skips what is no assignment: whoever edits the file loses a line and not the start.
+    /// Skips invalid lines, so that a bad edit loses a line and does not prevent the start.
     fn parse(text: &str) -> Self {
         let assignments = text.lines().filter_map(|line| line.trim().strip_prefix("export "));
         let assignments = assignments.filter_map(|assignment| assignment.split_once('='));

@@ -8,7 +8,7 @@ use super::process::Group;
 use super::stack::Stack;
 use super::{cargo_lambda, say};
 
-/// The functions, built.
+/// The built functions.
 #[derive(Debug)]
 pub(crate) struct Functions {
     root: PathBuf,
@@ -16,7 +16,7 @@ pub(crate) struct Functions {
 }
 
 impl Functions {
-    /// Builds them with cargo's own progress, so that the first request need not wait for that.
+    /// Builds the functions in advance and shows cargo's progress, so that the first request need not wait.
     pub(crate) async fn build(root: &Path) -> Result<Self, String> {
         let cargo_lambda = cargo_lambda::find_or_install(root).await?;
         say("Building the functions.");
@@ -28,13 +28,13 @@ impl Functions {
         Ok(Self { root: root.to_path_buf(), cargo_lambda })
     }
 
-    /// Starts serving them.
+    /// Starts serving the functions.
     pub(crate) fn serve(&self, stack: &Stack) -> Result<Group, String> {
         let mut watch = command(&self.cargo_lambda, &self.root);
         watch
             .args(["lambda", "watch", "--invoke-address", "127.0.0.1", "--invoke-port"])
             .arg(stack.port().to_string())
-            // Answers keep the headers that a function gave them and no others.
+            // Responses keep exactly the headers that a function gave them.
             .arg("--disable-cors")
             .envs(stack.environment().iter())
             .env_remove("AWS_SESSION_TOKEN");
@@ -45,8 +45,9 @@ impl Functions {
     }
 }
 
-/// A command without what `cargo run` told us about our own package: build scripts that watch these
-/// variables would run again, there and in the next build from a shell.
+/// A command without the variables that `cargo run` sets for our own package.
+///
+/// Build scripts that watch these variables would run again, there and in the next build from a shell.
 fn command(program: impl AsRef<std::ffi::OsStr>, root: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir(root);

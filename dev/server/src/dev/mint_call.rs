@@ -1,36 +1,36 @@
-//! How each dialect is asked for a key: to see that its function answers, and to show how to call it.
+//! How to request a key in each dialect, to check that its function responds and to show how to call it.
 //!
-//! Each function says so of itself, under `package.metadata.latchkey` in its manifest.
+//! Each function declares this under `package.metadata.latchkey` in its manifest.
 
 use std::path::Path;
 
 use serde_json::Value;
 use tokio::process::Command;
 
-/// What stands for the account's id in a path.
+/// The placeholder for the account's ID in a path.
 const ACCOUNT: &str = "{account}";
 
-/// The request that mints a key in a dialect.
+/// The request that creates a key in a dialect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MintCall {
     /// The vendor of the dialect.
     pub(crate) vendor: String,
-    /// The package, the binary and the function.
+    /// The name of the package, the binary, and the function.
     pub(crate) function: String,
-    /// The path that mints a key, with [`ACCOUNT`] in it.
+    /// The path that creates a key, with [`ACCOUNT`] in it.
     path: String,
-    /// A body that mints a key.
+    /// A body that creates a key.
     pub(crate) body: String,
 }
 
 impl MintCall {
-    /// The path that mints a key for `account`.
+    /// The path that creates a key for `account`.
     pub(crate) fn path(&self, account: &str) -> String {
         self.path.replace(ACCOUNT, account)
     }
 }
 
-/// One for every dialect of the workspace in `root`.
+/// The calls for all dialects of the workspace in `root`.
 pub(crate) async fn all(root: &Path) -> Result<Vec<MintCall>, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
@@ -77,7 +77,7 @@ mod tests {
                 rest.is_some_and(|rest| rest.starts_with('{') && !rest.contains('/'))
             };
             assert!(watch_paths(&call.function).iter().any(is_own), "{call:?}");
-            // The banner puts it in single quotes.
+            // The banner puts the body in single quotes.
             assert!(!call.body.contains('\''), "{call:?}");
         }
     }

@@ -26,10 +26,10 @@ use self::signals::Signals;
 use self::stack::Stack;
 use self::state::State;
 
-/// DynamoDB itself takes days; a minute lets one see it happen.
+/// DynamoDB itself takes days; with a minute, you can see it happen.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Runs everything until a signal ends it.
+/// Runs everything until a signal stops it.
 ///
 /// # Errors
 ///
@@ -61,7 +61,7 @@ struct Prepared {
     functions: Functions,
 }
 
-/// Everything that comes before the server, what fails fast first.
+/// Everything before the server, starting with what fails fast.
 async fn prepare(port: u16, ephemeral: bool) -> Result<Prepared, String> {
     let root = project::root();
     let state = State::open(&root)?;
@@ -73,7 +73,7 @@ async fn prepare(port: u16, ephemeral: bool) -> Result<Prepared, String> {
     Ok(Prepared { port, stack, calls, functions })
 }
 
-/// Says when the functions answer, then sweeps; returns only if something fails.
+/// Reports when the functions respond, then sweeps expired items; returns only on a failure.
 async fn watch(stack: &Stack, calls: &[MintCall], server: &mut Group) -> Result<(), String> {
     tokio::select! {
         answered = probe::all_answer(stack.port(), calls) => answered?,
@@ -91,7 +91,7 @@ async fn watch(stack: &Stack, calls: &[MintCall], server: &mut Group) -> Result<
     }
 }
 
-/// Prints a line; who has closed our output does not want it.
+/// Prints a line; a closed output is not an error.
 fn say(line: &str) {
     use std::io::Write as _;
 

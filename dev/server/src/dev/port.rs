@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener};
 
-/// A loopback port that nobody else can take until this is dropped.
+/// A loopback port that no other process can take until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Reserved {
     number: u16,
@@ -11,7 +11,7 @@ pub(crate) struct Reserved {
 }
 
 impl Reserved {
-    /// Takes `port`, or a free one for 0.
+    /// Reserves `port`, or a free port if it is 0.
     pub(crate) fn take(port: u16) -> Result<Self, String> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
             .map_err(|error| problem(port, error.kind(), &error.to_string()))?;

@@ -1,4 +1,4 @@
-//! Whether the functions answer.
+//! Waiting until the functions respond.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use tokio::time::{sleep, timeout};
 
 use super::mint_call::MintCall;
 
-/// The functions are built by now: each takes half a second, `cargo run` included.
+/// The functions are already built: each takes half a second, including `cargo run`.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often to try until `cargo lambda watch` listens.
 const CONNECT_INTERVAL: Duration = Duration::from_millis(50);
 
-/// What every dialect answers to a request without credentials.
+/// The status of every dialect's response to a request without credentials.
 const UNAUTHORIZED: u16 = 401;
 
-/// Sends a request to each function, which starts it. One by one: starting takes cargo's lock.
+/// Sends a request to each function, which starts it. One at a time, because starting takes cargo's lock.
 pub(crate) async fn all_answer(port: u16, calls: &[MintCall]) -> Result<(), String> {
     for call in calls {
         let function = &call.function;
@@ -61,7 +61,7 @@ async fn connect(port: u16) -> TcpStream {
     }
 }
 
-/// The status of `HTTP/1.1 401 Unauthorized`.
+/// Parses the status from `HTTP/1.1 401 Unauthorized`.
 fn status(line: &str) -> Option<u16> {
     let mut words = line.split_whitespace();
     words.next().filter(|version| version.starts_with("HTTP/"))?;

@@ -1,4 +1,4 @@
-//! Programs that stop when we do, with everything that they started.
+//! Programs that stop, with everything they started, when this process stops.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 
-/// `cargo lambda watch` takes a tenth of a second.
+/// `cargo lambda watch` needs a tenth of a second.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A program in a process group of its own: Ctrl-C reaches us and not it, so that we end it in order.
+/// A program in its own process group: Ctrl-C does not reach it, so this process can end it in order.
 #[derive(Debug)]
 pub(crate) struct Group {
     name: &'static str,
@@ -18,7 +18,7 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// Starts `command`, which is called `name` in messages.
+    /// Starts `command`, which messages call `name`.
     pub(crate) fn spawn(name: &'static str, command: &mut Command) -> Result<Self, String> {
         let child = command.stdin(Stdio::null()).process_group(0).spawn();
         let child = child.map_err(|error| format!("cannot start {name}: {error}"))?;
@@ -34,7 +34,7 @@ impl Group {
         }
     }
 
-    /// Waits for it to end, which it should not, and says so.
+    /// Waits for it to end, which it should not, and returns a message about it.
     pub(crate) async fn ended(&mut self) -> String {
         match self.child.wait().await {
             Ok(status) => format!("{} ended by itself ({status}); see above", self.name),
@@ -42,11 +42,11 @@ impl Group {
         }
     }
 
-    /// Ends it as Ctrl-C does, and after a while by force.
+    /// Ends it like Ctrl-C, and by force after a timeout.
     pub(crate) async fn stop(mut self) {
         let Some(leader) = self.leader() else { return };
         let groups = groups_below(leader).await;
-        // What is gone already needs no signal, here and below.
+        // Here and below, a process that is already gone needs no signal.
         let _ = killpg(leader, Signal::SIGINT);
         if tokio::time::timeout(STOP_TIMEOUT, self.child.wait()).await.is_err() {
             let _ = killpg(leader, Signal::SIGKILL);
@@ -71,16 +71,16 @@ impl Drop for Group {
     }
 }
 
-/// The process groups that descendants of `ancestor` lead: `cargo lambda watch` gives one to each function.
+/// The process groups led by descendants of `ancestor`: `cargo lambda watch` creates one for each function.
 async fn groups_below(ancestor: Pid) -> Vec<Pid> {
     let list = Command::new("ps").args(["-A", "-o", "pid=,ppid=,pgid="]).output().await;
-    // Without `ps` we rely on `cargo lambda watch`, which ends its functions, and on the functions,
-    // which end when it does not answer.
+    // Without `ps`, we rely on `cargo lambda watch` to end its functions, and on the functions to end when
+    // it stops responding.
     let list = list.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
     leaders_below(ancestor.as_raw(), &list.unwrap_or_default()).map(Pid::from_raw).collect()
 }
 
-/// Reads lines of process, parent and group.
+/// Parses lines of process, parent, and group.
 fn leaders_below(ancestor: i32, list: &str) -> impl Iterator<Item = i32> {
     let rows: Vec<[i32; 3]> = list.lines().filter_map(row).collect();
     let mut family = vec![ancestor];

@@ -1,8 +1,8 @@
-//! The signals that mean: stop.
+//! The signals that ask this process to stop.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Ctrl-C, `kill`, and a terminal that is closed.
+/// Ctrl-C, `kill`, and a closed terminal.
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
@@ -10,7 +10,7 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Catches them from now on.
+    /// Starts catching the signals.
     pub(crate) fn listen() -> Result<Self, String> {
         let listen = |kind| signal(kind).map_err(|error| format!("cannot catch signals: {error}"));
         Ok(Self {

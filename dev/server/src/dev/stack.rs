@@ -1,4 +1,4 @@
-//! The embedded DynamoDB with its table and its first keys, and what others need to know of it.
+//! The embedded DynamoDB with its table and first keys, and its connection details.
 
 use std::path::Path;
 
@@ -11,10 +11,10 @@ use super::credentials::Credentials;
 use super::env_file::EnvFile;
 use super::state::State;
 
-/// What the table is called, whatever the caller's environment says of another one.
+/// The table's name, whatever table the caller's environment names.
 const TABLE: &str = "latchkey";
 
-/// What runs beside the functions.
+/// Everything that runs next to the functions.
 pub(crate) struct Stack {
     state: State,
     port: u16,
@@ -23,14 +23,14 @@ pub(crate) struct Stack {
     credentials: Credentials,
 }
 
-/// The rules for keys, from the variables that the functions read too.
+/// The rules for keys, from the same variables as the functions.
 pub(crate) fn policy() -> Result<KeyPolicy, String> {
     let policy = KeyPolicy::from_environment(&Environment::of_process());
     policy.map_err(|error| error.to_string())
 }
 
 impl Stack {
-    /// Starts the database; with an earlier start's data, unless it is ephemeral.
+    /// Starts the database, with an earlier start's data unless it is ephemeral.
     pub(crate) async fn start(
         state: State,
         port: u16,
@@ -55,12 +55,12 @@ impl Stack {
         self.port
     }
 
-    /// Where the API is.
+    /// The API's URL.
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Where the embedded DynamoDB is.
+    /// The embedded DynamoDB's URL.
     pub(crate) fn endpoint(&self) -> String {
         self.database.endpoint()
     }
@@ -70,30 +70,30 @@ impl Stack {
         TABLE
     }
 
-    /// The folder of the data, unless they are in memory.
+    /// The folder of the data; `None` if they are in memory.
     pub(crate) fn data(&self) -> Option<std::path::PathBuf> {
         (!self.ephemeral).then(|| self.state.data())
     }
 
-    /// The first organization, its account and the tokens.
+    /// The first organization, its account, and the tokens.
     pub(crate) fn credentials(&self) -> &Credentials {
         &self.credentials
     }
 
-    /// What a program needs to reach the table.
+    /// The environment variables for a program that uses the table.
     pub(crate) fn environment(&self) -> EnvFile {
         let mut variables = EnvFile::default();
         variables.set("LATCHKEY_TABLE", TABLE);
         variables.set("AWS_ENDPOINT_URL_DYNAMODB", &self.endpoint());
         variables.set("AWS_REGION", REGION);
-        // The AWS command line reads this one only.
+        // The AWS CLI reads only this variable.
         variables.set("AWS_DEFAULT_REGION", REGION);
         variables.set("AWS_ACCESS_KEY_ID", ACCESS_KEY);
         variables.set("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
         variables
     }
 
-    /// Writes what a client needs, and returns where.
+    /// Writes what a client needs to a file, and returns its path.
     pub(crate) fn write_env_file(&self) -> Result<std::path::PathBuf, String> {
         let mut file = EnvFile::default();
         file.set("LATCHKEY_URL", &self.url());
@@ -106,7 +106,7 @@ impl Stack {
         Ok(path)
     }
 
-    /// Deletes what is past its time to live.
+    /// Deletes items that are past their time to live.
     pub(crate) async fn sweep(&self) {
         if let Err(error) = self.database.sweep().await {
             eprintln!("warning: the time-to-live sweep failed: {error}");
@@ -114,7 +114,7 @@ impl Stack {
     }
 }
 
-/// `path` as one types it in the current folder.
+/// `path` as you would type it in the current folder.
 pub(crate) fn shown(path: &Path) -> String {
     let current = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(current).unwrap_or(path).display().to_string()

@@ -1,11 +1,11 @@
-//! The folder `.latchkey`: what lives from one start to the next, and the lock on it.
+//! The folder `.latchkey`: data that is kept between starts, and the lock on it.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// The folder, ours alone until this is dropped.
+/// The folder, locked for this process until this is dropped.
 #[derive(Debug)]
 pub(crate) struct State {
     folder: PathBuf,
@@ -13,7 +13,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Makes the folder in `root` if need be and locks it.
+    /// Creates the folder in `root` if it does not exist, and locks it.
     pub(crate) fn open(root: &Path) -> Result<Self, String> {
         let folder = root.join(".latchkey");
         make_private(&folder)?;
@@ -22,7 +22,7 @@ impl State {
         Ok(Self { folder, lock })
     }
 
-    /// What a client needs, written anew with every start.
+    /// The file with what a client needs, rewritten at every start.
     pub(crate) fn env_file(&self) -> PathBuf {
         self.folder.join("dev.env")
     }
@@ -37,7 +37,7 @@ impl State {
         self.data().join("dynamodb.sqlite")
     }
 
-    /// The first keys of the database, which holds their digests only.
+    /// The first keys of the database, which contains only their digests.
     pub(crate) fn credentials(&self) -> PathBuf {
         self.data().join("keys.env")
     }
@@ -45,7 +45,7 @@ impl State {
 
 impl Drop for State {
     fn drop(&mut self) {
-        // Closing the file is not enough while a process that is being started still shares it.
+        // Closing the file is not enough while a process that is just starting still shares it.
         let _ = self.lock.unlock();
     }
 }
@@ -58,7 +58,7 @@ fn make_private(folder: &Path) -> Result<(), String> {
     make().map_err(|error| format!("cannot make {}: {error}", folder.display()))
 }
 
-/// The kernel gives the lock back when we end, however we end.
+/// Locks the file. The kernel releases the lock when this process ends, for whatever reason.
 fn lock(path: &Path) -> Result<File, String> {
     let failed = |error: std::io::Error| format!("cannot lock {}: {error}", path.display());
     let mut options = OpenOptions::new();

@@ -1,4 +1,4 @@
-//! The life of a service account.
+//! The life cycle of a service account.
 
 use serde_json::Value;
 
@@ -6,12 +6,13 @@ use super::{Dialect, Function};
 use crate::sample::{SampleKey, after_hours, full_access};
 use crate::{Answer, Tenant, TestTable};
 
-/// Checks that a new account is described and listed to its own organization only, and gets a key.
-/// `times` points at when it was made and updated; `account_of` tells the account that a new key is of.
+/// Checks that only its own organization can read and list a new account, and that it gets a key.
+///
+/// `times` points to the times of its creation and update; `account_of` returns the account of a new key.
 ///
 /// # Panics
 ///
-/// If it is not so.
+/// If any of this fails.
 pub async fn check_new<D: Dialect>(
     times: [&str; 2],
     account_of: impl AsyncFn(&Function<D>, &Answer) -> Value,
@@ -31,26 +32,26 @@ pub async fn check_new<D: Dialect>(
     let minted = function.post(&full_access(), &D::keys_path(id), "{}").await;
     assert_eq!(account_of(&function, &minted).await, *account);
     assert_eq!(function.identify(minted.string("/key")).await, 200);
-    // Another organization knows nothing of it.
+    // Another organization cannot see the account.
     let other = SampleKey::Other.token();
     assert_eq!(function.get(&other, &D::account_path(id)).await.status, 404);
     assert!(!function.get(&other, D::ACCOUNTS).await.ids().contains(&id.to_owned()));
 }
 
-/// Its keys are refused at once, nothing finds it or them any more, and no item of it is left.
+/// Its keys are rejected at once, no request finds the account or its keys, and none of its items is left.
 ///
 /// # Panics
 ///
-/// If it is not so.
+/// If any of this fails.
 pub async fn a_deleted_account_is_gone_with_all_of_its_keys<D: Dialect>() {
     let table = TestTable::start().await;
-    // With the cache of a deployed function, which knows the keys by now.
+    // With the cache of a deployed function, which already contains the keys.
     let function = Function::<D>::caching(&table);
     let tenant = Tenant::create(&table, "tenant").await;
     let caller = function.post(&tenant.token, D::ACCOUNTS, D::ACCOUNT_BODY).await;
     let key = function.post(&tenant.token, &D::keys_path(caller.id()), "{}").await;
     let key = key.string("/key");
-    // More than a batch of deletes takes.
+    // More than one batch of deletes.
     for millis in 0..60 {
         tenant.add_key(millis).await;
     }
@@ -74,7 +75,7 @@ pub async fn a_deleted_account_is_gone_with_all_of_its_keys<D: Dialect>() {
     assert_eq!(items_of(&table, account).await, 0, "items of the account are left");
 }
 
-/// How many items lie under an account's id: its own, its keys, and its entry in its organization.
+/// Counts the items of an account ID: the account, its keys, and its entry in its organization.
 pub async fn items_of(table: &TestTable, account: &str) -> usize {
     let name = format!("ACCOUNT#{account}");
     let items = table.items().await;

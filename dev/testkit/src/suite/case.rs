@@ -1,4 +1,4 @@
-//! The requests of the tests. Each starts from a sample event and says what differs.
+//! The requests of the tests. Each starts from a sample event and lists its differences.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::change::Change;
 use crate::event;
 
-/// A request: a sample event and its differences from that.
+/// A request: a sample event and the differences from it.
 #[derive(Clone, Debug)]
 pub struct Case {
     name: String,
@@ -16,7 +16,7 @@ pub struct Case {
 }
 
 impl Case {
-    /// Returns the sample of this name, without differences.
+    /// Returns the sample with this name, without differences.
     pub fn of(sample: &'static str) -> Self {
         Self { name: sample.to_owned(), sample, changes: Vec::new() }
     }
@@ -28,8 +28,10 @@ impl Case {
         self
     }
 
-    /// Returns a row of a table that starts from this request. The row's name is this request's name and
-    /// `name`; an empty `name` stands for the request itself.
+    /// Returns a row of a table that starts from this request.
+    ///
+    /// The row's name consists of this request's name and `name`; an empty `name` stands for the request
+    /// itself.
     #[must_use]
     pub fn row(&self, name: &str, changes: impl IntoIterator<Item = Change>) -> Self {
         let mut row = self.clone();
@@ -71,8 +73,9 @@ impl From<&Self> for Case {
     }
 }
 
-/// Makes a table of requests that start from the same one. Each row has a name, the differences, and what
-/// is expected. The row `_` is the request itself.
+/// Creates a table of requests that start from the same request.
+///
+/// Each row has a name, the differences, and the expected result. The row `_` is the request itself.
 ///
 /// ```
 /// use latchkey_testkit::rows;
@@ -101,12 +104,11 @@ macro_rules! rows {
     }};
 }
 
-/// Checks that `cases` have a row for every sample of `function`, that their names are unique, and that no
-/// two rows are the same request.
+/// Checks that `cases` have a row for every sample of `function`, unique names, and no duplicate requests.
 ///
 /// # Panics
 ///
-/// If one of these does not hold.
+/// If any of this fails.
 pub fn check_tables(function: &str, cases: &[Case]) {
     let samples = cases.iter().filter(|case| case.changes.is_empty());
     let samples: BTreeSet<String> = samples.map(|case| case.name.clone()).collect();

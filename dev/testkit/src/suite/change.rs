@@ -1,4 +1,4 @@
-//! The differences that a request may have from a sample event.
+//! The differences between a request and a sample event.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -18,7 +18,7 @@ enum Kind {
     Method(&'static str),
     Path(String),
     Below(&'static str),
-    /// The segment of the path that follows this one.
+    /// The path segment after this one.
     After(&'static str, String),
     Query(String),
     Body(String),
@@ -27,12 +27,12 @@ enum Kind {
     Set(&'static str, Value),
 }
 
-/// Presents this key, in every place where the event has one.
+/// Presents this key everywhere that the event has one.
 pub fn by(key: SampleKey) -> Change {
     Change(Kind::By(key))
 }
 
-/// Sends this header, in place of the sample's.
+/// Sends this header instead of the sample's.
 pub fn header(name: &'static str, value: impl Into<String>) -> Change {
     Change(Kind::Header(name, value.into()))
 }
@@ -41,7 +41,7 @@ pub fn header(name: &'static str, value: impl Into<String>) -> Change {
 ///
 /// # Panics
 ///
-/// If the character is an `X` already.
+/// If the character is already an `X`.
 pub fn altered(key: SampleKey) -> Change {
     let token = key.token();
     let place = token.len() - 8;
@@ -110,7 +110,7 @@ pub fn no_body() -> Change {
     Change(Kind::NoBody)
 }
 
-/// Sets a value that the event has, by its JSON pointer.
+/// Sets a value that the event contains, by its JSON pointer.
 pub fn set(pointer: &'static str, value: impl Into<Value>) -> Change {
     Change(Kind::Set(pointer, value.into()))
 }
@@ -120,7 +120,7 @@ impl Change {
     ///
     /// # Panics
     ///
-    /// If the event lacks what is to be changed.
+    /// If the event lacks the value to change.
     pub(super) fn apply(&self, event: &mut Value) {
         match &self.0 {
             Kind::By(key) => present(event, &format!("Bearer {}", key.token())),
@@ -166,7 +166,7 @@ impl Change {
     }
 }
 
-/// Sets those of `places` that the event has, and returns whether it has one.
+/// Sets those of `places` that the event contains, and returns whether there is any.
 fn set_known(event: &mut Value, places: &[&str], text: &str) -> bool {
     let mut found = false;
     for place in places {
@@ -187,7 +187,7 @@ fn set_path(event: &mut Value, path: &str) {
     assert!(set_known(event, &["/rawPath", "/requestContext/http/path", "/path"], path), "a path");
 }
 
-/// Puts `bearer` in every place where the event has a key. An authorizer event has several.
+/// Puts `bearer` everywhere that the event has a key. An authorizer event has several places.
 fn present(event: &mut Value, bearer: &str) {
     if event["authorizationToken"].is_string() {
         event["authorizationToken"] = bearer.into();
@@ -206,7 +206,7 @@ fn header_names(headers: &Value, name: &str) -> Vec<String> {
     names.filter(|known| known.eq_ignore_ascii_case(name)).cloned().collect()
 }
 
-/// Sets or removes a header, in `headers` and, if the event has it, in `multiValueHeaders`.
+/// Sets or removes a header, in `headers` and, if the event contains it, in `multiValueHeaders`.
 fn set_header(event: &mut Value, name: &str, value: Option<&str>) {
     for (place, listed) in [("headers", false), ("multiValueHeaders", true)] {
         if !event[place].is_object() {
@@ -224,7 +224,7 @@ fn set_header(event: &mut Value, name: &str, value: Option<&str>) {
     }
 }
 
-/// Sets the query: payload 2.0 has it as one string, payload 1.0 as parameters.
+/// Sets the query: payload 2.0 contains it as one string, payload 1.0 as parameters.
 fn set_query(event: &mut Value, query: &str) {
     if event["rawQueryString"].is_string() {
         event["rawQueryString"] = query.into();
@@ -233,7 +233,7 @@ fn set_query(event: &mut Value, query: &str) {
     assert!(!query.contains(['%', '+']), "parameters that need no decoding");
     let (mut single, mut multi) = (json!({}), json!({}));
     for (name, value) in query.split('&').map(|pair| pair.split_once('=').expect("a value")) {
-        // Of several values, the last one.
+        // Of several values, the last one counts.
         single[name] = value.into();
         match multi[name].as_array_mut() {
             Some(values) => values.push(value.into()),

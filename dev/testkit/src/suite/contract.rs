@@ -1,15 +1,15 @@
-//! What is promised elsewhere: routes, samples and permissions.
+//! Declarations outside the code: routes, samples, and permissions.
 
 use super::{Case, Dialect};
 use crate::permissions::check_role;
 use crate::samples::check_samples;
 use crate::{Answer, contract, event};
 
-/// The routes are in the code, the OpenAPI document, the template and the local router: the same ones.
+/// The code, the OpenAPI document, the template, and the local router have the same routes.
 ///
 /// # Panics
 ///
-/// If they are not.
+/// If they differ.
 pub async fn code_document_template_and_local_router_have_the_same_routes<D: Dialect>() {
     contract::check_routes(D::NAME, D::ROUTES);
 }
@@ -18,7 +18,7 @@ pub async fn code_document_template_and_local_router_have_the_same_routes<D: Dia
 ///
 /// # Panics
 ///
-/// If one does not, or has none.
+/// If a sample fails, or an operation has no sample.
 pub async fn every_operation_succeeds_with_a_sample<D: Dialect>() {
     check_samples(D::NAME, D::ROUTES, &[], async |latchkey, request| {
         D::over(latchkey).handle(request).await.status.as_u16()
@@ -26,7 +26,7 @@ pub async fn every_operation_succeeds_with_a_sample<D: Dialect>() {
     .await;
 }
 
-/// The function's role allows what the function does, and nothing else.
+/// The function's role allows exactly what the function does.
 ///
 /// # Panics
 ///

@@ -1,4 +1,4 @@
-//! What a dialect says of itself, for the tests that all dialects share.
+//! A dialect's description of itself, for the tests that all dialects share.
 
 use std::fmt::Debug;
 
@@ -7,41 +7,41 @@ use latchkey_http::route::Route;
 use latchkey_http::{Request, Response};
 use serde_json::Value;
 
-/// What a list's marker is called.
+/// The names of a list's marker.
 #[derive(Clone, Copy, Debug)]
 pub struct Marker {
-    /// The query parameter that takes it.
+    /// The query parameter that accepts the marker.
     pub parameter: &'static str,
-    /// The field that hands it out.
+    /// The field that returns the marker.
     pub field: &'static str,
 }
 
-/// A dialect's function, and all in which it differs from another's.
+/// A dialect's function and everything that distinguishes it from another one.
 pub trait Dialect: Sized {
-    /// What is done at a route.
+    /// An operation of a route.
     type Operation: Copy + Debug + PartialEq + 'static;
 
-    /// The function's name, which its events and its OpenAPI document have too.
+    /// The function's name, which is also that of its events and its OpenAPI document.
     const NAME: &'static str;
     /// Its routes.
     const ROUTES: &'static [Route<Self::Operation>];
-    /// Every field that it has in an answer.
+    /// Every field in its responses.
     const FIELDS: &'static [&'static str];
     /// Whether a field without a value is `null`, rather than absent.
     const SERIALIZES_NULL: bool;
     /// The status of a create.
     const CREATED: u16;
-    /// Whether a list of keys holds those that were revoked.
+    /// Whether a list of keys contains revoked ones.
     const LISTS_REVOKED: bool;
-    /// Whether a list without a limit is whole, rather than a page of 100.
+    /// Whether a list without a limit is complete, rather than a page of 100.
     const WHOLE_LISTS: bool;
-    /// What a marker is called.
+    /// The names of a marker.
     const MARKER: Marker;
     /// The path of the service accounts.
     const ACCOUNTS: &'static str;
-    /// A body that makes an account, and updates one as well.
+    /// A body that creates an account, and also updates one.
     const ACCOUNT_BODY: &'static str;
-    /// The path that answers 200 to every key that authenticates.
+    /// The path that returns 200 for every key that authenticates.
     const IDENTITY: &'static str;
 
     /// The function over a service.
@@ -50,16 +50,16 @@ pub trait Dialect: Sized {
     /// The service behind the function.
     fn latchkey(&self) -> &Latchkey;
 
-    /// Answers a request.
+    /// Responds to a request.
     fn handle(&self, request: Request) -> impl Future<Output = Response>;
 
-    /// Whether an operation makes a key, and so may tell it.
+    /// Whether an operation creates a key and so may return it.
     fn mints(operation: Self::Operation) -> bool;
 
     /// The body of a refusal.
     fn refusal(status: u16, message: &str) -> Value;
 
-    /// The account in an answer about one, which may be in an envelope.
+    /// The account in a response about one, which may be in an envelope.
     fn account(body: &Value) -> &Value {
         body
     }

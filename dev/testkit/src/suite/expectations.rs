@@ -1,15 +1,15 @@
-//! Requests and their expected answers.
+//! Requests and their expected responses.
 
 use super::{Case, Dialect, Function};
 use crate::TestTable;
 
-/// A request that succeeds: its status, and its body, in which `*` stands for what is new each time.
+/// A request that succeeds: its status and its body, in which `*` stands for values that are always new.
 pub type Success = (Case, (u16, String));
 
-/// A request that is refused: its status, and the message that the client reads.
+/// A request that is rejected: its status, and the message that the client reads.
 pub type Refusal = (Case, (u16, &'static str));
 
-/// Makes a test of a resource's successes, and one of its refusals.
+/// Creates a test of a resource's successes and one of its errors.
 #[macro_export]
 macro_rules! event_tests {
     ($dialect:ty, $successes:expr, $refusals:expr) => {
@@ -22,11 +22,11 @@ macro_rules! event_tests {
     };
 }
 
-/// Each request succeeds as expected; in this order, each finds what those before it left.
+/// Each request succeeds as expected; they run in order, each on the data left by those before it.
 ///
 /// # Panics
 ///
-/// If one does not.
+/// If a request fails.
 pub async fn every_success_is_as_promised<D: Dialect>(successes: &[Success]) {
     let table = TestTable::start().await;
     let function = Function::<D>::over(&table);
@@ -37,11 +37,11 @@ pub async fn every_success_is_as_promised<D: Dialect>(successes: &[Success]) {
     }
 }
 
-/// Each request is refused as expected, and changes nothing.
+/// Each request is rejected as expected and changes nothing.
 ///
 /// # Panics
 ///
-/// If one is not, or does.
+/// If a request is not rejected, or changes something.
 pub async fn every_refusal_is_as_promised_and_writes_nothing<D: Dialect>(refusals: &[Refusal]) {
     let table = TestTable::start().await;
     let function = Function::<D>::over(&table);
@@ -54,12 +54,12 @@ pub async fn every_refusal_is_as_promised_and_writes_nothing<D: Dialect>(refusal
     }
 }
 
-/// Returns the requests of a table, without what is expected of them.
+/// Returns the requests of a table, without the expected results.
 pub fn cases<E>(table: Vec<(Case, E)>) -> Vec<Case> {
     table.into_iter().map(|(case, _)| case).collect()
 }
 
-/// Whether `text` is `pattern`, with a string's content for each `*`.
+/// Whether `text` matches `pattern`, in which `*` stands for the content of a string.
 fn matches(pattern: &str, text: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else { return pattern == text };
     let Some(text) = text.strip_prefix(start) else { return false };

@@ -1,4 +1,4 @@
-//! A function to send events to, and what holds for each of its answers.
+//! A function that tests send events to, and the checks for each of its responses.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use super::{Case, Dialect};
 use crate::contract::Contract;
 use crate::{Answer, TestTable, event, sample};
 
-/// The id of every request, so that the same request gets the same answer.
+/// The ID of every request, so that the same request gets the same response.
 const REQUEST_ID: &str = "8d3f5a0e-0000-4000-8000-000000000000";
 
-/// A dialect's function over a table.
+/// A dialect's function with a table.
 #[derive(Debug)]
 pub struct Function<D> {
     dialect: D,
@@ -26,29 +26,29 @@ pub struct Function<D> {
 }
 
 impl<D: Dialect> Function<D> {
-    /// At the time of the samples, by the default policy.
+    /// A function at the samples' time, with the default policy.
     pub fn over(table: &TestTable) -> Self {
         Self::with(table, KeyPolicy::default())
     }
 
-    /// At the time of the samples, by `policy`.
+    /// A function at the samples' time, with `policy`.
     pub fn with(table: &TestTable, policy: KeyPolicy) -> Self {
         Self::new(table.latchkey(policy))
     }
 
-    /// At `now`, by the default policy.
+    /// A function at `now`, with the default policy.
     pub fn at(table: &TestTable, now: Timestamp) -> Self {
         Self::new(table.latchkey_at(KeyPolicy::default(), now))
     }
 
-    /// With a cache of verdicts, as the function is deployed.
+    /// A function with a cache of verdicts, as deployed.
     pub fn caching(table: &TestTable) -> Self {
         let cache = CachePolicy { ttl: Duration::from_secs(10), entries: 100 };
         let clock = Clock::new(sample::now);
         Self::new(Latchkey::new(table.store(), KeyPolicy::default(), &cache, clock))
     }
 
-    /// Over a service of the test's own.
+    /// A function with a test's own service.
     pub fn new(latchkey: Latchkey) -> Self {
         Self { dialect: D::over(latchkey), contract: Contract::load(D::NAME) }
     }
@@ -58,22 +58,22 @@ impl<D: Dialect> Function<D> {
         self.dialect.latchkey()
     }
 
-    /// Answers an event.
+    /// Responds to an event.
     ///
     /// # Panics
     ///
-    /// If the answer is not one that the contract promises for the operation, holds a field that this
-    /// dialect does not have, or tells a key that it did not just make.
+    /// If the contract does not promise the response for the operation, the response contains a field that
+    /// this dialect does not have, or it contains a key that the request did not just create.
     pub async fn answer(&self, event: Value) -> Answer {
-        // Boxed: a test that asks often would hold as many requests, too many for its stack.
+        // Boxed, because a test with many calls would otherwise keep as many requests on its stack.
         Box::pin(self.serve(event::parse(event))).await
     }
 
-    /// Answers a request, which may be one that no event makes.
+    /// Responds to a request, which need not come from an event.
     ///
     /// # Panics
     ///
-    /// As [`Function::answer`].
+    /// Like [`Function::answer`].
     pub async fn serve(&self, request: Request) -> Answer {
         let route = route_of::<D>(&request);
         let answer = Answer::from(serve::answer(REQUEST_ID, self.dialect.handle(request)).await);
@@ -87,38 +87,38 @@ impl<D: Dialect> Function<D> {
         answer
     }
 
-    /// Answers one of the dialect's samples, by its name, or what differs from one.
+    /// Responds to one of the dialect's samples, by its name, or to a variation of one.
     pub async fn answer_to(&self, case: impl Into<Case>) -> Answer {
         self.answer(case.into().event(D::NAME)).await
     }
 
-    /// Answers a `GET`.
+    /// Responds to a `GET`.
     pub async fn get(&self, token: &str, path: &str) -> Answer {
         self.answer(event::call("GET", path, token)).await
     }
 
-    /// Answers a `DELETE`.
+    /// Responds to a `DELETE`.
     pub async fn delete(&self, token: &str, path: &str) -> Answer {
         self.answer(event::call("DELETE", path, token)).await
     }
 
-    /// Answers a `POST`.
+    /// Responds to a `POST`.
     pub async fn post(&self, token: &str, path: &str, body: &str) -> Answer {
         self.answer(event::call_with("POST", path, token, body)).await
     }
 
-    /// Answers a `PATCH`.
+    /// Responds to a `PATCH`.
     pub async fn patch(&self, token: &str, path: &str, body: &str) -> Answer {
         self.answer(event::call_with("PATCH", path, token, body)).await
     }
 
-    /// What a caller who asks for itself is answered: 200 if the key authenticates.
+    /// The status of the caller's own identity: 200 if the key authenticates.
     pub async fn identify(&self, token: &str) -> u16 {
         self.get(token, D::IDENTITY).await.status
     }
 }
 
-/// The route that a request is for. One that is for none is refused as every operation refuses it.
+/// The route of a request. If none matches, any will do, because every operation declares that rejection.
 fn route_of<D: Dialect>(request: &Request) -> &'static Route<D::Operation> {
     let found = route::find(D::ROUTES, request).ok();
     let is_found = |route: &&Route<D::Operation>| match &found {

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: a retry gets the same bytes, and makes nothing a second time.
+//! `Idempotency-Key`: a retry gets the same bytes and creates nothing a second time.
 
 use latchkey::time::Timestamp;
 use serde_json::Value;
@@ -8,23 +8,24 @@ use crate::sample::{SampleKey, after_hours};
 use crate::secrets::Secrets;
 use crate::{Answer, TestTable, event};
 
-/// A request that makes something: whose key, where, and two bodies.
+/// A request that creates something: its caller, its path, and two bodies.
 #[derive(Clone, Copy, Debug)]
 pub struct Create {
-    /// Whose key is presented.
+    /// The presented key.
     pub caller: SampleKey,
     /// The path.
     pub path: &'static str,
     /// A body that succeeds.
     pub body: &'static str,
-    /// Another one.
+    /// A second body.
     pub other_body: &'static str,
-    /// What a second such request is refused with; `None` where it makes another thing.
+    /// The error for a second such request; `None` if it creates something else.
     pub once: Option<(u16, &'static str)>,
 }
 
-/// Makes a test of each scenario of `Idempotency-Key`, for all of a dialect's creates, of which the
-/// first one creates a key of an account that has but one.
+/// Creates a test of each `Idempotency-Key` scenario, for all of a dialect's creates.
+///
+/// The first of these must create a key in an account with only one key.
 #[macro_export]
 macro_rules! idempotency_tests {
     ($dialect:ty, $creates:expr) => {
@@ -54,8 +55,9 @@ impl Create {
         answer::<D>(table, self.event(key, self.body)).await
     }
 
-    /// Checks the answer to a request that is another one than the first: it makes another thing, if
-    /// there can be a second one.
+    /// Checks the response to a request that differs from the first.
+    ///
+    /// It creates something else, unless only one can exist.
     fn check_new<D: Dialect>(&self, answer: &Answer, first: &Answer) {
         match self.once {
             Some((status, message)) => {
@@ -70,18 +72,18 @@ impl Create {
     }
 }
 
-/// Checks that the first request succeeded, and that its retry got the same answer to the byte.
+/// Checks that the first request succeeded and that its retry got exactly the same bytes.
 ///
 /// # Panics
 ///
-/// If not.
+/// If either fails.
 pub fn check_same<D: Dialect>(first: &Answer, again: &Answer, path: &str) {
     assert_eq!(first.status, D::CREATED, "{path}: {}", first.text);
     assert_eq!((again.status, &again.text), (first.status, &first.text), "{path}");
     assert_eq!(again.headers, first.headers, "{path}");
 }
 
-/// One after the other; with another key it is another request.
+/// One after the other. A request with another idempotency key is a different request.
 pub async fn the_same_request_twice_gives_the_same_bytes_and_makes_one_thing<D: Dialect>(
     creates: &[Create],
 ) {
@@ -99,7 +101,7 @@ pub async fn the_same_request_twice_gives_the_same_bytes_and_makes_one_thing<D: 
     }
 }
 
-/// Side by side.
+/// At the same time.
 pub async fn two_at_once_give_the_same_bytes_and_make_one_thing<D: Dialect>(creates: &[Create]) {
     for create in creates {
         let (table, single) = (TestTable::start().await, TestTable::start().await);
@@ -111,7 +113,7 @@ pub async fn two_at_once_give_the_same_bytes_and_make_one_thing<D: Dialect>(crea
     }
 }
 
-/// With another body, of another operation, and of the same one on another account.
+/// With another body, for another operation, and for the same operation on another account.
 pub async fn the_same_key_for_another_request_is_a_conflict<D: Dialect>(creates: &[Create]) {
     for (index, create) in creates.iter().enumerate() {
         let table = TestTable::start().await;
@@ -140,7 +142,7 @@ pub async fn the_same_key_for_another_request_is_a_conflict<D: Dialect>(creates:
     }
 }
 
-/// And not a millisecond sooner.
+/// Exactly a day, and not a millisecond sooner.
 pub async fn after_a_day_it_is_a_new_request<D: Dialect>(creates: &[Create]) {
     for create in creates {
         let table = TestTable::start().await;
@@ -158,7 +160,7 @@ pub async fn after_a_day_it_is_a_new_request<D: Dialect>(creates: &[Create]) {
     }
 }
 
-/// Of the same account.
+/// Both callers have keys of the same account.
 pub async fn another_callers_same_key_is_another_request<D: Dialect>(creates: &[Create]) {
     let (table, create) = (TestTable::start().await, creates[0]);
     let first = create.answer::<D>(&table, "one").await;
@@ -169,13 +171,13 @@ pub async fn another_callers_same_key_is_another_request<D: Dialect>(creates: &[
     assert_ne!(second.text, first.text);
 }
 
-/// The first request knows nothing of that.
+/// The retry must not depend on the account's present state.
 pub async fn a_retry_is_answered_although_the_account_is_full_by_now<D: Dialect>(
     creates: &[Create],
 ) {
     let (table, create) = (TestTable::start().await, creates[0]);
     let first = create.answer::<D>(&table, "early").await;
-    // Beside this one and the account's own, so many that there are ten.
+    // Creates so many keys that, with this one and the account's own, there are ten.
     for key in ["2", "3", "4", "5", "6", "7", "8", "9"] {
         assert_eq!(create.answer::<D>(&table, key).await.status, D::CREATED, "key {key}");
     }
@@ -183,7 +185,7 @@ pub async fn a_retry_is_answered_although_the_account_is_full_by_now<D: Dialect>
     check_same::<D>(&first, &create.answer::<D>(&table, "early").await, create.path);
 }
 
-/// So the request may be corrected, and sent with the same key.
+/// The caller can correct the request and send it with the same key.
 pub async fn a_refusal_is_not_kept<D: Dialect>(creates: &[Create]) {
     for create in creates {
         let table = TestTable::start().await;
@@ -194,7 +196,7 @@ pub async fn a_refusal_is_not_kept<D: Dialect>(creates: &[Create]) {
     }
 }
 
-/// Nor the `Idempotency-Key` itself.
+/// The table does not contain the `Idempotency-Key` either.
 pub async fn the_table_holds_nothing_from_which_the_secret_can_be_had<D: Dialect>(
     creates: &[Create],
 ) {
@@ -212,7 +214,7 @@ pub async fn the_table_holds_nothing_from_which_the_secret_can_be_had<D: Dialect
     }
 }
 
-/// Empty, with a space, or too long.
+/// It is empty, contains a space, or is too long.
 pub async fn a_bad_idempotency_key_is_refused<D: Dialect>(creates: &[Create]) {
     let table = TestTable::start().await;
     let before = items(&table).await;
@@ -232,7 +234,7 @@ async fn answer<D: Dialect>(table: &TestTable, event: Value) -> Answer {
     Function::<D>::over(table).answer(event).await
 }
 
-/// How many items there are, beside stored responses.
+/// Counts the items, except stored responses.
 async fn items(table: &TestTable) -> usize {
     let items = table.items().await;
     let kept = |value: &str| value.starts_with("IDEMPOTENCY#");

@@ -1,7 +1,7 @@
-//! What the tests ask of every dialect alike: each says of itself what differs, and nothing else.
+//! Tests that all dialects share: each dialect describes only its differences.
 //!
-//! A scenario is a function named for its guarantee; a macro makes a test of each, so that no dialect
-//! leaves one out.
+//! A scenario is a function named after its guarantee. A macro creates a test of each scenario, so that no
+//! dialect leaves one out.
 
 pub mod accounts;
 mod case;
@@ -19,8 +19,9 @@ pub use case::{Case, check_tables};
 pub use dialect::{Dialect, Marker};
 pub use function::Function;
 
-/// Makes a test of each of a module's scenarios, named as it is. Those that wait for a store that fails are
-/// `paused`: their time passes at once.
+/// Creates a test of each of a module's scenarios, with the same name.
+///
+/// Scenarios that wait for a failing store are `paused`: their time passes at once.
 #[macro_export]
 macro_rules! scenario_tests {
     ($dialect:ty, paused $module:ident $arguments:tt: $($scenario:ident),+ $(,)?) => {$(

@@ -9,11 +9,11 @@ use super::{Dialect, Function};
 use crate::sample::{ACCOUNT, FULL_ACCOUNT, SampleKey, after_hours, full_access};
 use crate::{Answer, Tenant, TestTable, event, sample};
 
-/// Entries and limits: around one page, around a full batch of reads, and one entry a page.
+/// Entries and limits: around one page, around a full batch of reads, and one entry per page.
 const SIZES: &[(usize, usize)] =
     &[(1, 1), (1, 100), (2, 1), (2, 2), (3, 2), (99, 100), (100, 100), (101, 100), (101, 2)];
 
-/// Makes a test of each scenario of pages.
+/// Creates a test of each page scenario.
 #[macro_export]
 macro_rules! page_tests {
     ($dialect:ty) => {
@@ -30,11 +30,11 @@ macro_rules! page_tests {
     };
 }
 
-/// The ids on every page of a list from `marker` on, the last page without a marker.
+/// The IDs on every page of a list from `marker` on; the last page has no marker.
 ///
 /// # Panics
 ///
-/// If the pages do not end, or one is refused.
+/// If the pages do not end, or one is rejected.
 pub async fn walk<D: Dialect>(
     function: &Function<D>,
     token: &str,
@@ -57,16 +57,16 @@ pub async fn walk<D: Dialect>(
     }
 }
 
-/// The pages that `entries` make.
+/// Divides `entries` into pages.
 pub fn paged(entries: &[String], limit: usize) -> Vec<Vec<String>> {
     entries.chunks(limit).map(<[String]>::to_vec).collect()
 }
 
-/// The marker of the page after the first one, which has `limit` entries.
+/// The marker of the second page of a list, whose first page has `limit` entries.
 ///
 /// # Panics
 ///
-/// If the list is no longer than that.
+/// If the list has only one page.
 pub async fn marker_of<D: Dialect>(
     function: &Function<D>,
     token: &str,
@@ -77,11 +77,11 @@ pub async fn marker_of<D: Dialect>(
     next_marker::<D>(&page)
 }
 
-/// Checks that a list does not take a marker.
+/// Checks that a list rejects a marker.
 ///
 /// # Panics
 ///
-/// If it does, or says something else than it is to say.
+/// If it accepts the marker, or the error message is wrong.
 pub async fn check_refused<D: Dialect>(
     function: &Function<D>,
     token: &str,
@@ -98,7 +98,7 @@ pub async fn check_refused<D: Dialect>(
     assert_eq!(refused.body, D::refusal(400, &message), "{path}: {marker}");
 }
 
-/// A tenant's keys, of each size that is tried, and without a limit.
+/// A tenant's keys, with each list and page size, and without a limit.
 pub async fn keys_come_exactly_once_and_oldest_first<D: Dialect>() {
     let table = TestTable::start().await;
     let tenant = Tenant::create(&table, "tenant").await;
@@ -107,7 +107,7 @@ pub async fn keys_come_exactly_once_and_oldest_first<D: Dialect>() {
     check_order::<D>(&table, &tenant, &path, tenant.key.clone(), add).await;
 }
 
-/// A tenant's accounts, of each size that is tried, and without a limit.
+/// A tenant's accounts, with each list and page size, and without a limit.
 pub async fn accounts_come_exactly_once_and_oldest_first<D: Dialect>() {
     let table = TestTable::start().await;
     let tenant = Tenant::create(&table, "tenant").await;
@@ -115,7 +115,7 @@ pub async fn accounts_come_exactly_once_and_oldest_first<D: Dialect>() {
     check_order::<D>(&table, &tenant, D::ACCOUNTS, tenant.account.to_string(), add).await;
 }
 
-/// Keys are revoked and minted between two pages.
+/// Keys are revoked and created between two pages.
 pub async fn keys_that_come_and_go_between_pages_neither_repeat_nor_hide_another<D: Dialect>() {
     let table = TestTable::start().await;
     let tenant = Tenant::create(&table, "tenant").await;
@@ -125,7 +125,7 @@ pub async fn keys_that_come_and_go_between_pages_neither_repeat_nor_hide_another
     check_come_and_go::<D>(&table, &tenant, &path, first, add, D::LISTS_REVOKED).await;
 }
 
-/// Accounts are deleted and made between two pages.
+/// Accounts are deleted and created between two pages.
 pub async fn accounts_that_come_and_go_between_pages_neither_repeat_nor_hide_another<D: Dialect>() {
     let table = TestTable::start().await;
     let tenant = Tenant::create(&table, "tenant").await;
@@ -134,8 +134,10 @@ pub async fn accounts_that_come_and_go_between_pages_neither_repeat_nor_hide_ano
     check_come_and_go::<D>(&table, &tenant, D::ACCOUNTS, first, add, false).await;
 }
 
-/// Where they are not listed, a page may be short or empty, and its marker still leads on; where they
-/// are, they fill pages like all others.
+/// Revoked keys never hide the keys after them.
+///
+/// If they are not listed, a page may be short or empty, but its marker still continues. If they are
+/// listed, they fill pages like all other keys.
 pub async fn many_revoked_keys_in_a_row_hide_none_behind_them<D: Dialect>() {
     let table = TestTable::start().await;
     let function = Function::<D>::over(&table);
@@ -159,8 +161,9 @@ pub async fn many_revoked_keys_in_a_row_hide_none_behind_them<D: Dialect>() {
     }
 }
 
-/// Neither for another key, nor for another account's list or another kind of list, nor for the same
-/// list in another dialect.
+/// A marker works only for its own key, list, and dialect.
+///
+/// The list must be the same account's and of the same kind.
 pub async fn a_marker_is_good_for_its_key_and_its_list_only<D: Dialect>() {
     let table = TestTable::start().await;
     let function = Function::<D>::over(&table);
@@ -170,13 +173,13 @@ pub async fn a_marker_is_good_for_its_key_and_its_list_only<D: Dialect>() {
     let accounts = marker_of(&function, &token, D::ACCOUNTS, 2).await;
     assert_eq!(function.get(&token, &format!("{path}?{parameter}={marker}")).await.status, 200);
 
-    // Another key of the same account, whose list it is, too.
+    // Another key of the same account, which owns the list.
     check_refused(&function, &SampleKey::Reader.token(), &path, &marker).await;
     // Another account's keys, and another kind of list.
     check_refused(&function, &token, &D::keys_path(FULL_ACCOUNT), &marker).await;
     check_refused(&function, &token, D::ACCOUNTS, &marker).await;
     check_refused(&function, &token, &path, &accounts).await;
-    // The same list in another dialect, which calls its marker otherwise.
+    // The same list in another dialect, which has another name for its marker.
     let request: Request = event::parse(event::call("GET", &path, &token));
     let latchkey = function.latchkey();
     let request = authenticate_for_management(latchkey, &request).await.expect("a caller");
@@ -192,7 +195,7 @@ pub async fn a_marker_is_good_for_its_key_and_its_list_only<D: Dialect>() {
     check_refused(&function, &token, &path, &marker_by(other)).await;
 }
 
-/// Neither a changed character, nor one more or less, nor a key's id, nor two markers.
+/// A changed, added, or removed character, a key's ID, and two markers are all rejected.
 pub async fn a_marker_that_was_tampered_with_is_refused<D: Dialect>() {
     let table = TestTable::start().await;
     let function = Function::<D>::over(&table);
@@ -220,7 +223,7 @@ pub async fn a_marker_that_was_tampered_with_is_refused<D: Dialect>() {
     assert_eq!((twice.status, twice.body), (400, D::refusal(400, &message)));
 }
 
-/// And not for longer.
+/// It is not valid for longer.
 pub async fn a_marker_is_good_for_a_day<D: Dialect>() {
     let table = TestTable::start().await;
     let (token, path) = (full_access(), D::keys_path(ACCOUNT));
@@ -232,7 +235,7 @@ pub async fn a_marker_is_good_for_a_day<D: Dialect>() {
     check_refused(&late, &token, &path, &marker).await;
 }
 
-/// Checks a tenant's list while it grows, from its `first` entry on, by what `add` makes at a time.
+/// Checks a tenant's list while it grows: `first` is its first entry, and `add` creates one more at a time.
 async fn check_order<D: Dialect>(
     table: &TestTable,
     tenant: &Tenant,
@@ -259,8 +262,9 @@ async fn check_order<D: Dialect>(
     );
 }
 
-/// Checks a tenant's list from which entries are deleted, and to which one is added, after its first
-/// page. `lists_deleted` says whether the deleted ones are still listed.
+/// Checks a tenant's list while entries are deleted and one is added after its first page.
+///
+/// `lists_deleted` says whether deleted entries are still listed.
 async fn check_come_and_go<D: Dialect>(
     table: &TestTable,
     tenant: &Tenant,
@@ -277,7 +281,7 @@ async fn check_come_and_go<D: Dialect>(
     let page = function.get(&tenant.token, &format!("{path}?limit=2")).await;
     assert_eq!(page.ids(), entries[..2], "{path}");
 
-    // Gone: the one that the marker stands at, and one to come. New: the last.
+    // Deleted: the entry that the marker points to, and a later one. Added: the last one.
     for gone in [1, 3] {
         let deleted = function.delete(&tenant.token, &format!("{path}/{}", entries[gone])).await;
         assert_eq!(deleted.status, 204, "{path}: {}", deleted.text);

@@ -1,5 +1,6 @@
-//! Refusals that every dialect says alike: what differs from its samples of these names, and what its
-//! clients read.
+//! Errors that every dialect reports in the same way.
+//!
+//! Each has the differences from a dialect's samples, and what its clients read.
 
 use super::Case;
 use super::change::{
@@ -10,19 +11,19 @@ use crate::rows;
 use crate::sample::SampleKey::{Disabled, Expired, FullAccess, Revoked, Root, Unknown};
 use crate::sample::{self, OTHER_ACCOUNT};
 
-/// The id of an account that does not exist.
+/// The ID of an account that does not exist.
 pub const UNKNOWN_ID: &str = "SAMPLEACCOUNT999";
 
 /// An account that does not exist.
 pub const UNKNOWN_ACCOUNT: &str = "service account `SAMPLEACCOUNT999` does not exist";
 
-/// An account of another organization, which does not exist for the caller.
+/// An account of another organization, which the caller cannot see.
 pub const OTHER_ORGANIZATION: &str = "service account `SAMPLEACCOUNT004` does not exist";
 
-/// Root keys lie where an account of this id would have its own.
+/// Root keys are stored where an account with this ID would have its keys.
 pub const OF_ROOT: &str = "service account `ROOT` does not exist";
 
-/// A root key, where an account's is needed.
+/// A root key where an account's key is needed.
 pub const ROOT_KEY: &str =
     "a root key belongs to no organization; present a service account's key instead";
 
@@ -30,21 +31,21 @@ pub const ROOT_KEY: &str =
 pub const NO_CREDENTIALS: &str =
     "the request carries no credentials; send `Authorization: Bearer <key>`";
 
-/// A key that is altered, unknown, expired, revoked or of a disabled account.
+/// A key that is altered, unknown, expired, revoked, or from a disabled account.
 pub const NOT_VALID: &str = "the key presented is not valid";
 
-/// A limit that is none.
+/// An invalid limit.
 pub const BAD_LIMIT: &str = "`limit` must be a whole number from 1 to 100, given once";
 
-/// The account of the key presented, which is to be disabled or deleted.
+/// A request to disable or delete the account of the presented key.
 pub const OWN_ACCOUNT: &str = "service account `SAMPLEACCOUNT001` is the one whose key you present; \
                                to disable or delete it, present a key of another account";
 
-/// An account with as many keys as it may have.
+/// An account with the maximum number of keys.
 pub const FULL_ACCOUNT: &str =
     "service account `SAMPLEACCOUNT002` already holds 10 keys; revoke one before minting another";
 
-/// An account that gets no key.
+/// An account that cannot get a key.
 pub const DISABLED_ACCOUNT: &str =
     "service account `SAMPLEACCOUNT003` is disabled; enable it before minting keys for it";
 
@@ -52,7 +53,7 @@ const NOT_JSON: &str = "the body must be JSON in UTF-8: send `Content-Type: appl
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// Of creating a key.
+/// Errors for creating a key.
 pub fn create_key() -> Vec<Refusal> {
     rows! { Case::of("create-key").with(body("{}"));
         "bad-base64" [set("/isBase64Encoded", true), body("not base64!")]
@@ -80,7 +81,7 @@ pub fn create_key() -> Vec<Refusal> {
     }
 }
 
-/// Of listing keys.
+/// Errors for listing keys.
 pub fn list_keys() -> Vec<Refusal> {
     rows! { "list-keys";
         "bad-limit" [query("limit=101")] => 400, BAD_LIMIT;
@@ -94,7 +95,7 @@ pub fn list_keys() -> Vec<Refusal> {
     }
 }
 
-/// Of what is done to accounts.
+/// Errors for changes to accounts.
 pub fn accounts() -> Vec<Refusal> {
     [
         rows! { "list-accounts";

@@ -1,4 +1,4 @@
-//! No secret in an item, in a log line, in an error, or in a second response.
+//! No item, log line, error, or second response contains a secret.
 //!
 //! Each scenario captures the logs of its thread, so their tests are in a file of their own.
 
@@ -15,12 +15,13 @@ use crate::logs::Logs;
 use crate::secrets::Secrets;
 use crate::{Answer, NO_CACHE, TestTable, event, faulty, sample};
 
-/// Each of `cases` is answered and logged without a secret, but for the key that it makes; those named in
-/// `minting` make one.
+/// No response or log line of `cases` contains a secret, except for the key that a request creates.
+///
+/// The requests named in `minting` create a key.
 ///
 /// # Panics
 ///
-/// If one is not.
+/// If there is such a secret.
 pub async fn no_item_log_line_or_error_holds_a_secret<D: Dialect>(
     mut cases: Vec<Case>,
     minting: &[&str],
@@ -31,7 +32,7 @@ pub async fn no_item_log_line_or_error_holds_a_secret<D: Dialect>(
     let unlimited = KeyPolicy { key_limit: None, ..KeyPolicy::default() };
     let dialect = D::over(table.latchkey(unlimited));
     let mut minted = Vec::new();
-    // By name: a delete that ends the callers of other requests comes after the creates.
+    // Sorted by name: a delete that ends the callers of other requests comes after the creates.
     cases.sort_by(|left, right| left.name().cmp(right.name()));
     for case in &cases {
         let answer = answer(&dialect, case.name(), keeping::<D>(case)).await;
@@ -53,11 +54,11 @@ pub async fn no_item_log_line_or_error_holds_a_secret<D: Dialect>(
     secrets.check(&logs.text(), "a log line");
 }
 
-/// A store that refuses is a 500, logged once with the request's id.
+/// A store that rejects requests causes a 500, which is logged once with the request's ID.
 ///
 /// # Panics
 ///
-/// If it is not.
+/// If it does not.
 pub async fn a_failing_store_is_logged_once_with_its_cause_and_without_a_secret<D: Dialect>() {
     let logs = Logs::capture(D::NAME);
     let answer = answer_over::<D>("AccessDeniedException", &"create-key".into()).await;
@@ -73,29 +74,29 @@ pub async fn a_failing_store_is_logged_once_with_its_cause_and_without_a_secret<
     Secrets::of_samples().check(&logs.text(), "a log line");
 }
 
-/// A store that refuses leads none of `cases` to an answer or a log line with a secret.
+/// If the store rejects requests, no response or log line of `cases` contains a secret.
 ///
 /// # Panics
 ///
-/// If it does.
+/// If one does.
 pub async fn no_operation_tells_a_secret_when_the_store_fails<D: Dialect>(cases: Vec<Case>) {
     let logs = Logs::capture(D::NAME);
     let secrets = Secrets::of_samples();
     for case in &cases {
         let answer = answer_over::<D>("ResourceNotFoundException", case).await;
         let case = case.name();
-        // What needs no look at the table is refused as ever.
+        // A request that does not need the table is rejected as usual.
         assert!(matches!(answer.status, 401 | 404 | 405 | 500), "{case}: {}", answer.text);
         secrets.check(&answer.text, case);
     }
     secrets.check(&logs.text(), "a log line");
 }
 
-/// The answer to a store that is busy: 503, and when to come back.
+/// A busy store causes a 503 that says when to retry.
 ///
 /// # Panics
 ///
-/// If it is another.
+/// If the response is a different one.
 pub async fn a_busy_store_is_said_in_the_dialect<D: Dialect>() {
     let logs = Logs::capture(D::NAME);
     let answer = answer_over::<D>("ThrottlingException", &"create-key".into()).await;
@@ -106,12 +107,12 @@ pub async fn a_busy_store_is_said_in_the_dialect<D: Dialect>() {
     assert_eq!(logs.lines().iter().filter(|line| line["level"] == "ERROR").count(), 1);
 }
 
-/// The event of a request whose answer the table is to keep, sealed.
+/// The event of a request with a response that the table must store, sealed.
 fn keeping<D: Dialect>(case: &Case) -> Value {
     case.clone().with(header("idempotency-key", case.name())).event(D::NAME)
 }
 
-/// What an event gets from a function whose store fails with `code`.
+/// The response to an event if the store fails with `code`.
 async fn answer_over<D: Dialect>(code: &'static str, case: &Case) -> Answer {
     let store = KeyStore::new(faulty::client(move |_, _| faulty::error(400, code)), "table");
     let clock = Clock::new(sample::now);

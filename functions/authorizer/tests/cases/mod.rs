@@ -1,6 +1,6 @@
-//! Every event of the tests: its differences from a sample, beside the expected verdict.
+//! Every event of the tests: its differences from a sample, next to the expected verdict.
 //!
-//! The tables have no tests of their own, so that several test binaries can go over all events.
+//! The tables contain no tests of their own, so that several test binaries can use all events.
 
 use latchkey_testkit::rows;
 use latchkey_testkit::sample::SampleKey::{
@@ -13,11 +13,11 @@ use latchkey_testkit::suite::expectations::cases;
 /// The form of a verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// That of HTTP APIs, payload 2.0.
+    /// For HTTP APIs with payload 2.0.
     Simple,
-    /// That of all other APIs of API Gateway: an IAM policy.
+    /// For all other API Gateway APIs: an IAM policy.
     Policy,
-    /// That of AppSync.
+    /// For AppSync.
     AppSync,
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn forms() -> Vec<(Case, Form)> {
 
 /// Events that every deployment denies.
 pub(crate) fn denials() -> Vec<(Case, Form)> {
-    // A key in a query string would end up in logs, so none is taken from there.
+    // A key in a query string would end up in logs, so the authorizer does not read it from there.
     let in_query = format!("Authorization={}", Reader.token());
     [
         rows! { "http-api-2";
@@ -54,7 +54,7 @@ pub(crate) fn denials() -> Vec<(Case, Form)> {
     .concat()
 }
 
-/// Events that a deployment for the sample organization only denies.
+/// Events that are denied only by a deployment for the sample organization.
 pub(crate) fn other_organization() -> Vec<(Case, Form)> {
     [
         rows! { "http-api-2"; "other-organization" [by(Other)] => Simple; },
@@ -68,12 +68,12 @@ pub(crate) fn full_access() -> Case {
     Case::of("http-api-2").row("full-access", [by(FullAccess)])
 }
 
-/// A bare key in `X-Api-Key`, and none in `Authorization`.
+/// A bare key in `X-Api-Key`, and no key in `Authorization`.
 pub(crate) fn api_key_header() -> Case {
     Case::of("http-api-2").row("api-key-header", [no_key(), header("x-api-key", Reader.token())])
 }
 
-/// A route for all methods, asked with `POST`.
+/// A route for all methods, requested with `POST`.
 pub(crate) fn any_route() -> Case {
     let arn = "arn:aws:execute-api:us-east-1:123456789012:abc123/$default/POST/orders";
     let route = "ANY /orders";

@@ -1,4 +1,4 @@
-//! Making, listing, describing, updating and deleting service accounts.
+//! Creating, listing, describing, updating, and deleting service accounts.
 
 use latchkey_testkit::rows;
 use latchkey_testkit::sample::SampleKey::{Minter, Reader, Root};

@@ -1,4 +1,4 @@
-//! Creating a key of a service account.
+//! Creating a key for a service account.
 
 use latchkey_testkit::rows;
 use latchkey_testkit::sample::ORGANIZATION_NAME;
@@ -16,7 +16,7 @@ type Minted = (Option<&'static str>, &'static [&'static str]);
 const SAMPLE: Minted = (Some("ci"), &["sessions.read", "files.read"]);
 const PLAIN: Minted = (None, &[]);
 
-/// Requests that succeed, and the name and scopes in the answer.
+/// Requests that succeed, and the name and scopes in the response.
 pub(crate) fn successes() -> Vec<(Case, Minted)> {
     [
         rows! { "create-key";

@@ -1,4 +1,4 @@
-//! Listing, describing, updating and revoking the keys of a service account.
+//! Listing, describing, updating, and revoking the keys of a service account.
 
 use latchkey_testkit::rows;
 use latchkey_testkit::sample::SampleKey::{
@@ -21,10 +21,10 @@ const BAD_ID: &str = "this key does not exist";
 const UNKNOWN: &str = "key `018HULLP3H38Y9U0` does not exist";
 const OF_ANOTHER_ACCOUNT: &str = "key `018HULLP3I2BDRRK` does not exist";
 
-/// A sample key: its id, and in JSON its name, its scopes, and when it ends and was revoked.
+/// A sample key: its ID, and in JSON its name, its scopes, and when it expires and was revoked.
 fn described(id: &str, name: &str, scopes: &str, expires_at: &str, revoked_at: &str) -> String {
     let full_access = scopes == "[]";
-    // Of the samples, one has expired.
+    // Only one of the samples has expired.
     let revoked = if id == "018HULLP3I1YVBWF" { expires_at } else { revoked_at };
     format!(
         r#"{{"id":"{id}","name":{name},"key_prefix":"sk_SAMPLEACCOUNT001_{id}_","scopes":{scopes},"full_access":{full_access},"created_at":"2026-01-01T00:00:00.000Z","expires_at":{expires_at},"last_used_at":null,"revoked":{revoked},"revoked_at":{revoked_at}}}"#

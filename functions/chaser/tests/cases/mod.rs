@@ -1,6 +1,6 @@
-//! Every request of the tests: its differences from a sample event, beside the expected answer.
+//! Every request of the tests: its differences from a sample event, next to the expected response.
 //!
-//! The tables have no tests of their own, so that several test binaries can go over all requests.
+//! The tables contain no tests of their own, so that several test binaries can use all requests.
 
 pub(crate) mod accounts;
 pub(crate) mod create_key;
@@ -13,7 +13,7 @@ use latchkey_testkit::suite::Case;
 use latchkey_testkit::suite::change::{Change, header};
 use latchkey_testkit::suite::expectations::cases;
 
-/// A cursor that no list gave out.
+/// A cursor that no list returned.
 const FOREIGN_CURSOR: &str =
     "cursor=nDXemfwyh40p8DG1R5sRsvS_uscerlopVU0W5qLqc0GkQ4f6pu447gjSgMMYL3WQIyPtRw";
 

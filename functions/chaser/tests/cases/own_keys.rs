@@ -30,7 +30,7 @@ pub(crate) fn successes() -> Vec<Success> {
             _ => 200, list;
         },
         rows! { "create-own-key";
-            // Its name is sent with blanks around it.
+            // The request sends the name with surrounding spaces.
             _ => 200, made("ci", r#"["sessions.read"]"#);
         },
         rows! { "rotate-own-key";

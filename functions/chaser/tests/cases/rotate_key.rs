@@ -11,7 +11,7 @@ use latchkey_testkit::suite::refusals::{self, OF_ROOT, OTHER_ORGANIZATION, ROOT_
 
 use super::{FULL_ACCESS_NOT_HELD, OTHER_SELECTED, select};
 
-/// The new key, with the old one's scopes.
+/// The new key, with the old key's scopes.
 fn rotated(account: &str, scopes: &str) -> String {
     let full_access = scopes == "[]";
     format!(

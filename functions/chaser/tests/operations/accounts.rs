@@ -1,4 +1,4 @@
-//! Making, listing, describing, updating and deleting service accounts.
+//! Creating, listing, describing, updating, and deleting service accounts.
 
 use latchkey_testkit::sample::{
     ACCOUNT, DISABLED_ACCOUNT, FULL_ACCOUNT, SampleKey, after_hours, full_access,
@@ -41,7 +41,7 @@ async fn an_update_changes_what_it_names_and_when() {
         assert_eq!(updated.body, expected, "{body}");
         assert_eq!(function.get(&token, &path).await.body, expected, "{body}");
     }
-    // The count of keys outlived the updates: the account is still full.
+    // The updates did not reset the count of keys: the account is still full.
     let full = Function::over(&table).post(&token, &Chaser::keys_path(FULL_ACCOUNT), "{}").await;
     assert_eq!(full.status, 409);
 }
@@ -49,7 +49,7 @@ async fn an_update_changes_what_it_names_and_when() {
 #[tokio::test]
 async fn disabling_stops_every_key_and_enabling_restores_those_that_were_live() {
     let table = TestTable::start().await;
-    // With the cache of a deployed function, which knows the keys by now.
+    // With the cache of a deployed function, which already contains the keys.
     let function = Function::caching(&table);
     let account = function.answer_to("create-account").await;
     let (id, path) = (account.id(), Chaser::account_path(account.id()));
@@ -74,7 +74,7 @@ async fn disabling_stops_every_key_and_enabling_restores_those_that_were_live() 
             refused.string("/error/message"),
             format!("service account `{id}` is disabled; enable it before minting keys for it")
         );
-        // Its keys are still to be seen.
+        // Its keys are still visible.
         assert_eq!(function.get(&full_access(), &Chaser::keys_path(id)).await.body, keys.body);
     }
 

@@ -1,4 +1,4 @@
-//! Chaser, as the suite of all dialects asks for it.
+//! Chaser for the test suite that all dialects share.
 
 use chaser::{AllowedScopes, App, Operation, ROUTES, handle};
 use latchkey::Latchkey;
@@ -7,7 +7,7 @@ use latchkey_http::{Request, Response};
 use latchkey_testkit::suite::{self, Dialect, Marker};
 use serde_json::{Value, json};
 
-/// Every field that this dialect has in an answer, all of them in snake case.
+/// Every field in this dialect's responses, all in snake case.
 const FIELDS: &[&str] = &[
     "account",
     "accounts",

@@ -1,4 +1,4 @@
-//! `create-current-service-account-key`: event in, response out, the embedded DynamoDB between.
+//! `create-current-service-account-key`: event in, response out, with the embedded DynamoDB in between.
 
 use latchkey::policy::KeyPolicy;
 use latchkey::token::Token;

@@ -68,7 +68,7 @@ async fn a_name_that_is_not_ascii_selects_its_account() {
     }
 }
 
-/// No gateway is known to hand such a header on, but a client that is not behind one may send it.
+/// No known gateway forwards such a header, but a client that is not behind one may send it.
 #[tokio::test]
 async fn a_name_in_latin_1_selects_its_account() {
     let table = TestTable::start().await;

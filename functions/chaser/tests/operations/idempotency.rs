@@ -22,7 +22,7 @@ const CREATE_ACCOUNT: Create = Create {
     ..CREATE_KEY
 };
 
-/// The key that this rotates is the caller's own.
+/// The rotated key is the caller's own.
 const ROTATE_KEY: Create = Create {
     path: "/v1/accounts/current/service-accounts/SAMPLEACCOUNT004/keys/018HULLP3GUC5MYZ/rotate",
     other_body: r#"{"grace_days":3}"#,
@@ -42,7 +42,7 @@ idempotency_tests!(
     &[CREATE_KEY, CREATE_ACCOUNT, ROTATE_KEY, CREATE_OWN_KEY, ROTATE_OWN_KEY]
 );
 
-/// The answer to a rotation is lost, and the key that it replaced is gone by now.
+/// The response to a rotation was lost, and the replaced key has ended since then.
 #[tokio::test]
 async fn a_rotation_is_answered_again_although_the_old_key_has_ended() {
     for (key, body) in [("no-grace", r#"{"grace_days":0}"#), ("grace", "{}")] {

@@ -1,4 +1,4 @@
-//! Listing, describing, updating and revoking the keys of a service account.
+//! Listing, describing, updating, and revoking the keys of a service account.
 
 use latchkey_testkit::sample::{ACCOUNT, FULL_ACCOUNT, SampleKey, after_hours, full_access};
 use latchkey_testkit::suite::Dialect;
@@ -23,7 +23,7 @@ async fn mint(function: &Function, body: &str) -> Answer {
 #[tokio::test]
 async fn a_revoked_key_is_refused_at_once_and_listed_as_revoked() {
     let table = TestTable::start().await;
-    // With the cache of a deployed function, which knows the key by now.
+    // With the cache of a deployed function, which already contains the key.
     let function = Function::caching(&table);
     let minted = mint(&function, r#"{"name":"ci","scopes":["sessions.read"]}"#).await;
     let (id, token) = (minted.string("/id"), minted.string("/key"));
@@ -77,7 +77,7 @@ async fn a_revoked_key_makes_room_for_another() {
     assert_eq!(function.post(&token, &path, "{}").await.status, 409);
     let listed = function.get(&token, &path).await.ids();
     let gone = Chaser::key_path(FULL_ACCOUNT, &listed[3]);
-    // The second time counts nothing.
+    // The second delete does not change the count.
     for _ in 0..2 {
         assert_eq!(function.delete(&token, &gone).await.status, 204);
     }
@@ -113,14 +113,14 @@ async fn an_update_changes_what_it_names_only() {
     }
     let full = function.get(&full_access(), &path).await;
     assert_eq!((&full.body["scopes"], &full.body["full_access"]), (&json!([]), &json!(true)));
-    // Whatever it is called and may do, it is the same key.
+    // Whatever its name and scopes, it is the same key.
     assert_eq!(function.identify(minted.string("/key")).await, 200);
 }
 
 #[tokio::test]
 async fn new_scopes_hold_at_once() {
     let table = TestTable::start().await;
-    // With the cache of a deployed function, which knows the old scopes by now.
+    // With the cache of a deployed function, which already contains the old scopes.
     let function = Function::caching(&table);
     let minted = mint(&function, r#"{"scopes":["keys.read"]}"#).await;
     let (token, path) = (minted.string("/key"), Chaser::key_path(ACCOUNT, minted.string("/id")));
@@ -179,7 +179,7 @@ async fn a_key_never_gets_a_scope_from_one_that_lacks_it() {
         }
     }
     assert!(table.items().await == before, "a refusal wrote something");
-    // Less, it may: here it gives up its own right to.
+    // It may reduce its scopes; here it gives up its right to change keys.
     let less = function.patch(&minter, &own, r#"{"scopes":["sessions.read"]}"#).await;
     assert_eq!(less.status, 200, "{}", less.text);
     assert_eq!(function.patch(&minter, &own, r#"{"name":"n"}"#).await.status, 403);

@@ -1,8 +1,8 @@
-//! Every operation of the dialect: event in, response out, the embedded DynamoDB between.
+//! Every operation of the dialect: event in, response out, with the embedded DynamoDB in between.
 //!
-//! One module for each resource. The module of the same name in `cases` has its requests and the expected
-//! answers. Other modules test what several resources share: pages of lists, and requests that are sent
-//! again.
+//! One module for each resource. The module of the same name in `cases` contains its requests and the
+//! expected responses. Other modules test what several resources share: pages of lists, and repeated
+//! requests.
 
 mod accounts;
 #[path = "../cases/mod.rs"]

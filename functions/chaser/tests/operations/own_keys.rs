@@ -54,7 +54,7 @@ async fn every_refusal_is_that_of_the_accounts_own_routes_and_writes_nothing() {
             "`grace_days` must be a whole number from 0 to 30",
         ),
         (SampleKey::FullAccess, "DELETE", format!("{PATH}/!"), "", 404, "this key does not exist"),
-        // A key of another account of the same organization, and one of another organization.
+        // A key of another account in the same organization, and a key of another organization.
         (
             SampleKey::FullAccess,
             "DELETE",
@@ -96,7 +96,7 @@ async fn the_accounts_limit_holds() {
     let table = TestTable::start().await;
     let function = Function::over(&table);
     let minted = async || function.post(&full_access(), PATH, "{}").await;
-    // Three of the account's five sample keys are live by its count, and one has expired.
+    // Three of the account's five sample keys count as live, although one of them has expired.
     let mut made = 0;
     let refused = loop {
         let answer = minted().await;
@@ -127,7 +127,7 @@ async fn a_machine_manages_its_own_keys_without_its_accounts_id() {
     assert_eq!((gone.status, gone.text.as_str()), (204, ""));
     assert_eq!(function.identify(first.string("/key")).await, 401);
 
-    // The same list by both ways, with the same cursors.
+    // Both paths return the same list, with the same cursors.
     let own = function.get(token, PATH).await;
     assert_eq!(own.body, function.get(token, &Chaser::keys_path(ACCOUNT)).await.body);
     assert!(own.ids().contains(&third.string("/id").to_owned()));
@@ -135,7 +135,7 @@ async fn a_machine_manages_its_own_keys_without_its_accounts_id() {
     let rest = format!("{}?cursor={}", Chaser::keys_path(ACCOUNT), page.string("/next_cursor"));
     let rest = function.get(token, &rest).await;
     assert_eq!([page.ids(), rest.ids()].concat(), own.ids());
-    // Another account's are another list.
+    // Another account's keys are another list.
     let other = function.get(&full_access(), &Chaser::keys_path(FULL_ACCOUNT)).await;
     assert!(other.ids().iter().all(|id| !own.ids().contains(id)));
 }

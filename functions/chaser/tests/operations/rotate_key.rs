@@ -1,4 +1,4 @@
-//! Rotating a key: another one takes its place, and it ends after the grace.
+//! Rotating a key: a new key replaces it, and the old one ends after the grace period.
 
 use latchkey::policy::KeyPolicy;
 use latchkey::time::Timestamp;
@@ -72,7 +72,7 @@ async fn the_new_key_is_like_the_old_one_which_ends_in_a_week() {
 #[tokio::test]
 async fn without_grace_the_old_key_is_refused_at_once() {
     let table = TestTable::start().await;
-    // With the cache of a deployed function, which knows the key by now.
+    // With the cache of a deployed function, which already contains the key.
     let function = Function::caching(&table);
     let old = mint(&function, "{}").await;
     assert_eq!(function.identify(old.string("/key")).await, 200);
@@ -81,7 +81,7 @@ async fn without_grace_the_old_key_is_refused_at_once() {
     assert_eq!(function.identify(new.string("/key")).await, 200);
     let old = describe(&function, &old).await;
     assert_eq!(old["expires_at"], "2026-01-01T00:00:00.000Z");
-    // For the SDK's users, who know of no expiry, it is revoked.
+    // The SDK's users know of no expiry, so to them the key is revoked.
     assert_eq!((&old["revoked"], &old["revoked_at"]), (&old["expires_at"], &Value::Null));
 }
 
@@ -117,7 +117,7 @@ async fn a_key_is_rotated_once_and_its_successor_again() {
     }
     assert!(table.items().await == before, "a refusal wrote something");
     assert_eq!(rotate(&function, &new, "{}").await.status, 200);
-    // In its grace it is a key like any other.
+    // During its grace period, it is a key like any other.
     let path = Chaser::key_path(ACCOUNT, old.string("/id"));
     assert_eq!(function.patch(&full_access(), &path, r#"{"name":"old"}"#).await.status, 200);
     assert_eq!(function.delete(&full_access(), &path).await.status, 204);
@@ -125,7 +125,7 @@ async fn a_key_is_rotated_once_and_its_successor_again() {
     assert_eq!(function.identify(new.string("/key")).await, 200);
 }
 
-/// Rotations without grace count against no limit, so they could fill an account with ended keys.
+/// Rotations without grace do not count against the limit, so they could fill an account with ended keys.
 #[tokio::test]
 async fn a_successor_is_not_rotated_without_grace_within_a_minute() {
     let table = TestTable::start().await;
@@ -170,7 +170,7 @@ async fn an_expiring_key_keeps_its_lifetime_and_never_ends_later() {
     let old = mint(&Function::with(&table, policy.clone()), "{}").await;
     let function = Function::over(&table);
     assert_eq!(describe(&function, &old).await["expires_at"], "2026-01-11T00:00:00.000Z");
-    // Eight days on, it has two days left, less than the grace.
+    // Eight days later, it has two days left, which is less than the grace period.
     let late = Function::at(&table, after_hours(8 * 24));
     let new = rotate(&late, &old, r#"{"grace_days":30}"#).await;
     assert_eq!(describe(&late, &old).await["expires_at"], "2026-01-11T00:00:00.000Z");
@@ -181,7 +181,7 @@ async fn an_expiring_key_keeps_its_lifetime_and_never_ends_later() {
 async fn a_full_account_rotates_without_grace_and_holds_as_many_keys_as_before() {
     let table = TestTable::start().await;
     let function = Function::over(&table);
-    // The key rotated; the new one is of the same millisecond, and may be listed before it.
+    // The key to rotate. The new key is from the same millisecond, so it may be listed first.
     let listed = function.get(&full_access(), &Chaser::keys_path(FULL_ACCOUNT)).await.ids();
     let full = Case::of("rotate-key").with(account(FULL_ACCOUNT)).with(key_id(&listed[0]));
     let no_grace = full.clone().with(body(r#"{"grace_days":0}"#));
@@ -190,7 +190,7 @@ async fn a_full_account_rotates_without_grace_and_holds_as_many_keys_as_before()
     let mint =
         || async { function.post(&full_access(), &Chaser::keys_path(FULL_ACCOUNT), "{}").await };
     assert_eq!(mint().await.status, 409);
-    // The one that was rotated away counts no longer, so revoking it makes no room.
+    // The rotated key no longer counts, so revoking it does not free a slot.
     let rotated = Chaser::key_path(FULL_ACCOUNT, &listed[0]);
     assert_eq!(function.delete(&full_access(), &rotated).await.status, 204);
     assert_eq!(mint().await.status, 409);

@@ -1,4 +1,4 @@
-//! Lists without a limit: everything in one response, as the vendor's SDK reads them, and the bounds.
+//! Lists without a limit: everything in one response, as the vendor's SDK expects, and the bounds.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +15,8 @@ use latchkey_testkit::{Answer, NO_CACHE, Tenant, TestTable, sample};
 
 use crate::common::{Chaser, Function};
 
-/// What Lambda takes of a response.
+/// The maximum size of a response that Lambda accepts.
+///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const LAMBDA_BYTES_MAX: usize = 6 * 1024 * 1024;
 
@@ -39,7 +40,7 @@ async fn one_live_key_behind_a_hundred_revoked_ones_is_listed() {
     assert_eq!(found, [tenant.key.as_str(), &live[0]]);
 }
 
-/// More than are read at a time; `LATCHKEY_LISTED_KEYS` sets how many. It prints what the list costs.
+/// More keys than one read returns; `LATCHKEY_LISTED_KEYS` sets how many. Prints what the list costs.
 #[tokio::test]
 async fn thousands_of_keys_are_one_list() {
     let count = std::env::var("LATCHKEY_LISTED_KEYS").ok();
@@ -58,7 +59,7 @@ async fn thousands_of_keys_are_one_list() {
     assert_eq!(u64::from(used.requests["Query"]), count.div_ceil(1000));
 }
 
-/// Names of which each character takes four bytes within the response, and many scopes.
+/// Names in which each character takes four bytes in the response, and many scopes.
 #[tokio::test]
 async fn a_list_that_is_too_heavy_is_cut_and_goes_on_at_its_cursor() {
     let table = TestTable::start().await;
@@ -89,7 +90,7 @@ async fn a_list_that_takes_too_long_is_cut_and_goes_on_at_its_cursor() {
     let tenant = Tenant::create(&table, "tenant").await;
     let mut keys = vec![tenant.key.clone()];
     keys.extend(tenant.copy_key(&table, 0..2100, |_| ()).await);
-    // Each look at the clock takes three seconds: the second thousand is read after six.
+    // The clock advances three seconds per reading, so the second thousand is read after six.
     let seconds = Arc::new(AtomicU64::new(0));
     let clock = Clock::new(move || {
         let passed = Duration::from_secs(3 * seconds.fetch_add(1, Ordering::Relaxed));
@@ -117,7 +118,7 @@ async fn two_hundred_and_fifty_accounts_are_one_list() {
     assert_eq!((listed.ids(), listed.body["next_cursor"].is_null()), (accounts, true));
 }
 
-/// The bytes of the response that Lambda is given.
+/// The bytes of the response that Lambda receives.
 fn weight(answer: &Answer) -> usize {
     let (headers, body) = (answer.headers.clone(), answer.text.clone());
     let response = Response { status: StatusCode::OK, headers, body };

@@ -1,4 +1,4 @@
-//! Creating a key of a service account.
+//! Creating a key for a service account.
 
 use latchkey_testkit::rows;
 use latchkey_testkit::sample::SampleKey::{Minter, Reader};
@@ -9,7 +9,7 @@ use latchkey_testkit::suite::refusals;
 
 const SAMPLE_EXPIRY: Option<&str> = Some("2099-06-01T12:00:00.000Z");
 
-/// Requests that succeed, and the expiry in the answer.
+/// Requests that succeed, and the expiry in the response.
 pub(crate) fn successes() -> Vec<(Case, Option<&'static str>)> {
     [
         rows! { "create-key";

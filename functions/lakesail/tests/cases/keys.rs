@@ -1,4 +1,4 @@
-//! Listing, describing and deleting the keys of a service account.
+//! Listing, describing, and deleting the keys of a service account.
 
 use latchkey_testkit::rows;
 use latchkey_testkit::sample::OTHER_ACCOUNT;

@@ -1,4 +1,4 @@
-//! Who the key presented stands for.
+//! The identity of the presented key.
 
 use latchkey_testkit::rows;
 use latchkey_testkit::sample::SampleKey::{Disabled, Minter, Root};

@@ -1,6 +1,6 @@
-//! Every request of the tests: its differences from a sample event, beside the expected answer.
+//! Every request of the tests: its differences from a sample event, next to the expected response.
 //!
-//! The tables have no tests of their own, so that several test binaries can go over all requests.
+//! The tables contain no tests of their own, so that several test binaries can use all requests.
 
 pub(crate) mod accounts;
 pub(crate) mod create_key;
@@ -11,7 +11,7 @@ pub(crate) mod root_keys;
 use latchkey_testkit::suite::Case;
 use latchkey_testkit::suite::expectations::cases;
 
-/// A marker that no list gave out.
+/// A marker that no list returned.
 const FOREIGN_MARKER: &str =
     "marker=nDXemfwyh40p8DG1R5sRsvS_uscerlopVU0W5qLqc0GkQ4f6pu447gjSgMMYL3WQIyPtRw";
 

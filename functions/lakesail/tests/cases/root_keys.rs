@@ -1,4 +1,4 @@
-//! Root keys: for root keys only.
+//! Root keys, which only root keys may manage.
 
 use latchkey_testkit::rows;
 use latchkey_testkit::sample::SampleKey::{FullAccess, Unknown};

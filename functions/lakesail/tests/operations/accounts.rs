@@ -1,4 +1,4 @@
-//! Making, listing, describing, updating and deleting service accounts.
+//! Creating, listing, describing, updating, and deleting service accounts.
 
 use latchkey_testkit::sample::{
     ACCOUNT, DISABLED_ACCOUNT, FULL_ACCOUNT, SampleKey, after_hours, full_access,
@@ -55,7 +55,7 @@ async fn an_update_changes_what_it_names_and_when() {
     assert_eq!(times(&described), (created_at, "2026-01-01T02:00:00.000Z".to_owned()));
     assert_eq!(second.get(&token, &path).await.body, described.body);
 
-    // Nothing named, nothing changed: neither by an empty update nor by minting a key.
+    // Neither an empty update nor a new key changes the account.
     let third = Function::at(&table, after_hours(3));
     assert_eq!(third.patch(&token, &path, "{}").await.body, described.body);
     let keys = format!("{path}/keys");
@@ -63,11 +63,11 @@ async fn an_update_changes_what_it_names_and_when() {
     assert_eq!(third.delete(&token, &format!("{keys}/{}", listed[0])).await.status, 204);
     assert_eq!(third.post(&token, &keys, "{}").await.status, 201);
     assert_eq!(third.get(&token, &path).await.body, described.body);
-    // The count of keys outlived the updates: the account is full again.
+    // The updates did not reset the count of keys: the account is full again.
     assert_eq!(third.post(&token, &keys, "{}").await.status, 409);
 }
 
-/// The first write of a delete has been made, and nothing after it.
+/// A delete stopped after its first write.
 #[tokio::test]
 async fn a_delete_that_was_interrupted_is_finished_by_the_same_call() {
     let table = TestTable::start().await;

@@ -1,4 +1,4 @@
-//! LakeSail, as the suite of all dialects asks for it.
+//! LakeSail for the test suite that all dialects share.
 
 use lakesail::{App, Operation, ROUTES, handle};
 use latchkey::Latchkey;
@@ -7,8 +7,7 @@ use latchkey_http::{Request, Response};
 use latchkey_testkit::suite::{self, Dialect, Marker};
 use serde_json::{Value, json};
 
-/// Every field that this dialect has in an answer. Scopes, names of keys, prefixes and states are not
-/// among them.
+/// Every field in this dialect's responses. Scopes, key names, prefixes, and states are not among them.
 const FIELDS: &[&str] = &[
     "createdAt",
     "description",

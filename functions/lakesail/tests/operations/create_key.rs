@@ -1,4 +1,4 @@
-//! `CreateServiceAccountKey`: event in, response out, the embedded DynamoDB between.
+//! `CreateServiceAccountKey`: event in, response out, with the embedded DynamoDB in between.
 
 use latchkey::policy::KeyPolicy;
 use latchkey::token::Token;
@@ -55,7 +55,7 @@ async fn every_refusal_is_as_promised_and_writes_nothing() {
                 r#"Bearer realm="latchkey""#
             }
             (401, _) => r#"Bearer realm="latchkey", error="invalid_token""#,
-            // A 403's would speak of scopes, which this dialect has none of.
+            // A 403's challenge would mention scopes, which this dialect does not have.
             _ => "",
         };
         assert_eq!(answer.header("www-authenticate"), challenge, "{case}");

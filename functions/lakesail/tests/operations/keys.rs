@@ -1,4 +1,4 @@
-//! Listing, describing and deleting the keys of a service account.
+//! Listing, describing, and deleting the keys of a service account.
 
 use latchkey_testkit::sample::{ACCOUNT, FULL_ACCOUNT, SampleKey, after_hours, full_access};
 use latchkey_testkit::suite::change::{by, key};
@@ -26,7 +26,7 @@ async fn a_delete_takes_its_own_key_only() {
 #[tokio::test]
 async fn a_deleted_key_is_gone_and_refused_at_once() {
     let table = TestTable::start().await;
-    // With the cache of a deployed function, which knows the key by now.
+    // With the cache of a deployed function, which already contains the key.
     let function = Function::caching(&table);
     let token = full_access();
     let minted = function.post(&token, &LakeSail::keys_path(ACCOUNT), "{}").await;
@@ -92,7 +92,7 @@ async fn a_key_that_may_do_more_is_not_deleted() {
         let refused = function.delete(&SampleKey::Minter.token(), &path).await;
         let message = "this key may not delete a key that may do more than it may";
         assert_eq!(refused.body, LakeSail::refusal(403, message));
-        // This dialect has no word for scopes.
+        // This dialect has no scopes.
         assert_eq!(refused.header("www-authenticate"), "");
     }
     assert!(table.items().await == before, "a refusal wrote something");

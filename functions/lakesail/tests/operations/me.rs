@@ -1,4 +1,4 @@
-//! `DescribeCurrentIdentity`: who the key presented stands for.
+//! `DescribeCurrentIdentity`: the identity of the presented key.
 
 use latchkey_testkit::sample::{ACCOUNT, full_access};
 use latchkey_testkit::suite::Dialect;
@@ -20,7 +20,7 @@ async fn the_account_is_described_as_it_is_now() {
     assert_eq!(me.body["serviceAccount"], updated.body);
 }
 
-/// Another environment has just verified the key, and keeps that for some seconds.
+/// This environment has just verified the key and caches that for some seconds.
 #[tokio::test]
 async fn a_deleted_account_is_nobody_even_where_its_key_is_still_trusted() {
     let table = TestTable::start().await;

@@ -1,4 +1,4 @@
-//! Lists in pages, those of root keys too.
+//! Lists in pages, including those of root keys.
 
 use latchkey_testkit::sample::{ACCOUNT, SampleKey, after_hours, full_access};
 use latchkey_testkit::suite::Dialect;

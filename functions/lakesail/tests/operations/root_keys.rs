@@ -1,4 +1,4 @@
-//! Root keys: for root keys only.
+//! Root keys, which only root keys may manage.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ event_tests!(LakeSail, cases::root_keys::successes(), cases::root_keys::refusals
 #[tokio::test]
 async fn a_new_root_key_administers_until_it_is_deleted() {
     let table = TestTable::start().await;
-    // With the cache of a deployed function, which knows the key by now.
+    // With the cache of a deployed function, which already contains the key.
     let function = Function::caching(&table);
     let root = SampleKey::Root.token();
     let minted = function.post(&root, PATH, "{}").await;

@@ -1,6 +1,6 @@
-//! Every request of the tests: its differences from a sample event, beside the expected answer.
+//! Every request of the tests: its differences from a sample event, next to the expected response.
 //!
-//! The tables have no tests of their own, so that several test binaries can go over all requests.
+//! The tables contain no tests of their own, so that several test binaries can use all requests.
 
 use latchkey_testkit::rows;
 use latchkey_testkit::sample::SampleKey::{
@@ -35,7 +35,7 @@ const NOT_VALID: &str = "the key presented is not valid";
 const NO_CREDENTIALS: &str =
     "the request carries no credentials; send `Authorization: Bearer <key>`";
 
-/// A scope as long as one may be.
+/// A scope of the maximum length.
 macro_rules! long_scope {
     () => {
         "ssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss"
@@ -47,7 +47,7 @@ fn token(key: SampleKey) -> Change {
     body(format!("token={}", key.token()))
 }
 
-/// Sends a sample key as the token, and what kind of token it is.
+/// Sends a sample key as the token, and its token type.
 fn hinted(key: SampleKey) -> Change {
     body(format!("token={}&token_type_hint=access_token", key.token()))
 }
@@ -80,7 +80,7 @@ pub(crate) fn revocations() -> Vec<(Case, bool)> {
     }
 }
 
-/// Requests for metadata, and the issuer in the answer.
+/// Requests for metadata, and the issuer in the response.
 pub(crate) fn metadata() -> Vec<(Case, &'static str)> {
     [
         rows! { "metadata";
@@ -95,7 +95,7 @@ pub(crate) fn metadata() -> Vec<(Case, &'static str)> {
     .concat()
 }
 
-/// Requests that pass, with the status and the scopes in the answer.
+/// Requests that pass, with the status and the scopes in the response.
 pub(crate) fn verifications() -> Vec<(Case, (u16, &'static str))> {
     [
         rows! { "verify";
@@ -106,7 +106,7 @@ pub(crate) fn verifications() -> Vec<(Case, (u16, &'static str))> {
             "organization" [query("organization=sample&organization=acme+example&scope=keys.read")]
                 => 204, "keys.read";
         },
-        // Its query, `scope` included, is that of Envoy's client.
+        // The query, including `scope`, comes from Envoy's client.
         rows! { "verify-path";
             _ => 200, "keys.read";
             "full-access" [by(FullAccess), method("DELETE")] => 200, "";
@@ -152,7 +152,7 @@ pub(crate) fn refusals() -> Vec<Refusal> {
                 "the `Authorization` header is neither `Bearer <key>` nor `Basic`", BOTH;
             "basic-malformed" [header("authorization", "Basic !!!")]
                 => 401, "invalid_client", NOT_BASIC, BASIC;
-            // The account's id without a colon.
+            // The account's ID without a colon.
             "basic-no-password" [header("authorization", "Basic U0FNUExFQUNDT1VOVDAwMQ==")]
                 => 401, "invalid_client", NOT_BASIC, BASIC;
             "basic-no-key" [basic(ACCOUNT, "password")] => 401, "invalid_client", NO_CLIENT, BASIC;
