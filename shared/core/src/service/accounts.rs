@@ -19,7 +19,8 @@ impl Latchkey {
     /// # Errors
     ///
     /// [`Error::Denied`], [`Error::AccountLimitReached`], [`Error::OrganizationDisabled`],
-    /// [`Error::IdempotencyKeyReused`], [`Error::Busy`], [`Error::Store`]. On error, no account is created.
+    /// [`Error::IdempotencyKeyReused`], [`Error::Busy`], [`Error::Store`]. On error, no account
+    /// is created, except perhaps after [`StoreError::Unavailable`].
     pub async fn create_account<R: Replay>(
         &self,
         caller: &AccountPrincipal,

@@ -18,7 +18,8 @@ impl Latchkey {
     /// # Errors
     ///
     /// [`Error::Denied`] unless the caller presents a root key, [`Error::InvalidExpiry`],
-    /// [`Error::IdempotencyKeyReused`], [`Error::Busy`], [`Error::Store`]. On error, no key is created.
+    /// [`Error::IdempotencyKeyReused`], [`Error::Busy`], [`Error::Store`]. On error, no key is
+    /// created, except perhaps after [`StoreError::Unavailable`](crate::store::StoreError::Unavailable).
     pub async fn create_root_key<R: Replay>(
         &self,
         caller: &Principal,

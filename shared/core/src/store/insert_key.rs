@@ -94,7 +94,7 @@ impl KeyStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Busy`] or [`Error::Store`]. On error, the key remains.
+    /// [`Error::Busy`] or [`Error::Store`]. On error, the key remains, unless the table did not respond.
     pub async fn remove_key(&self, key: &Key) -> Result<(), Error> {
         let account = &key.spec.account;
         let delete = Delete::builder()

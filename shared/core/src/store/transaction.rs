@@ -23,7 +23,8 @@ use super::{KeyStore, StoreError};
 /// The maximum number of attempts for a write that conflicts with other transactions.
 const ATTEMPTS_MAX: u32 = 8;
 
-/// The longest wait before the second attempt. It doubles for each later attempt, up to [`BACKOFF_MAX`].
+/// Half of the longest wait before the second attempt. The wait doubles for each later attempt, up to
+/// [`BACKOFF_MAX`].
 const BACKOFF_BASE: Duration = Duration::from_millis(20);
 const BACKOFF_MAX: Duration = Duration::from_millis(400);
 

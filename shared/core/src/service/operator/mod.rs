@@ -29,7 +29,8 @@ use crate::store::{CreateError, StoreError};
 /// The page size for reading lists.
 const PAGE: usize = 100;
 
-/// The reason an operator's command failed. Unless stated otherwise, nothing was written.
+/// The reason an operator's command failed. Unless stated otherwise, nothing was written,
+/// except perhaps after [`StoreError::Unavailable`].
 #[derive(Debug, thiserror::Error)]
 pub enum OperatorError {
     /// An organization with this ID already exists.
