@@ -10,9 +10,10 @@ import requests
 import samcli
 
 from deployment import drivers
+from deployment.environment import ARCHITECTURE
 from processes import ROOT, free_port, listens
 
-PROGRAM = pathlib.Path(samcli.__file__).parent / "local" / "rapid" / "aws-lambda-rie-x86_64"
+PROGRAM = pathlib.Path(samcli.__file__).parent / "local" / "rapid" / f"aws-lambda-rie-{ARCHITECTURE}"
 INVOCATIONS = "/2015-03-31/functions/function/invocations"
 START_WITHIN_SECONDS = 30
 ANSWER_WITHIN_SECONDS = 30

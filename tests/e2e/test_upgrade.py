@@ -1,13 +1,18 @@
-"""A second deployment, with other code and parameters, keeps every key and the table."""
+"""A second deployment, of the packaged release and with other parameters, keeps every key and the table."""
+
+import zipfile
 
 import pytest
 
 from deployment import drivers
+from deployment.environment import FOLDER
 from deployment.fixtures import PARAMETERS
+from processes import ROOT
 
 CHANGED = {"KeyPrefix": "lk", "CacheTtl": "1s"}
 VARIABLES = {"LATCHKEY_PREFIX": "lk", "LATCHKEY_CACHE_TTL": "1s"}
 FUNCTIONS = list(drivers.functions())
+PACKAGED_WITHIN_SECONDS = 120
 
 pytestmark = pytest.mark.deployment
 
@@ -21,11 +26,21 @@ def before(deployed, orders):
 
 
 @pytest.fixture(scope="module")
-def upgraded(deployed, before):
+def released(deployed, processes):
+    """The template of the release's archive, which names the functions' archives beside it."""
     # Another archive of the same program: a second build would take minutes and give the same result.
     for name in FUNCTIONS:
         (deployed.built.parent / name / "release").write_text("2\n")
-    deployed.stack.deploy(deployed.built, {**PARAMETERS, **CHANGED})
+    command = ["scripts/package", "functions", "--built", deployed.built.parent]
+    archive = ROOT / processes.run(command, PACKAGED_WITHIN_SECONDS).strip()
+    with zipfile.ZipFile(archive) as opened:
+        opened.extractall(FOLDER / "released")
+    return FOLDER / "released" / archive.stem / "template.yaml"
+
+
+@pytest.fixture(scope="module")
+def upgraded(deployed, before, released):
+    deployed.stack.deploy(released, {**PARAMETERS, **CHANGED})
     return deployed
 
 

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import platform
 import sys
 
 from processes import FOLDER as LOGS
@@ -9,6 +10,8 @@ from processes import ROOT
 
 REGION = "us-east-1"
 FOLDER = LOGS / "deployment"
+# As Lambda calls the processor of this machine, which the emulator runs the functions on.
+ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64"}.get(platform.machine())
 COMMAND_WITHIN_SECONDS = 300
 
 

@@ -3,21 +3,19 @@
 import dataclasses
 import json
 import pathlib
-import platform
 import shutil
 
 import pytest
 
 from deployment import cargo_lambda, drivers, stack
 from deployment.emulator import Emulator
-from deployment.environment import FOLDER, environment_without_aws
+from deployment.environment import ARCHITECTURE, FOLDER, environment_without_aws
 from deployment.gateway import Gateway
 from processes import ROOT, Processes
 
 EXAMPLE = ROOT / "examples" / "orders-api" / "template.yaml"
-# The default, arm64, would need a toolchain for another processor than this machine's. The emulator does
-# not support alarms on sums of metrics.
-PARAMETERS = {"Architecture": "x86_64", "Monitoring": "off", "AuthorizerOrganizations": "acme"}
+# The emulator does not support alarms on sums of metrics.
+PARAMETERS = {"Architecture": ARCHITECTURE, "Monitoring": "off", "AuthorizerOrganizations": "acme"}
 # The command line may have to be compiled.
 COMMAND_WITHIN_SECONDS = 1800
 
@@ -61,7 +59,7 @@ class Deployed:
 @pytest.fixture(scope="session")
 def built(processes):
     """The template of the shipped functions."""
-    assert platform.machine() == "x86_64", "the emulator runs functions for x86-64 only"
+    assert ARCHITECTURE, "Lambda runs functions on x86-64 and arm64 only"
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     environment = cargo_lambda.find_or_install(processes, environment_without_aws())

@@ -2,7 +2,7 @@
 
 from samtranslator.yaml_helper import yaml_parse
 
-from deployment.environment import FOLDER, REGION, sam
+from deployment.environment import ARCHITECTURE, FOLDER, REGION, sam
 from deployment.expand import expand
 
 BUILD_WITHIN_SECONDS = 45 * 60
@@ -97,7 +97,7 @@ def build(processes, source, environment):
     # Builds for this machine, without zig.
     environment = {**environment, "CARGO_LAMBDA_COMPILER": "cargo"}
     output = FOLDER / "build"
-    architecture = ["--parameter-overrides", "Architecture=x86_64"]
+    architecture = ["--parameter-overrides", f"Architecture={ARCHITECTURE}"]
     sam(
         processes,
         *["build", "--template-file", source, "--build-dir", output, *architecture],
