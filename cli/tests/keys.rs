@@ -69,7 +69,7 @@ async fn a_refused_mint_says_what_to_do() {
         refused(&table, &[&["key", "mint", "--account", account], more].concat()).await
     };
     assert_eq!(mint("NONE", &[]).await, "error: service account `NONE` does not exist\n");
-    let full = "already holds 10 keys; revoke one before minting another\n";
+    let full = "already has 10 live keys (the limit); revoke one or raise KeyLimit\n";
     assert!(mint(FULL_ACCOUNT, &[]).await.ends_with(full));
     let past = mint(ACCOUNT, &["--expires-at", "2020-01-01T00:00:00Z"]).await;
     assert_eq!(past, "error: the expiry must be in the future\n");
@@ -206,7 +206,7 @@ async fn a_rotated_key_works_until_its_grace_is_over() {
     assert_eq!(days_until(&record["expires_at"], &record["updated_at"]), 7);
 
     let again = refused(&table, &rotate).await;
-    let expected = "was rotated before; rotate the key that took its place\n";
+    let expected = "was already rotated; rotate the key that replaced it\n";
     assert!(again.ends_with(expected), "{again}");
     let grace = [&rotate[..], &["--grace", "31d"]].concat();
     assert!(refused(&table, &grace).await.contains("at most 30 days"));
@@ -226,7 +226,7 @@ async fn a_rotation_without_grace_ends_the_old_key_now() {
     let old = partition(&table, &format!("ACCOUNT#{FULL_ACCOUNT}")).await;
     let old = old.iter().find_map(|item| item.get("key_prefix")?.as_s().ok()).expect("a key");
     let full = refused(&table, &["key", "rotate", "--key", old]).await;
-    assert!(full.contains("already holds 10 keys"), "{full}");
+    assert!(full.contains("already has 10 live keys"), "{full}");
 
     let output = latchkey(&table, &["key", "rotate", "--key", old, "--grace", "0s"]).await;
     let (text, notes) = (stdout(&output), stderr(&output));
@@ -238,7 +238,7 @@ async fn a_rotation_without_grace_ends_the_old_key_now() {
     assert!(found["key"]["rotated_to"].is_string());
 
     let ended = refused(&table, &["key", "rotate", "--key", old]).await;
-    assert!(ended.ends_with("is expired\n"), "{ended}");
+    assert!(ended.ends_with("has expired\n"), "{ended}");
     let root = refused(&table, &["key", "rotate", "--key", &key_prefix(SampleKey::Root)]).await;
     assert!(root.starts_with("error: a root key cannot be rotated\n"), "{root}");
 }

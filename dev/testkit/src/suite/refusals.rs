@@ -25,29 +25,29 @@ pub const OF_ROOT: &str = "service account `ROOT` does not exist";
 
 /// A root key where an account's key is needed.
 pub const ROOT_KEY: &str =
-    "a root key belongs to no organization; present a service account's key instead";
+    "a root key does not belong to an organization; use a service account's key";
 
 /// No `Authorization` header.
 pub const NO_CREDENTIALS: &str =
     "the request carries no credentials; send `Authorization: Bearer <key>`";
 
 /// A key that is altered, unknown, expired, revoked, or from a disabled account.
-pub const NOT_VALID: &str = "the key presented is not valid";
+pub const NOT_VALID: &str = "the key is invalid, revoked, or expired";
 
 /// An invalid limit.
 pub const BAD_LIMIT: &str = "`limit` must be a whole number from 1 to 100, given once";
 
 /// A request to disable or delete the account of the presented key.
-pub const OWN_ACCOUNT: &str = "service account `SAMPLEACCOUNT001` is the one whose key you present; \
-                               to disable or delete it, present a key of another account";
+pub const OWN_ACCOUNT: &str = "service account `SAMPLEACCOUNT001` cannot disable or delete itself; \
+                               use a key of another service account";
 
 /// An account with the maximum number of keys.
-pub const FULL_ACCOUNT: &str =
-    "service account `SAMPLEACCOUNT002` already holds 10 keys; revoke one before minting another";
+pub const FULL_ACCOUNT: &str = "service account `SAMPLEACCOUNT002` already has 10 live keys (the \
+                                limit); revoke one or raise KeyLimit";
 
 /// An account that cannot get a key.
 pub const DISABLED_ACCOUNT: &str =
-    "service account `SAMPLEACCOUNT003` is disabled; enable it before minting keys for it";
+    "service account `SAMPLEACCOUNT003` is disabled; enable it before you create keys for it";
 
 const NOT_JSON: &str = "the body must be JSON in UTF-8: send `Content-Type: application/json`";
 

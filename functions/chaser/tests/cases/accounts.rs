@@ -13,7 +13,7 @@ use super::{FOREIGN_CURSOR, NOT_OF_THIS_LIST, OTHER_SELECTED, select};
 
 const READS: &str = "this key lacks the scope `keys.read`";
 const FULL_ACCESS_NEEDED: &str =
-    "this key has scopes; managing service accounts needs a key with full access";
+    "managing service accounts requires a key with full access; this key has scopes";
 const BAD_ID: &str = "this service account does not exist";
 
 pub(crate) fn successes() -> Vec<Success> {

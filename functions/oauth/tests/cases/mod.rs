@@ -23,15 +23,14 @@ const NOT_BASIC: &str =
     "the `Authorization` header is not `Basic` and `<service account id>:<key>` in Base64";
 const NO_CLIENT: &str =
     "the client id and the password are not a service account's id and a valid key of it";
-const ROOT_KEY: &str =
-    "a root key belongs to no organization; present a service account's key instead";
+const ROOT_KEY: &str = "a root key does not belong to an organization; use a service account's key";
 
 const BAD_ORGANIZATION: &str = "the parameter `organization` takes organization IDs, separated by \
      spaces; an organization id is 1 to 64 letters, digits, `.`, `_` or `-`, and starts with a letter or \
      a digit";
 const NOT_ALLOWED: &str = "this key belongs to an organization that this endpoint does not accept";
 const ONE_TOKEN: &str = "the parameter `token` must be given once";
-const NOT_VALID: &str = "the key presented is not valid";
+const NOT_VALID: &str = "the key is invalid, revoked, or expired";
 const NO_CREDENTIALS: &str =
     "the request carries no credentials; send `Authorization: Bearer <key>`";
 
