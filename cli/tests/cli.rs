@@ -113,7 +113,7 @@ async fn every_failure_says_what_to_do() {
         assert!(end.contains("1 second to 100 years"), "{end}");
     }
     let bad = refused(&table, &["bootstrap", "--organization", "a#b", "--name", "A"]).await;
-    assert!(bad.contains("an organization id is 1 to 64 letters"), "{bad}");
+    assert!(bad.contains("an organization ID has 1 to 64 letters"), "{bad}");
     let nothing = refused(&table, &[]).await;
     assert!(
         nothing.contains(

@@ -77,7 +77,7 @@ async fn a_refused_mint_says_what_to_do() {
     // An empty variable must not become full access.
     for scope in ["", "a.read,", "a b"] {
         let refused = mint(ACCOUNT, &["--scope", scope]).await;
-        assert!(refused.contains("a scope is 1 to 64"), "{refused}");
+        assert!(refused.contains("a scope has 1 to 64"), "{refused}");
     }
 }
 

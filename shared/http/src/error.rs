@@ -38,10 +38,10 @@ pub enum Error {
     #[error("the parameter `{0}` must be given once")]
     Parameter(&'static str),
     /// The service account ID in the path is malformed.
-    #[error("the service account id {0}")]
+    #[error("the service account ID {0}")]
     InvalidAccountId(InvalidId),
     /// The key ID in the path is malformed.
-    #[error("the key id {0}")]
+    #[error("the key ID {0}")]
     InvalidKeyId(InvalidId),
     /// No account has this ID, because it is not a valid Latchkey ID.
     #[error("this service account does not exist")]
@@ -66,10 +66,10 @@ pub enum Error {
         known: Vec<Scope>,
     },
     /// The query parameter `scope` contains an invalid scope.
-    #[error("the parameter `scope` takes scopes, separated by spaces; {0}")]
+    #[error("the parameter `scope` must list scopes, separated by spaces; {0}")]
     InvalidScope(#[from] InvalidScope),
     /// The query parameter `organization` contains an invalid organization ID.
-    #[error("the parameter `organization` takes organization IDs, separated by spaces; {0}")]
+    #[error("the parameter `organization` must list organization IDs, separated by spaces; {0}")]
     InvalidOrganization(#[from] InvalidOrganizationId),
     /// The `Idempotency-Key` header is invalid.
     #[error("the `Idempotency-Key` header {0}")]

@@ -38,7 +38,7 @@ impl Settings {
     pub fn from_environment(environment: &Environment) -> Result<Self, InvalidSetting> {
         let last_used_interval = environment.parse(
             "LATCHKEY_LAST_USED_INTERVAL",
-            "a duration such as `5m`; `0s` to record no use",
+            "a duration such as `5m` (`0s` disables last-used updates)",
             settings::duration,
         )?;
         Ok(Self {

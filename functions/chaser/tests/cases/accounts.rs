@@ -76,7 +76,7 @@ pub(crate) fn refusals() -> Vec<Refusal> {
             "long-name" [body(r#"{"name": "*"}"#.replace('*', &"n".repeat(129)))]
                 => 400, "`name` must be at most 128 characters";
             "control-character" [body(r#"{"name":"a\u0000b"}"#)]
-                => 400, "`name` must not hold control characters";
+                => 400, "`name` must not contain control characters";
             "unknown-field" [body(r#"{"name":"n","description":""}"#)]
                 => 400, "`description` is not a field of this request; it takes `name`";
             "scoped-caller" [by(Minter)] => 403, FULL_ACCESS_NEEDED;

@@ -51,7 +51,7 @@ pub(crate) fn refusals() -> Vec<Refusal> {
             "long-name" [body(r#"{"name": "*"}"#.replace('*', &"n".repeat(129)))]
                 => 400, "`name` must be at most 128 characters";
             "control-character" [body(r#"{"name":"a\u0000b"}"#)]
-                => 400, "`name` must not hold control characters";
+                => 400, "`name` must not contain control characters";
             "scopes-not-a-list" [body(r#"{"scopes":"sessions.read"}"#)]
                 => 400, "`scopes` must be a list of strings or null, not a string";
             "scope-not-a-string" [body(r#"{"scopes":["sessions.read",7]}"#)]

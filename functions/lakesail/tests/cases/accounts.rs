@@ -11,7 +11,7 @@ use latchkey_testkit::suite::refusals::{
 
 use super::{FOREIGN_MARKER, NOT_OF_THIS_LIST};
 
-const BAD_ID: &str = "the service account id may hold `A-Z` and `0-9` only, not 's'";
+const BAD_ID: &str = "the service account ID must contain only `A-Z` and `0-9`, not 's'";
 const FULL_ACCESS_NEEDED: &str = "this key may not manage service accounts";
 const MISSING_SCOPE: &str = "this key may not read about service accounts and their keys";
 
@@ -81,9 +81,9 @@ pub(crate) fn refusals() -> Vec<Refusal> {
             "long-description" [body(r#"{"username": "u", "description": "*"}"#.replace('*', &"d".repeat(1025)))]
                 => 400, "`description` must be at most 1024 characters";
             "control-character" [body(r#"{"username":"a\u0000b","description":""}"#)]
-                => 400, "`username` must not hold control characters";
+                => 400, "`username` must not contain control characters";
             "description-control-character" [body(r#"{"username":"nightly-report","description":"Writes the report\u001b[31m of the night."}"#)]
-                => 400, "`description` must not hold control characters other than tabs and line breaks";
+                => 400, "`description` must not contain control characters other than tabs and line breaks";
             "unknown-field" [body(r#"{"username":"u","description":"","name":"n"}"#)]
                 => 400, "`name` is not a field of this request; it takes `username`, `description`";
             "scoped-caller" [by(Minter)] => 403, FULL_ACCESS_NEEDED;

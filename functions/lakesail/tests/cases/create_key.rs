@@ -33,7 +33,7 @@ pub(crate) fn refusals() -> Vec<Refusal> {
         refusals::create_key(),
         rows! { "create-key";
             "bad-account" [account("sample-account"), body("{}")]
-                => 400, "the service account id may hold `A-Z` and `0-9` only, not 's'";
+                => 400, "the service account ID must contain only `A-Z` and `0-9`, not 's'";
             "null-expiry" [body(r#"{"expiresAt":null}"#)]
                 => 400, "`expiresAt` must be a string, not null";
             "bad-expiry" [body(r#"{"expiresAt":"tomorrow"}"#)]

@@ -25,9 +25,9 @@ const NO_CLIENT: &str =
     "the client id and the password are not a service account's id and a valid key of it";
 const ROOT_KEY: &str = "a root key does not belong to an organization; use a service account's key";
 
-const BAD_ORGANIZATION: &str = "the parameter `organization` takes organization IDs, separated by \
-     spaces; an organization id is 1 to 64 letters, digits, `.`, `_` or `-`, and starts with a letter or \
-     a digit";
+const BAD_ORGANIZATION: &str = "the parameter `organization` must list organization IDs, separated by \
+     spaces; an organization ID has 1 to 64 letters, digits, `.`, `_`, or `-`, and starts with a letter \
+     or digit";
 const NOT_ALLOWED: &str = "this key belongs to an organization that this endpoint does not accept";
 const ONE_TOKEN: &str = "the parameter `token` must be given once";
 const NOT_VALID: &str = "the key is invalid, revoked, or expired";
@@ -170,8 +170,8 @@ pub(crate) fn refusals() -> Vec<Refusal> {
         rows! { "verify";
             "no-scope-at-all" [query("scope=files.read%22%2C+realm%3D%22x")]
                 => 400, "invalid_request",
-                "the parameter `scope` takes scopes, separated by spaces; a scope is 1 to 64 printable \
-                 ASCII characters other than space, `\"` and `\\`", "";
+                "the parameter `scope` must list scopes, separated by spaces; a scope has 1 to 64 \
+                 printable ASCII characters other than space, `\"`, and `\\`", "";
             "no-organization-at-all" [query("organization=")]
                 => 400, "invalid_request", BAD_ORGANIZATION, "";
             "malformed-organization" [query("organization=-sample")]
