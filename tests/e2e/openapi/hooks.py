@@ -21,7 +21,7 @@ KEPT = 3
 # Rules about the clock, earlier responses, and the deployment's settings.
 UNSTATED_RULES = (
     "must be in the future",
-    "is not one that this list gave out",
+    "is invalid or has expired; omit it",
     "is not a scope of this deployment",
 )
 turns = itertools.count()

@@ -29,13 +29,13 @@ pub const ROOT_KEY: &str =
 
 /// No `Authorization` header.
 pub const NO_CREDENTIALS: &str =
-    "the request carries no credentials; send `Authorization: Bearer <key>`";
+    "the request has no credentials; send `Authorization: Bearer <key>`";
 
 /// A key that is altered, unknown, expired, revoked, or from a disabled account.
 pub const NOT_VALID: &str = "the key is invalid, revoked, or expired";
 
 /// An invalid limit.
-pub const BAD_LIMIT: &str = "`limit` must be a whole number from 1 to 100, given once";
+pub const BAD_LIMIT: &str = "`limit` must be a whole number from 1 to 100";
 
 /// A request to disable or delete the account of the presented key.
 pub const OWN_ACCOUNT: &str = "service account `SAMPLEACCOUNT001` cannot disable or delete itself; \
@@ -59,11 +59,11 @@ pub fn create_key() -> Vec<Refusal> {
         "bad-base64" [set("/isBase64Encoded", true), body("not base64!")]
             => 400, "the body is not valid base64";
         "malformed-json" [body(r#"{""#)]
-            => 400, "the body is not valid JSON: it ends too early at line 1, column 2";
+            => 400, "the body is not valid JSON: unexpected end of input at line 1, column 2";
         "not-an-object" [body("[]")] => 400, "the body must be a JSON object, not a list";
         "no-credentials" [no_key()] => 401, NO_CREDENTIALS;
         "basic-credentials" [basic("sample", "sample")]
-            => 401, "the `Authorization` header is not of the form `Bearer <key>`";
+            => 401, "the `Authorization` header must have the form `Bearer <key>`";
         "altered-key" [altered(FullAccess)] => 401, NOT_VALID;
         "unknown-key" [by(Unknown)] => 401, NOT_VALID;
         "expired-key" [by(Expired)] => 401, NOT_VALID;
@@ -72,9 +72,9 @@ pub fn create_key() -> Vec<Refusal> {
         "root-key" [by(Root)] => 403, ROOT_KEY;
         "unknown-account" [account(UNKNOWN_ID)] => 404, UNKNOWN_ACCOUNT;
         "other-organization" [account(OTHER_ACCOUNT)] => 404, OTHER_ORGANIZATION;
-        "unknown-route" [below("more/still")] => 404, "no operation has this path";
+        "unknown-route" [below("more/still")] => 404, "this path does not exist; check the URL";
         "wrong-method" [method("PUT"), no_body()]
-            => 405, "this path does not take PUT; it takes `POST` and `GET`";
+            => 405, "this path does not support PUT; it supports `POST` and `GET`";
         "disabled-account" [account(sample::DISABLED_ACCOUNT)] => 409, DISABLED_ACCOUNT;
         "full-account" [account(sample::FULL_ACCOUNT)] => 409, FULL_ACCOUNT;
         "form-body" [body_as(FORM, "a=1")] => 415, NOT_JSON;
@@ -86,7 +86,7 @@ pub fn list_keys() -> Vec<Refusal> {
     rows! { "list-keys";
         "bad-limit" [query("limit=101")] => 400, BAD_LIMIT;
         "two-limits" [query("limit=1&limit=2")]
-            => 400, "the parameter `limit` must be given once";
+            => 400, "the parameter `limit` must be sent exactly once";
         "no-credentials" [no_key()] => 401, NO_CREDENTIALS;
         "root-key" [by(Root)] => 403, ROOT_KEY;
         "unknown-account" [account(UNKNOWN_ID)] => 404, UNKNOWN_ACCOUNT;

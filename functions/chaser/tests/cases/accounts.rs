@@ -78,7 +78,7 @@ pub(crate) fn refusals() -> Vec<Refusal> {
             "control-character" [body(r#"{"name":"a\u0000b"}"#)]
                 => 400, "`name` must not contain control characters";
             "unknown-field" [body(r#"{"name":"n","description":""}"#)]
-                => 400, "`description` is not a field of this request; it takes `name`";
+                => 400, "`description` is not a field of this request; allowed fields: `name`";
             "scoped-caller" [by(Minter)] => 403, FULL_ACCESS_NEEDED;
             "other-account-selected" [select("other")] => 403, OTHER_SELECTED;
         },
@@ -97,7 +97,7 @@ pub(crate) fn refusals() -> Vec<Refusal> {
             "disabled-not-a-boolean" [body(r#"{"disabled":"true"}"#)]
                 => 400, "`disabled` must be a boolean, not a string";
             "unknown-field" [body(r#"{"description":""}"#)]
-                => 400, "`description` is not a field of this request; it takes `name`, `disabled`";
+                => 400, "`description` is not a field of this request; allowed fields: `name`, `disabled`";
             "scoped-caller" [by(Minter), body(r#"{"name":"n"}"#)] => 403, FULL_ACCESS_NEEDED;
             "other-account-selected" [select("other"), body(r#"{"name":"n"}"#)]
                 => 403, OTHER_SELECTED;

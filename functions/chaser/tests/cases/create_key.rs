@@ -45,7 +45,7 @@ pub(crate) fn refusals() -> Vec<Refusal> {
             "unknown-field" [body(r#"{"scope":["sessions.read"]}"#)]
                 => 400, "`scope` is not a field of this request; did you mean `scopes`?";
             "duplicate-field" [body(r#"{"scopes":["sessions.read"],"scopes":[]}"#)]
-                => 400, "the body holds the field `scopes` twice";
+                => 400, "the body contains the field `scopes` twice";
             "name-not-a-string" [body(r#"{"name":7}"#)]
                 => 400, "`name` must be a string or null, not a number";
             "long-name" [body(r#"{"name": "*"}"#.replace('*', &"n".repeat(129)))]

@@ -20,7 +20,7 @@ const EXPIRED: &str = r#"{"id":"018HULLP3I1YVBWF","expiresAt":"2025-12-31T23:59:
 
 const BAD_ACCOUNT: &str = "the service account ID must contain only `A-Z` and `0-9`, not 's'";
 const BAD_KEY: &str = "the key ID must contain only `A-Z` and `0-9`, not 's'";
-const MAY_NOT_READ: &str = "this key may not read about service accounts and their keys";
+const MAY_NOT_READ: &str = "this key may not read service accounts and their keys";
 const MAY_NOT_MANAGE: &str = "this key may not manage service account keys";
 const REVOKED: &str = "key `018HULLP3HWYG9HJ` does not exist";
 const UNKNOWN: &str = "key `018HULLP3H38Y9U0` does not exist";
