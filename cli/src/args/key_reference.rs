@@ -13,10 +13,10 @@ use super::leak::{WHOLE_KEY, is_whole_key};
 /// One key of one account.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct OneKey {
-    /// Service account ID, `ROOT` for a root key; required if `--key` is only an ID.
+    /// Service account ID, or `ROOT` for a root key; required if `--key` is a key ID.
     #[arg(long, value_name = "ID")]
     account: Option<ServiceAccountId>,
-    /// Key ID, or the key's prefix as lists show it: `sk_<account>_<key>_`. Never the whole key.
+    /// Key ID, or key prefix as shown in lists: `sk_<account>_<key>_`. Never the whole key.
     #[arg(long, value_parser = KeyReference::parser())]
     key: KeyReference,
 }
