@@ -146,7 +146,7 @@ async fn a_deleted_account_takes_its_keys_with_it() {
     let table = TestTable::start().await;
     let delete = ["account", "delete", "--account", ACCOUNT];
     let asked = refused(&table, &delete).await;
-    assert_eq!(asked, "error: this cannot be undone; pass `--yes`\n");
+    assert_eq!(asked, "error: this cannot be undone; pass `--yes` to confirm\n");
     assert!(works(&table, SampleKey::FullAccess).await);
 
     let output = latchkey(&table, &[&delete[..], &["--yes"]].concat()).await;

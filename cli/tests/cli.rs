@@ -156,7 +156,7 @@ async fn verify_tells_whose_a_key_is_and_why_it_is_refused() {
         assert!(!refused.status.success());
         let report: Value = serde_json::from_str(&stdout(&refused)).expect("JSON");
         assert_eq!((&report["status"], &report["reason"]), (&"refused".into(), &reason.into()));
-        assert_eq!(stderr(&refused), format!("error: the key is refused: {reason}\n"));
+        assert_eq!(stderr(&refused), format!("error: the key is not valid: {reason}\n"));
     }
 }
 
@@ -171,8 +171,8 @@ async fn verify_offline_needs_no_table() {
     let mut mistyped = SampleKey::Unknown.token();
     mistyped.replace_range(50..51, "_");
     for (input, expected) in [
-        (mistyped.as_str(), "error: this is no key: "),
-        ("", "error: no key: write it to standard input"),
+        (mistyped.as_str(), "error: the input is not a key: "),
+        ("", "error: no key: pass it on standard input"),
     ] {
         let refused = latchkey_reading(&table, &offline, input).await;
         assert!(!refused.status.success());

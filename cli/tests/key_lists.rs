@@ -87,7 +87,8 @@ async fn an_account_or_an_organization_is_named() {
     let neither = refused(&table, &["key", "list"]).await;
     assert_eq!(
         neither,
-        "error: whose keys? pass `--account`, `--organization`, or `--created-by`\n"
+        "error: no service account or organization: pass `--account`, `--organization`, or \
+         `--created-by`\n"
     );
     let both = ["key", "list", "--account", ACCOUNT, "--organization", "sample"];
     assert!(refused(&table, &both).await.contains("cannot be used with"));

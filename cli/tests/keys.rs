@@ -152,8 +152,8 @@ async fn a_key_that_does_not_exist_is_not_found() {
         let account = run("NONE", &minter).await;
         assert!(account.ends_with("does not exist\n"), "{account}");
         let other = run(FULL_ACCOUNT, &key_prefix(SampleKey::Minter)).await;
-        let expected = "error: this is a key of account `SAMPLEACCOUNT001`, not of \
-                        `SAMPLEACCOUNT002`\n";
+        let expected = "error: `--key` names a key of account `SAMPLEACCOUNT001`, not of \
+                        `SAMPLEACCOUNT002`; check the IDs\n";
         assert_eq!(other, expected);
         let unnamed = refused(&table, &[&["key"], command, &["--key", &minter]].concat()).await;
         assert!(unnamed.contains("pass `--account` too"), "{unnamed}");
@@ -178,13 +178,13 @@ async fn a_whole_key_is_refused_and_not_repeated() {
     ] {
         let refused = refused(&table, arguments).await;
         secrets.check(&refused, "a refusal");
-        assert!(refused.contains("this is a whole key, with its secret"), "{refused}");
+        assert!(refused.contains("an argument contains a whole key, with its secret"), "{refused}");
     }
     // The secret alone does not name a key, and the message does not repeat it.
     let secret = token.rsplit('_').next().expect("a secret");
     let alone = refused(&table, &["key", "show", "--account", ACCOUNT, "--key", secret]).await;
     secrets.check(&alone, "a refusal");
-    assert!(alone.contains("must be a key's id"), "{alone}");
+    assert!(alone.contains("must be a key ID"), "{alone}");
     assert!(principal(&table, &token.into()).await.is_some());
 }
 
@@ -250,7 +250,7 @@ async fn a_revoked_key_is_refused_and_makes_room_for_another() {
     let account = key.mint().0.spec.account.to_string();
     let revoke = ["key", "revoke", "--account", &account, "--key", &id(key)];
     let asked = refused(&table, &revoke).await;
-    assert_eq!(asked, "error: this cannot be undone; pass `--yes`\n");
+    assert_eq!(asked, "error: this cannot be undone; pass `--yes` to confirm\n");
     assert!(principal(&table, &key.token().into()).await.is_some());
 
     let revoke = [&revoke[..], &["--yes"]].concat();
@@ -293,7 +293,7 @@ async fn a_root_key_is_the_root_until_it_is_revoked() {
     let sample = id(SampleKey::Root);
     let revoke = ["root-key", "revoke", "--key", &sample];
     let asked = refused(&table, &revoke).await;
-    assert_eq!(asked, "error: this cannot be undone; pass `--yes`\n");
+    assert_eq!(asked, "error: this cannot be undone; pass `--yes` to confirm\n");
     reported(&[&revoke[..], &["--yes"]].concat()).await;
     assert!(principal(&table, &SampleKey::Root.token().into()).await.is_none());
     // The other way to name the key.

@@ -48,7 +48,7 @@ async fn a_deleted_organization_takes_its_accounts_and_keys_with_it() {
     let table = TestTable::start().await;
     let delete = ["organization", "delete", "--organization", "sample"];
     let asked = refused(&table, &delete).await;
-    assert_eq!(asked, "error: this cannot be undone; pass `--yes`\n");
+    assert_eq!(asked, "error: this cannot be undone; pass `--yes` to confirm\n");
     assert!(works(&table, SampleKey::FullAccess).await);
 
     let text = printed(&table, &[&delete[..], &["--yes"]].concat()).await;

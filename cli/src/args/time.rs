@@ -81,7 +81,7 @@ fn lifetime(text: &str) -> Result<Duration, &'static str> {
 /// Parses a rotated key's grace period.
 pub(super) fn grace(text: &str) -> Result<Duration, &'static str> {
     duration(text, Duration::ZERO..=GRACE_MAX)
-        .ok_or("must be a duration of at most 30 days, such as 7d or 12h; 0s is none")
+        .ok_or("must be a duration of at most 30 days, such as 7d or 12h; 0s means no grace period")
 }
 
 fn duration(text: &str, allowed: std::ops::RangeInclusive<Duration>) -> Option<Duration> {
