@@ -124,7 +124,7 @@ impl Report for VerifyReport {
         lines([
             ("status", Some(self.status.to_owned())),
             ("reason", self.reason.clone()),
-            ("key id", Some(self.key_id.clone())),
+            ("key ID", Some(self.key_id.clone())),
             ("service account", Some(account)),
             ("organization", self.organization.clone()),
             ("scopes", self.scopes.as_ref().map(|granted| scopes(granted, " "))),

@@ -9,8 +9,8 @@ use latchkey::service::Freshness;
 use latchkey_testkit::TestTable;
 use latchkey_testkit::sample::{ACCOUNT, DISABLED_ACCOUNT, FULL_ACCOUNT, OTHER_ACCOUNT, SampleKey};
 
-const SOON: &str = "Functions that have just verified such a key refuse it within their cache's time \
-                    (LATCHKEY_CACHE_TTL, 10 seconds by default).\n";
+const SOON: &str = "Functions may still accept a cached key for up to LATCHKEY_CACHE_TTL (10 seconds by \
+                    default).\n";
 
 async fn works(table: &TestTable, key: SampleKey) -> bool {
     let latchkey = table.latchkey(KeyPolicy::default());

@@ -57,15 +57,15 @@ async fn bootstrap_prints_five_lines_and_one_note() {
     let [organization, account, id, expires, key] = lines.as_slice() else { panic!("{text}") };
     assert_eq!(*organization, "organization     acme (Acme)");
     assert!(account.starts_with("service account  ") && account.ends_with(" (admin)"), "{account}");
-    assert!(id.starts_with("key id           "), "{id}");
+    assert!(id.starts_with("key ID           "), "{id}");
     assert_eq!(*expires, "expires          never");
     let token = key.strip_prefix("key              ").expect("a key");
     assert!(token.parse::<Token>().is_ok());
-    let note = "Keep the key now: it is not stored and cannot be shown again.\n\
+    let note = "Save the key now: it is not stored and cannot be shown again.\n\
                 warning: this deployment now has 3 organizations, and verification accepts keys of \
                 all of them.\n  \
-                Restrict it: set `VerifyOrganizations` and `AuthorizerOrganizations`, or ask \
-                `/verify?organization=<ID>`.\n";
+                To restrict it, set the template parameters `VerifyOrganizations` and \
+                `AuthorizerOrganizations`, or call `/verify?organization=<ID>`.\n";
     assert_eq!(stderr(&output), note);
 }
 

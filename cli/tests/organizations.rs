@@ -24,7 +24,7 @@ async fn a_disabled_organization_is_refused_until_it_is_enabled() {
          status           disabled\n\
          created          2026-01-01T00:00:00.000Z\n"
     );
-    assert!(stderr(&output).contains("refuse its keys within"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("reject its keys within"), "{}", stderr(&output));
     assert!(!works(&table, SampleKey::FullAccess).await);
     assert!(works(&table, SampleKey::Other).await);
     let listed = reported(&table, &["organization", "list"]).await;
@@ -52,7 +52,7 @@ async fn a_deleted_organization_takes_its_accounts_and_keys_with_it() {
     assert!(works(&table, SampleKey::FullAccess).await);
 
     let text = printed(&table, &[&delete[..], &["--yes"]].concat()).await;
-    assert_eq!(text, "deleted          sample\nits accounts     3\n");
+    assert_eq!(text, "deleted          sample\nwith accounts    3\n");
     assert!(!works(&table, SampleKey::FullAccess).await);
     assert!(works(&table, SampleKey::Other).await);
     let listed = reported(&table, &["organization", "list"]).await;

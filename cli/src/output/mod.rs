@@ -34,10 +34,10 @@ pub(crate) trait Report: Serialize {
     }
 }
 
-const KEEP_IT: &str = "Keep the key now: it is not stored and cannot be shown again.";
+const KEEP_IT: &str = "Save the key now: it is not stored and cannot be shown again.";
 
-const REFUSED_SOON: &str = "Functions that have just verified such a key refuse it within their \
-                            cache's time (LATCHKEY_CACHE_TTL, 10 seconds by default).";
+const REFUSED_SOON: &str = "Functions may still accept a cached key for up to LATCHKEY_CACHE_TTL (10 \
+                            seconds by default).";
 
 /// Prints the result of a command.
 ///
