@@ -34,7 +34,8 @@ async fn an_account_belongs_to_an_organization_that_exists() {
     let missing = refused(&table, &[&create[..], &["--organization", "nobody"]].concat()).await;
     assert_eq!(
         missing,
-        "error: organization `nobody` does not exist\n  use `latchkey bootstrap` to make it\n"
+        "error: organization `nobody` does not exist\n  \
+         check the ID with `latchkey organization list`, or create it with `latchkey bootstrap`\n"
     );
 }
 
@@ -112,7 +113,7 @@ async fn an_account_is_shown() {
         let unknown = refused(&table, &["account", command, "--account", "NONE"]).await;
         assert_eq!(unknown, "error: service account `NONE` does not exist\n");
         let root = refused(&table, &["account", command, "--account", "ROOT"]).await;
-        assert!(root.starts_with("error: `ROOT` is no service account"), "{root}");
+        assert!(root.starts_with("error: `ROOT` is not a service account"), "{root}");
         assert!(root.contains("latchkey root-key"), "{root}");
     }
 }

@@ -40,7 +40,7 @@ async fn bootstrap_makes_a_key_that_authenticates_and_is_shown_once() {
     assert_eq!(
         again,
         "error: organization `acme` already exists\n  \
-         use `latchkey account create` to add an account to it\n"
+         to add a service account to it, run `latchkey account create`\n"
     );
     let mut secrets = Secrets::default();
     secrets.add(token);
@@ -103,7 +103,7 @@ async fn every_failure_says_what_to_do() {
     assert!(unnamed.contains("pass `--table` or set `LATCHKEY_TABLE`"), "{unnamed}");
     let endpoint = ["--endpoint-url", "http://127.0.0.1:1"];
     let unreachable = refused(&table, &[BOOTSTRAP, &endpoint].concat()).await;
-    assert!(unreachable.contains("cannot be reached"), "{unreachable}");
+    assert!(unreachable.contains("cannot reach DynamoDB"), "{unreachable}");
     let nonsense = refused(&table, &[BOOTSTRAP, &["--endpoint-url", "nonsense"]].concat()).await;
     assert!(nonsense.contains("must be an http or https URL"), "{nonsense}");
     let profile = refused(&table, &[BOOTSTRAP, &["--profile", "nope"]].concat()).await;

@@ -34,7 +34,7 @@ async fn a_disabled_organization_is_refused_until_it_is_enabled() {
     assert_eq!(
         mint,
         "error: organization `sample` is disabled\n  \
-         use `latchkey organization enable` to enable it\n"
+         to enable it, run `latchkey organization enable`\n"
     );
     let enable = ["organization", "enable", "--organization", "sample"];
     assert_eq!(reported(&table, &enable).await["organization"]["status"], "live");
