@@ -23,8 +23,8 @@ Examples:
   latchkey key revoke --account 0197CTTDF1YT9FUW --key 0197CTTLAFLKW3FL --yes
   latchkey key revoke --key sk_0197CTTDF1YT9FUW_0197CTTLAFLKW3FL_ --with-descendants --dry-run
 
-To name a key, pass `--account` and `--key` with both IDs, or only `--key` with the key prefix that
-lists show, which contains both.
+To name a key, pass `--account` and `--key` with both IDs, or only `--key` with the key prefix
+that lists show, which contains both.
 Never pass a whole key: other users of this machine can see arguments.")]
 pub(crate) enum KeyCommand {
     /// Create a key for a service account. The key is printed only once.
@@ -133,9 +133,9 @@ pub(crate) struct RotateKey {
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Descendants are the keys that the key created, the keys that those created, and so on, and the keys
-that replaced any of them. Latchkey finds a descendant while the table has the keys in between,
-which stay for LATCHKEY_RETENTION (30 days by default) after they end.
+Descendants are the keys that the key created, the keys that those created, and so on, and the
+keys that replaced any of them. Latchkey finds a descendant only while the table has the keys in
+between, which stay for LATCHKEY_RETENTION (30 days by default) after they end.
 If the command is interrupted, run it again.
 
 Examples:
