@@ -21,7 +21,7 @@ from local_stack import TIMEOUT_SECONDS
 LIST_LENGTH = 250
 # The default of KeyLimit.
 KEY_LIMIT = 10
-# The maximum of a DynamoDB batch.
+# The maximum number of items in a DynamoDB batch.
 BATCH_MAX = 25
 
 CODES = {400: "invalid_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 409: "conflict"}
@@ -41,7 +41,7 @@ DEPLOYED = pytest.param("deployed", marks=pytest.mark.deployment)
 
 
 class Organization(typing.NamedTuple):
-    """An organization, and a client with a full-access key of it."""
+    """An organization, and a client that uses its full-access key."""
 
     id: str
     name: str
