@@ -49,7 +49,7 @@ class Organization(typing.NamedTuple):
 
 
 class Table:
-    """The service's table, to write a long list at once instead of with one request per entry."""
+    """The service's table, for writing long lists in batches instead of one request per entry."""
 
     def __init__(self, dynamodb, name):
         self.dynamodb = dynamodb
@@ -127,7 +127,7 @@ class Caller:
         first = self.keys.create(self.id)
         self.key = first["id"]
         self.client = organization.client.with_token(first["key"])
-        # For keys that tests need besides the caller's own.
+        # For keys that tests need in addition to the caller's own.
         self.other = self.new_account()
 
     @property

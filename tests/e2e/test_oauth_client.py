@@ -88,4 +88,4 @@ def test_a_revoked_key_is_refused_at_once_and_by_other_functions_within_the_cach
         time.sleep(0.2)
     stale = time.monotonic() - began
     assert stale <= STALE_SECONDS
-    note(f"revocation: oauth rejects the key at once, chaser after {stale:.1f} s")
+    note(f"revocation: oauth rejects the key immediately, chaser after {stale:.1f} s")
