@@ -1,4 +1,4 @@
-//! The port of the API.
+//! The ports of the API and of `cargo lambda watch`.
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener};
@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, TcpListener};
 #[derive(Debug)]
 pub(crate) struct Reserved {
     number: u16,
-    _listener: TcpListener,
+    listener: TcpListener,
 }
 
 impl Reserved {
@@ -16,12 +16,20 @@ impl Reserved {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
             .map_err(|error| problem(port, error.kind(), &error.to_string()))?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
-        Ok(Self { number: address.port(), _listener: listener })
+        Ok(Self { number: address.port(), listener })
     }
 
     /// The port.
     pub(crate) fn number(&self) -> u16 {
         self.number
+    }
+
+    /// The listener, for a server of this process.
+    pub(crate) fn into_listener(self) -> Result<tokio::net::TcpListener, String> {
+        let failed =
+            |error: std::io::Error| format!("cannot listen on port {}: {error}", self.number);
+        self.listener.set_nonblocking(true).map_err(failed)?;
+        tokio::net::TcpListener::from_std(self.listener).map_err(failed)
     }
 }
 
