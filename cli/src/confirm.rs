@@ -15,20 +15,20 @@ pub(crate) fn confirm(consent: Consent, question: &str) -> Result<(), String> {
     }
     let input = std::io::stdin();
     if !input.is_terminal() {
-        return Err("this cannot be undone; pass `--yes`".to_owned());
+        return Err("this cannot be undone; pass `--yes` to confirm".to_owned());
     }
     ask(question, &mut input.lock(), &mut std::io::stderr())
 }
 
 fn ask(question: &str, input: &mut impl BufRead, output: &mut impl Write) -> Result<(), String> {
     let mut answer = String::new();
-    write!(output, "{question} It cannot be undone. [y/N] ")
+    write!(output, "{question} This cannot be undone. [y/N] ")
         .and_then(|()| output.flush())
         .and_then(|()| input.read_line(&mut answer))
-        .map_err(|error| format!("the terminal: {error}"))?;
+        .map_err(|error| format!("cannot ask for confirmation: {error}"))?;
     match answer.trim().to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(()),
-        _ => Err("not confirmed; nothing was done".to_owned()),
+        _ => Err("not confirmed; nothing was changed".to_owned()),
     }
 }
 
@@ -49,7 +49,7 @@ mod tests {
             let mut shown = Vec::new();
             let asked = ask("Revoke it?", &mut answer.as_bytes(), &mut shown);
             assert_eq!(asked.is_ok(), confirmed, "{answer:?}");
-            assert_eq!(shown, b"Revoke it? It cannot be undone. [y/N] ");
+            assert_eq!(shown, b"Revoke it? This cannot be undone. [y/N] ");
         }
     }
 }

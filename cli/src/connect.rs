@@ -24,7 +24,7 @@ pub(crate) struct Connection {
 /// A sentence that says what is missing and how to provide it.
 pub(crate) async fn connect(target: Target) -> Result<Connection, String> {
     let table = target.table.filter(|table| !table.is_empty()).ok_or(
-        "no table: pass `--table` or set `LATCHKEY_TABLE`; the stack's output `TableName` tells it",
+        "no table: pass `--table` or set `LATCHKEY_TABLE` to the stack's output `TableName`",
     )?;
     // The same TLS as the functions, not the SDK's own, so that there is only one stack to trust.
     let http_client = latchkey::store::client::http_client(None);

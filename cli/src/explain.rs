@@ -44,25 +44,29 @@ pub(crate) fn explain(error: &OperatorError, connection: &Connection) -> String 
 fn advice(error: &OperatorError) -> &'static str {
     match error {
         OperatorError::OrganizationExists(_) => {
-            "use `latchkey account create` to add an account to it"
+            "to add a service account to it, run `latchkey account create`"
         }
-        OperatorError::OrganizationNotFound(_) => "use `latchkey bootstrap` to make it",
-        OperatorError::OrganizationDisabled(_) => "use `latchkey organization enable` to enable it",
+        OperatorError::OrganizationNotFound(_) => {
+            "check the ID with `latchkey organization list`, or create it with `latchkey bootstrap`"
+        }
+        OperatorError::OrganizationDisabled(_) => {
+            "to enable it, run `latchkey organization enable`"
+        }
         OperatorError::OrganizationDeleting(_) => {
-            "use `latchkey organization delete` to finish the deletion"
+            "to finish the deletion, run `latchkey organization delete` again"
         }
-        OperatorError::RootAccount => "use the commands of `latchkey root-key`",
+        OperatorError::RootAccount => "for root keys, use `latchkey root-key`",
         OperatorError::RootKey => {
-            "make another one with `latchkey root-key create`, then revoke this one"
+            "create another one with `latchkey root-key create`, then revoke this one"
         }
         OperatorError::Failed(Error::AccountDisabled(_)) => {
-            "use `latchkey account enable` to enable it"
+            "to enable it, run `latchkey account enable`"
         }
         OperatorError::DescendantsLeft(_) => {
-            "if this repeats, disable the service accounts that hold the new keys first"
+            "if this happens again, first disable the service accounts that hold the new keys"
         }
         OperatorError::Failed(Error::AccountLimitReached { .. }) => {
-            "set `LATCHKEY_ACCOUNT_LIMIT` for this command as for the functions; 0 is no limit"
+            "set `LATCHKEY_ACCOUNT_LIMIT` to the same value as for the functions; 0 means no limit"
         }
         OperatorError::Failed(_) => "",
     }
@@ -92,20 +96,20 @@ fn help(cause: &(dyn StdError + 'static), connection: &Connection) -> String {
         }
         Outcome::Unanswered => {
             return format!(
-                "DynamoDB at {endpoint} cannot be reached; check the network, `--endpoint-url` and, for \
-                 a local one, whether `cargo dev` still runs"
+                "cannot reach DynamoDB at {endpoint}; check the network and `--endpoint-url`; for a \
+                 local table, check that `cargo dev` is running"
             );
         }
         Outcome::Other => return String::new(),
     };
     match code.as_str() {
         "ResourceNotFoundException" => format!(
-            "there is no table `{table}` at {endpoint}; deploy the template, or pass another `--table`, \
-             `--region` or `--endpoint-url`"
+            "there is no table `{table}` at {endpoint}; check `--table`, `--region`, and \
+             `--endpoint-url`, or deploy the template"
         ),
         "AccessDeniedException" => format!(
-            "your AWS identity may not do this to `{table}`; the whole command line needs {} of \
-             DynamoDB on that table, and `bootstrap` and `organization` need Scan",
+            "your AWS identity lacks a permission on the table `{table}`; allow the DynamoDB actions \
+             {}, and for `bootstrap` and `organization` also Scan",
             ACTIONS.join(", ")
         ),
         "ExpiredTokenException"
@@ -113,11 +117,10 @@ fn help(cause: &(dyn StdError + 'static), connection: &Connection) -> String {
         | "InvalidSignatureException"
         | "MissingAuthenticationTokenException"
         | "UnrecognizedClientException" => {
-            "AWS does not take these credentials; sign in again or choose another `--profile`"
-                .to_owned()
+            "AWS rejected the credentials; sign in again or pass another `--profile`".to_owned()
         }
         "ValidationException" => {
-            format!("DynamoDB does not take this request; check the table's name `{table}`")
+            format!("DynamoDB rejected the request as invalid; check the table name `{table}`")
         }
         _ => String::new(),
     }
@@ -220,14 +223,14 @@ mod tests {
     #[tokio::test]
     async fn what_dynamodb_refuses_comes_with_what_to_do() {
         for (code, advice) in [
-            ("AccessDeniedException", "your AWS identity may not do this to `keys`"),
+            ("AccessDeniedException", "your AWS identity lacks a permission on the table `keys`"),
             ("ExpiredTokenException", "sign in again"),
             ("IncompleteSignatureException", "sign in again"),
             ("InvalidSignatureException", "sign in again"),
             ("MissingAuthenticationTokenException", "sign in again"),
             ("ResourceNotFoundException", "there is no table `keys` at us-east-1"),
             ("UnrecognizedClientException", "sign in again"),
-            ("ValidationException", "check the table's name `keys`"),
+            ("ValidationException", "check the table name `keys`"),
         ] {
             let store = faulty_store("GetItem", faulty::error(400, code).into());
             let error = operator::account(&store, &account("A")).await.expect_err(code);
@@ -276,7 +279,7 @@ mod tests {
             };
             let error = refused.expect_err(operation);
             let text = explained(&error, store);
-            assert!(text.contains("your AWS identity may not do this"), "{operation}: {text}");
+            assert!(text.contains("your AWS identity lacks a permission"), "{operation}: {text}");
         }
     }
 
@@ -286,7 +289,7 @@ mod tests {
             let store = faulty_store("GetItem", reply.clone());
             let error = operator::account(&store, &account("A")).await.expect_err("no answer");
             let text = explained(&error, store);
-            assert!(text.contains("DynamoDB at us-east-1 cannot be reached"), "{reply:?}: {text}");
+            assert!(text.contains("cannot reach DynamoDB at us-east-1"), "{reply:?}: {text}");
         }
     }
 

@@ -55,7 +55,7 @@ pub(crate) async fn verify(
     format: Format,
 ) -> Result<(), String> {
     let text = read_key()?;
-    let token: Token = text.parse().map_err(|error| format!("this is no key: {error}"))?;
+    let token: Token = text.parse().map_err(|error| format!("the input is not a key: {error}"))?;
     let mut report = VerifyReport {
         status: "well-formed",
         key_id: token.key().to_string(),
@@ -80,7 +80,7 @@ pub(crate) async fn verify(
     }
     print(&report, format)?;
     match report.reason {
-        Some(reason) => Err(format!("the key is refused: {reason}")),
+        Some(reason) => Err(format!("the key is not valid: {reason}")),
         None => Ok(()),
     }
 }
@@ -89,10 +89,12 @@ pub(crate) async fn verify(
 fn read_key() -> Result<String, String> {
     let mut text = String::new();
     let mut input = std::io::stdin().take(INPUT_BYTES_MAX);
-    input.read_to_string(&mut text).map_err(|error| format!("standard input: {error}"))?;
+    input
+        .read_to_string(&mut text)
+        .map_err(|error| format!("cannot read standard input: {error}"))?;
     let key = text.trim();
     if key.is_empty() {
-        return Err("no key: write it to standard input, as in `latchkey verify < key.txt`".into());
+        return Err("no key: pass it on standard input, as in `latchkey verify < key.txt`".into());
     }
     Ok(key.to_owned())
 }
@@ -122,7 +124,7 @@ impl Report for VerifyReport {
         lines([
             ("status", Some(self.status.to_owned())),
             ("reason", self.reason.clone()),
-            ("key id", Some(self.key_id.clone())),
+            ("key ID", Some(self.key_id.clone())),
             ("service account", Some(account)),
             ("organization", self.organization.clone()),
             ("scopes", self.scopes.as_ref().map(|granted| scopes(granted, " "))),

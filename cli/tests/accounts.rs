@@ -9,8 +9,8 @@ use latchkey::service::Freshness;
 use latchkey_testkit::TestTable;
 use latchkey_testkit::sample::{ACCOUNT, DISABLED_ACCOUNT, FULL_ACCOUNT, OTHER_ACCOUNT, SampleKey};
 
-const SOON: &str = "Functions that have just verified such a key refuse it within their cache's time \
-                    (LATCHKEY_CACHE_TTL, 10 seconds by default).\n";
+const SOON: &str = "Functions may still accept a cached key for up to LATCHKEY_CACHE_TTL (10 seconds by \
+                    default).\n";
 
 async fn works(table: &TestTable, key: SampleKey) -> bool {
     let latchkey = table.latchkey(KeyPolicy::default());
@@ -34,7 +34,8 @@ async fn an_account_belongs_to_an_organization_that_exists() {
     let missing = refused(&table, &[&create[..], &["--organization", "nobody"]].concat()).await;
     assert_eq!(
         missing,
-        "error: organization `nobody` does not exist\n  use `latchkey bootstrap` to make it\n"
+        "error: organization `nobody` does not exist\n  \
+         check the ID with `latchkey organization list`, or create it with `latchkey bootstrap`\n"
     );
 }
 
@@ -112,7 +113,7 @@ async fn an_account_is_shown() {
         let unknown = refused(&table, &["account", command, "--account", "NONE"]).await;
         assert_eq!(unknown, "error: service account `NONE` does not exist\n");
         let root = refused(&table, &["account", command, "--account", "ROOT"]).await;
-        assert!(root.starts_with("error: `ROOT` is no service account"), "{root}");
+        assert!(root.starts_with("error: `ROOT` is not a service account"), "{root}");
         assert!(root.contains("latchkey root-key"), "{root}");
     }
 }
@@ -146,7 +147,7 @@ async fn a_deleted_account_takes_its_keys_with_it() {
     let table = TestTable::start().await;
     let delete = ["account", "delete", "--account", ACCOUNT];
     let asked = refused(&table, &delete).await;
-    assert_eq!(asked, "error: this cannot be undone; pass `--yes`\n");
+    assert_eq!(asked, "error: this cannot be undone; pass `--yes` to confirm\n");
     assert!(works(&table, SampleKey::FullAccess).await);
 
     let output = latchkey(&table, &[&delete[..], &["--yes"]].concat()).await;

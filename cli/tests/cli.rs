@@ -40,7 +40,7 @@ async fn bootstrap_makes_a_key_that_authenticates_and_is_shown_once() {
     assert_eq!(
         again,
         "error: organization `acme` already exists\n  \
-         use `latchkey account create` to add an account to it\n"
+         to add a service account to it, run `latchkey account create`\n"
     );
     let mut secrets = Secrets::default();
     secrets.add(token);
@@ -57,15 +57,15 @@ async fn bootstrap_prints_five_lines_and_one_note() {
     let [organization, account, id, expires, key] = lines.as_slice() else { panic!("{text}") };
     assert_eq!(*organization, "organization     acme (Acme)");
     assert!(account.starts_with("service account  ") && account.ends_with(" (admin)"), "{account}");
-    assert!(id.starts_with("key id           "), "{id}");
+    assert!(id.starts_with("key ID           "), "{id}");
     assert_eq!(*expires, "expires          never");
     let token = key.strip_prefix("key              ").expect("a key");
     assert!(token.parse::<Token>().is_ok());
-    let note = "Keep the key now: it is not stored and cannot be shown again.\n\
+    let note = "Save the key now: it is not stored and cannot be shown again.\n\
                 warning: this deployment now has 3 organizations, and verification accepts keys of \
                 all of them.\n  \
-                Restrict it: set `VerifyOrganizations` and `AuthorizerOrganizations`, or ask \
-                `/verify?organization=<ID>`.\n";
+                To restrict it, set the template parameters `VerifyOrganizations` and \
+                `AuthorizerOrganizations`, or call `/verify?organization=<ID>`.\n";
     assert_eq!(stderr(&output), note);
 }
 
@@ -103,7 +103,7 @@ async fn every_failure_says_what_to_do() {
     assert!(unnamed.contains("pass `--table` or set `LATCHKEY_TABLE`"), "{unnamed}");
     let endpoint = ["--endpoint-url", "http://127.0.0.1:1"];
     let unreachable = refused(&table, &[BOOTSTRAP, &endpoint].concat()).await;
-    assert!(unreachable.contains("cannot be reached"), "{unreachable}");
+    assert!(unreachable.contains("cannot reach DynamoDB"), "{unreachable}");
     let nonsense = refused(&table, &[BOOTSTRAP, &["--endpoint-url", "nonsense"]].concat()).await;
     assert!(nonsense.contains("must be an http or https URL"), "{nonsense}");
     let profile = refused(&table, &[BOOTSTRAP, &["--profile", "nope"]].concat()).await;
@@ -113,7 +113,7 @@ async fn every_failure_says_what_to_do() {
         assert!(end.contains("1 second to 100 years"), "{end}");
     }
     let bad = refused(&table, &["bootstrap", "--organization", "a#b", "--name", "A"]).await;
-    assert!(bad.contains("an organization id is 1 to 64 letters"), "{bad}");
+    assert!(bad.contains("an organization ID has 1 to 64 letters"), "{bad}");
     let nothing = refused(&table, &[]).await;
     assert!(
         nothing.contains(
@@ -156,7 +156,7 @@ async fn verify_tells_whose_a_key_is_and_why_it_is_refused() {
         assert!(!refused.status.success());
         let report: Value = serde_json::from_str(&stdout(&refused)).expect("JSON");
         assert_eq!((&report["status"], &report["reason"]), (&"refused".into(), &reason.into()));
-        assert_eq!(stderr(&refused), format!("error: the key is refused: {reason}\n"));
+        assert_eq!(stderr(&refused), format!("error: the key is not valid: {reason}\n"));
     }
 }
 
@@ -171,8 +171,8 @@ async fn verify_offline_needs_no_table() {
     let mut mistyped = SampleKey::Unknown.token();
     mistyped.replace_range(50..51, "_");
     for (input, expected) in [
-        (mistyped.as_str(), "error: this is no key: "),
-        ("", "error: no key: write it to standard input"),
+        (mistyped.as_str(), "error: the input is not a key: "),
+        ("", "error: no key: pass it on standard input"),
     ] {
         let refused = latchkey_reading(&table, &offline, input).await;
         assert!(!refused.status.success());

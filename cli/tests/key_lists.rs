@@ -70,7 +70,7 @@ async fn a_list_of_an_organization_has_the_keys_of_all_its_accounts() {
     // A key can be live while its account is disabled.
     let output = latchkey(&table, &list).await;
     let note =
-        format!("Service account {DISABLED_ACCOUNT} is disabled: all of its keys are refused.");
+        format!("Service account {DISABLED_ACCOUNT} is disabled: all of its keys are rejected.");
     assert_eq!(stderr(&output), note + "\n");
     assert_eq!(stdout(&output).lines().count(), 17);
     let none = printed(&table, &["key", "list", "--organization", "other", "--expired"]).await;
@@ -87,7 +87,8 @@ async fn an_account_or_an_organization_is_named() {
     let neither = refused(&table, &["key", "list"]).await;
     assert_eq!(
         neither,
-        "error: whose keys? pass `--account`, `--organization`, or `--created-by`\n"
+        "error: no service account or organization: pass `--account`, `--organization`, or \
+         `--created-by`\n"
     );
     let both = ["key", "list", "--account", ACCOUNT, "--organization", "sample"];
     assert!(refused(&table, &both).await.contains("cannot be used with"));

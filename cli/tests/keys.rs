@@ -12,7 +12,7 @@ use latchkey_testkit::sample::{ACCOUNT, FULL_ACCOUNT, SampleKey};
 use latchkey_testkit::secrets::Secrets;
 use serde_json::{Value, json};
 
-const KEEP: &str = "Keep the key now: it is not stored and cannot be shown again.\n";
+const KEEP: &str = "Save the key now: it is not stored and cannot be shown again.\n";
 
 /// The principal of `token`, at the time of the samples.
 async fn principal(table: &TestTable, token: &Value) -> Option<Principal> {
@@ -51,7 +51,7 @@ async fn a_minted_key_is_as_it_was_asked_for() {
     assert_eq!(expires, "expires          never");
     let token = key.strip_prefix("key              ").expect("a key");
     assert!(token.parse::<Token>().is_ok());
-    let record = shown(&table, id.strip_prefix("key id           ").expect("an id")).await;
+    let record = shown(&table, id.strip_prefix("key ID           ").expect("an id")).await;
     assert_eq!((&record["full_access"], &record["scopes"]), (&json!(true), &json!([])));
 
     let mut secrets = Secrets::default();
@@ -69,7 +69,7 @@ async fn a_refused_mint_says_what_to_do() {
         refused(&table, &[&["key", "mint", "--account", account], more].concat()).await
     };
     assert_eq!(mint("NONE", &[]).await, "error: service account `NONE` does not exist\n");
-    let full = "already holds 10 keys; revoke one before minting another\n";
+    let full = "already has 10 live keys (the limit); revoke one or raise KeyLimit\n";
     assert!(mint(FULL_ACCOUNT, &[]).await.ends_with(full));
     let past = mint(ACCOUNT, &["--expires-at", "2020-01-01T00:00:00Z"]).await;
     assert_eq!(past, "error: the expiry must be in the future\n");
@@ -77,7 +77,7 @@ async fn a_refused_mint_says_what_to_do() {
     // An empty variable must not become full access.
     for scope in ["", "a.read,", "a b"] {
         let refused = mint(ACCOUNT, &["--scope", scope]).await;
-        assert!(refused.contains("a scope is 1 to 64"), "{refused}");
+        assert!(refused.contains("a scope has 1 to 64"), "{refused}");
     }
 }
 
@@ -112,7 +112,7 @@ async fn a_key_is_shown_without_its_secret() {
     assert_eq!(
         printed(&table, &by_prefix).await,
         format!(
-            "key id           {}\n\
+            "key ID           {}\n\
              key prefix       {}\n\
              status           live\n\
              service account  SAMPLEACCOUNT001 (sample account SAMPLEACCOUNT001)\n\
@@ -131,7 +131,7 @@ async fn a_key_is_shown_without_its_secret() {
     for (key, line) in [
         (SampleKey::Expired, "status           expired"),
         (SampleKey::Revoked, "status           revoked"),
-        (SampleKey::Disabled, "account status   disabled: its keys are refused"),
+        (SampleKey::Disabled, "account status   disabled: its keys are rejected"),
         (SampleKey::Root, "service account  ROOT"),
     ] {
         let text = printed(&table, &["key", "show", "--key", &key_prefix(key)]).await;
@@ -152,8 +152,8 @@ async fn a_key_that_does_not_exist_is_not_found() {
         let account = run("NONE", &minter).await;
         assert!(account.ends_with("does not exist\n"), "{account}");
         let other = run(FULL_ACCOUNT, &key_prefix(SampleKey::Minter)).await;
-        let expected = "error: this is a key of account `SAMPLEACCOUNT001`, not of \
-                        `SAMPLEACCOUNT002`\n";
+        let expected = "error: `--key` names a key of account `SAMPLEACCOUNT001`, not of \
+                        `SAMPLEACCOUNT002`; check the IDs\n";
         assert_eq!(other, expected);
         let unnamed = refused(&table, &[&["key"], command, &["--key", &minter]].concat()).await;
         assert!(unnamed.contains("pass `--account` too"), "{unnamed}");
@@ -178,13 +178,13 @@ async fn a_whole_key_is_refused_and_not_repeated() {
     ] {
         let refused = refused(&table, arguments).await;
         secrets.check(&refused, "a refusal");
-        assert!(refused.contains("this is a whole key, with its secret"), "{refused}");
+        assert!(refused.contains("an argument contains a whole key, with its secret"), "{refused}");
     }
     // The secret alone does not name a key, and the message does not repeat it.
     let secret = token.rsplit('_').next().expect("a secret");
     let alone = refused(&table, &["key", "show", "--account", ACCOUNT, "--key", secret]).await;
     secrets.check(&alone, "a refusal");
-    assert!(alone.contains("must be a key's id"), "{alone}");
+    assert!(alone.contains("must be a key ID"), "{alone}");
     assert!(principal(&table, &token.into()).await.is_some());
 }
 
@@ -206,7 +206,7 @@ async fn a_rotated_key_works_until_its_grace_is_over() {
     assert_eq!(days_until(&record["expires_at"], &record["updated_at"]), 7);
 
     let again = refused(&table, &rotate).await;
-    let expected = "was rotated before; rotate the key that took its place\n";
+    let expected = "was already rotated; rotate the key that replaced it\n";
     assert!(again.ends_with(expected), "{again}");
     let grace = [&rotate[..], &["--grace", "31d"]].concat();
     assert!(refused(&table, &grace).await.contains("at most 30 days"));
@@ -226,19 +226,19 @@ async fn a_rotation_without_grace_ends_the_old_key_now() {
     let old = partition(&table, &format!("ACCOUNT#{FULL_ACCOUNT}")).await;
     let old = old.iter().find_map(|item| item.get("key_prefix")?.as_s().ok()).expect("a key");
     let full = refused(&table, &["key", "rotate", "--key", old]).await;
-    assert!(full.contains("already holds 10 keys"), "{full}");
+    assert!(full.contains("already has 10 live keys"), "{full}");
 
     let output = latchkey(&table, &["key", "rotate", "--key", old, "--grace", "0s"]).await;
     let (text, notes) = (stdout(&output), stderr(&output));
     let labels: Vec<&str> = text.lines().map(|line| line[..15].trim_end()).collect();
-    assert_eq!(labels, ["rotated key id", "its end", "key id", "expires", "key"], "{notes}");
+    assert_eq!(labels, ["old key ID", "old key expires", "key ID", "expires", "key"], "{notes}");
     assert!(notes.starts_with(KEEP) && notes.contains("LATCHKEY_CACHE_TTL"), "{notes}");
     let found = reported(&table, &["key", "show", "--key", old]).await;
     assert_eq!(found["key"]["status"], "expired");
     assert!(found["key"]["rotated_to"].is_string());
 
     let ended = refused(&table, &["key", "rotate", "--key", old]).await;
-    assert!(ended.ends_with("is expired\n"), "{ended}");
+    assert!(ended.ends_with("has expired\n"), "{ended}");
     let root = refused(&table, &["key", "rotate", "--key", &key_prefix(SampleKey::Root)]).await;
     assert!(root.starts_with("error: a root key cannot be rotated\n"), "{root}");
 }
@@ -250,7 +250,7 @@ async fn a_revoked_key_is_refused_and_makes_room_for_another() {
     let account = key.mint().0.spec.account.to_string();
     let revoke = ["key", "revoke", "--account", &account, "--key", &id(key)];
     let asked = refused(&table, &revoke).await;
-    assert_eq!(asked, "error: this cannot be undone; pass `--yes`\n");
+    assert_eq!(asked, "error: this cannot be undone; pass `--yes` to confirm\n");
     assert!(principal(&table, &key.token().into()).await.is_some());
 
     let revoke = [&revoke[..], &["--yes"]].concat();
@@ -293,7 +293,7 @@ async fn a_root_key_is_the_root_until_it_is_revoked() {
     let sample = id(SampleKey::Root);
     let revoke = ["root-key", "revoke", "--key", &sample];
     let asked = refused(&table, &revoke).await;
-    assert_eq!(asked, "error: this cannot be undone; pass `--yes`\n");
+    assert_eq!(asked, "error: this cannot be undone; pass `--yes` to confirm\n");
     reported(&[&revoke[..], &["--yes"]].concat()).await;
     assert!(principal(&table, &SampleKey::Root.token().into()).await.is_none());
     // The other way to name the key.

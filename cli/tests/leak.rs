@@ -68,7 +68,7 @@ async fn the_keys_that_a_key_made_are_listed() {
     assert_eq!(made(&[&key_prefix(SampleKey::Root)]).await, [] as [String; 0]);
 
     let whose = refused(&table, &["key", "list", "--created-by", &by_id]).await;
-    assert!(whose.starts_with("error: whose key? pass `--organization` too"), "{whose}");
+    assert!(whose.starts_with("error: no organization: pass `--organization` too"), "{whose}");
     let whole = refused(&table, &["key", "list", "--created-by", &SampleKey::Minter.token()]).await;
     Secrets::of_samples().check(&whole, "a refusal");
 }
@@ -115,7 +115,7 @@ async fn a_dry_run_shows_the_tree_and_writes_nothing() {
     assert_eq!(report["keys"][0]["origin"], "itself");
     assert!(text.lines().any(|line| line.starts_with(&format!("    {}", prefix[2]))), "{text}");
     let unconfirmed = refused(&table, &revoke).await;
-    assert_eq!(unconfirmed, "error: this cannot be undone; pass `--yes`\n");
+    assert_eq!(unconfirmed, "error: this cannot be undone; pass `--yes` to confirm\n");
     let alone = refused(&table, &["key", "revoke", "--key", &leaked, "--dry-run"]).await;
     assert!(alone.contains("--with-descendants"), "{alone}");
     assert_eq!(table.items().await, before);

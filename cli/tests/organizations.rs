@@ -24,7 +24,7 @@ async fn a_disabled_organization_is_refused_until_it_is_enabled() {
          status           disabled\n\
          created          2026-01-01T00:00:00.000Z\n"
     );
-    assert!(stderr(&output).contains("refuse its keys within"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("reject its keys within"), "{}", stderr(&output));
     assert!(!works(&table, SampleKey::FullAccess).await);
     assert!(works(&table, SampleKey::Other).await);
     let listed = reported(&table, &["organization", "list"]).await;
@@ -34,7 +34,7 @@ async fn a_disabled_organization_is_refused_until_it_is_enabled() {
     assert_eq!(
         mint,
         "error: organization `sample` is disabled\n  \
-         use `latchkey organization enable` to enable it\n"
+         to enable it, run `latchkey organization enable`\n"
     );
     let enable = ["organization", "enable", "--organization", "sample"];
     assert_eq!(reported(&table, &enable).await["organization"]["status"], "live");
@@ -48,11 +48,11 @@ async fn a_deleted_organization_takes_its_accounts_and_keys_with_it() {
     let table = TestTable::start().await;
     let delete = ["organization", "delete", "--organization", "sample"];
     let asked = refused(&table, &delete).await;
-    assert_eq!(asked, "error: this cannot be undone; pass `--yes`\n");
+    assert_eq!(asked, "error: this cannot be undone; pass `--yes` to confirm\n");
     assert!(works(&table, SampleKey::FullAccess).await);
 
     let text = printed(&table, &[&delete[..], &["--yes"]].concat()).await;
-    assert_eq!(text, "deleted          sample\nits accounts     3\n");
+    assert_eq!(text, "deleted          sample\nwith accounts    3\n");
     assert!(!works(&table, SampleKey::FullAccess).await);
     assert!(works(&table, SampleKey::Other).await);
     let listed = reported(&table, &["organization", "list"]).await;

@@ -20,9 +20,9 @@ failed_setups = {}
 
 
 def pytest_configure():
-    """Ends started programs on SIGTERM and SIGHUP, as on an interrupt."""
+    """Ends the started programs on SIGTERM and SIGHUP too, not only on an interrupt."""
     for told in [signal.SIGTERM, signal.SIGHUP]:
-        signal.signal(told, lambda *_: pytest.exit("the run was told to end", returncode=1))
+        signal.signal(told, lambda *_: pytest.exit("the run was ended by a signal", returncode=1))
 
 
 def pytest_collection_modifyitems(items):
@@ -30,9 +30,9 @@ def pytest_collection_modifyitems(items):
 
 
 def stage(item):
-    """Orders the tests: documentation first, because it shows a new table, and deployment last.
+    """Orders the tests: documentation first, because it needs a new table, and deployment last.
 
-    The deployment takes longest. Chaser's SDK calls the deployed stack before an upgrade changes it.
+    Deployment takes the longest. Chaser's SDK calls the deployed stack before the upgrade changes it.
     """
     module = item.module.__name__
     if item.get_closest_marker("deployment") is None:
@@ -42,7 +42,7 @@ def stage(item):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
-    """Reports in one line that a fixture failed earlier, and shows the programs' last output."""
+    """Reports an earlier failure of a fixture in one line, and shows the programs' last output."""
     report = yield
     if not report.failed:
         return report
@@ -63,20 +63,20 @@ def pytest_terminal_summary(terminalreporter):
 
 @pytest.fixture(scope="session")
 def note():
-    """Adds a line to the final summary: a version, a count, or a time."""
+    """Adds a line to the final summary, such as a version, a count, or a time."""
     return notes.append
 
 
 @pytest.fixture(scope="session")
 def processes():
-    """Starts programs, and ends them with all of their descendants."""
+    """Starts programs, and ends them and all of their descendants."""
     yield processes_of_this_run
     processes_of_this_run.stop_all()
 
 
 @pytest.fixture(scope="session")
 def local(processes):
-    """The local stack, which must end in order when it is interrupted."""
+    """The local stack, which must exit cleanly when it is interrupted."""
     stack = local_stack.LocalStack(processes)
     yield stack
     process = stack.program.process

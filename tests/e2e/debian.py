@@ -1,4 +1,4 @@
-"""Finds programs on the PATH, or extracts them from Debian packages without installing these."""
+"""Finds programs on the PATH, or extracts them from Debian packages without installing the packages."""
 
 import dataclasses
 import os
@@ -12,7 +12,7 @@ FOLDER = TOOLS / "proxies"
 PARTIAL = TOOLS / "proxies.partial"
 APT_WITHIN_SECONDS = 600
 
-# Separate lists and cache, and without the hooks that clean up the system's.
+# Uses separate lists and a separate cache, without the hooks that clean up those of the system.
 CONFIGURATION = f"""\
 Dir::State "{PARTIAL}/state";
 Dir::State::status "/var/lib/dpkg/status";
@@ -34,7 +34,7 @@ class Program:
 
 
 def find(asked):
-    """Returns programs by name; `asked` has the argument that makes each print its version."""
+    """Returns programs by name. `asked` maps each name to the argument that prints the version."""
     missing = [name for name in asked if not shutil.which(name)]
     try:
         if missing and not runs(FOLDER, missing, asked):
@@ -42,7 +42,7 @@ def find(asked):
         return {name: program(name, FOLDER, argument) for name, argument in asked.items()}
     except (OSError, subprocess.SubprocessError) as problem:
         names = " and ".join(asked)
-        raise AssertionError(f"install {names}, or let apt-get fetch them: {problem}") from problem
+        raise AssertionError(f"cannot run or fetch {names}; install them yourself: {problem}") from problem
 
 
 def program(name, folder, argument):
@@ -74,7 +74,7 @@ def runs(folder, names, asked):
 
 
 def fetch(names, asked):
-    """Fills the folder, and moves it into place only when it is complete."""
+    """Fills a temporary folder, and moves it into place when it is complete."""
     shutil.rmtree(PARTIAL, ignore_errors=True)
     for folder in ["state/lists/partial", "cache/archives/partial", "whole"]:
         (PARTIAL / folder).mkdir(parents=True)
@@ -96,7 +96,7 @@ def extract(packages):
 
 
 def libraries(packages):
-    """The libraries that `packages` depend on, except the C library, which is the system's."""
+    """The libraries that `packages` depend on, except the C library, which the system provides."""
     lines = apt("apt-cache", "depends", *packages).split("\n")
     depended = {line.split()[-1] for line in lines if "Depends: lib" in line}
     return sorted(name for name in depended if name != "libc6")

@@ -7,13 +7,13 @@ import requests
 
 from processes import ROOT
 
-# A lost request, such as one during a restart of the functions, ends the test.
+# Ends a test whose request gets lost, such as during a restart of the functions.
 TIMEOUT_SECONDS = 60
 # The first start compiles everything.
 READY_WITHIN_SECONDS = 1800
-# The command line may have to be compiled.
+# The first call may have to compile the command line.
 COMMAND_WITHIN_SECONDS = 1800
-# The organizations that `/verify` accepts: that of `cargo dev`, and one that no proxy names.
+# The organizations that `/verify` accepts: the one that `cargo dev` creates, and one that no proxy names.
 ORGANIZATION = "dev"
 NEIGHBOR = "neighbor"
 
@@ -37,7 +37,7 @@ class LocalStack:
         self.chaser = f"{self.url}/v1/accounts/current/service-accounts/{self.account}/keys"
 
     def read_environment(self):
-        """This environment plus the variables of `dev.env`, as a shell reads them."""
+        """This process's environment plus the variables in `dev.env`, as a shell reads them."""
         command = ["bash", "-c", ". .latchkey/dev.env && env -0"]
         output = self.processes.run(command, TIMEOUT_SECONDS)
         return dict(line.split("=", 1) for line in output.split("\0") if line)

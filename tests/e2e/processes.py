@@ -1,4 +1,4 @@
-"""Programs that the tests start, and end together with all of their descendants."""
+"""Starts programs for the tests, and ends them together with all of their descendants."""
 
 import contextlib
 import dataclasses
@@ -67,13 +67,13 @@ class Processes:
             stop(program.process)
 
     def run(self, command, within, **options):
-        """The standard output of a command that must succeed."""
+        """Runs a command that must succeed, and returns its standard output."""
         options = {"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
         process = popen(command, text=True, **options)
         try:
             output, errors = process.communicate(timeout=within)
         finally:
-            # Including the compilers that it started.
+            # Also ends the compilers that it started.
             stop(process)
         shown = " ".join(process.args)
         assert process.returncode == 0, f"{shown} ended with {process.returncode}\n{output}{errors}"
@@ -90,12 +90,12 @@ def popen(command, **options):
 
 
 def stop(process):
-    """Asks a program to end, and after a timeout ends it and its descendants by force."""
+    """Asks a program to end, and after a timeout kills it and its descendants."""
     if process.poll() is None:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(STOP_WITHIN_SECONDS)
-    # Descendants may lead their own groups but belong to the same session.
+    # Descendants may be in other process groups, but they are in the same session.
     for descendant in session(process.pid):
         with contextlib.suppress(ProcessLookupError):
             os.kill(descendant, signal.SIGKILL)

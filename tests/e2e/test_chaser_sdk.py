@@ -21,7 +21,7 @@ from local_stack import TIMEOUT_SECONDS
 LIST_LENGTH = 250
 # The default of KeyLimit.
 KEY_LIMIT = 10
-# The maximum of a DynamoDB batch.
+# The maximum number of items in a DynamoDB batch.
 BATCH_MAX = 25
 
 CODES = {400: "invalid_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 409: "conflict"}
@@ -41,7 +41,7 @@ DEPLOYED = pytest.param("deployed", marks=pytest.mark.deployment)
 
 
 class Organization(typing.NamedTuple):
-    """An organization, and a client with a full-access key of it."""
+    """An organization, and a client that uses its full-access key."""
 
     id: str
     name: str
@@ -49,7 +49,7 @@ class Organization(typing.NamedTuple):
 
 
 class Table:
-    """The service's table, to write a long list at once instead of with one request per entry."""
+    """The service's table, for writing long lists in batches instead of one request per entry."""
 
     def __init__(self, dynamodb, name):
         self.dynamodb = dynamodb
@@ -127,7 +127,7 @@ class Caller:
         first = self.keys.create(self.id)
         self.key = first["id"]
         self.client = organization.client.with_token(first["key"])
-        # For keys that tests need besides the caller's own.
+        # For keys that tests need in addition to the caller's own.
         self.other = self.new_account()
 
     @property

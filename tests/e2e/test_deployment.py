@@ -8,7 +8,7 @@ from deployment import drivers
 from processes import wait_until
 
 CONTEXT = {"organization", "service_account", "key_id", "scopes", "full_access"}
-# The default of CacheTtl, plus what a slow machine may add.
+# The default of CacheTtl, plus a margin for slow machines.
 STALE_SECONDS = 10 + 2
 # Each attempt starts the command line.
 RECORDED_WITHIN_SECONDS = 10
@@ -37,7 +37,7 @@ def test_every_route_was_called_with_success(deployed):
 
 
 def test_what_was_revoked_will_be_removed(deployed, note):
-    """Uses the attribute that the template names."""
+    """Reads the attribute that the template names for the time to live."""
     table = deployed.stack.source["Resources"]["Table"]["Properties"]
     attribute = table["TimeToLiveSpecification"]["AttributeName"]
     items = deployed.emulator.client("dynamodb").scan(TableName=deployed.table)["Items"]
@@ -91,7 +91,7 @@ def test_every_route_of_the_example_was_called_with_success(orders):
 
 
 def test_the_authorizer_records_the_use_of_a_key(deployed, orders):
-    """The function writes after its response, and no other function has seen this key."""
+    """The authorizer writes after its response, and no other function has seen this key."""
     minted = deployed.mint("sessions.read")
     orders.call("GET /orders", 200, key=minted["key"])
 
@@ -100,7 +100,7 @@ def test_the_authorizer_records_the_use_of_a_key(deployed, orders):
         [found] = [key for key in keys if key["id"] == minted["id"]]
         return found["last_used_at"]
 
-    wait_until(used, RECORDED_WITHIN_SECONDS, "the authorizer did not record a use")
+    wait_until(used, RECORDED_WITHIN_SECONDS, "the authorizer did not record the use of the key")
 
 
 def test_the_authorizer_refuses_a_revoked_key_within_the_cache_ttl(deployed, orders, note):
@@ -109,6 +109,6 @@ def test_the_authorizer_refuses_a_revoked_key_within_the_cache_ttl(deployed, ord
     deployed.revoke(key)
     began = time.monotonic()
     refused = lambda: orders.send("GET", "/orders", key=key).status_code == 403
-    wait_until(refused, STALE_SECONDS, "the authorizer takes a revoked key for too long")
-    note(f"revocation: the authorizer took the key for {time.monotonic() - began:.1f} s more")
+    wait_until(refused, STALE_SECONDS, "the authorizer still accepts a revoked key")
+    note(f"revocation: the authorizer rejected the key after {time.monotonic() - began:.1f} s")
     orders.call("GET /orders", 403, key=key)

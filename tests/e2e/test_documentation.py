@@ -1,8 +1,8 @@
 """The commands in the README and in `docs/` work and print what the page shows.
 
 Each block after `<!-- ci: run -->` runs in the page's own shell, in order. A JSON block after
-`<!-- ci: answer -->` must have the fields, types, and order of the preceding block's output, and a block
-after `<!-- ci: table -->` must have its columns and states.
+`<!-- ci: answer -->` must have the same fields, types, and order as the preceding command's output. A block
+after `<!-- ci: table -->` must have the same columns and states.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from processes import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"<!-- ci: (run|answer|table) -->\n```\w+\n(.*?)```", re.DOTALL)
-# The command line may have to be compiled.
+# The first call may have to compile the command line.
 COMMAND_WITHIN_SECONDS = 1800
 
 
@@ -46,7 +46,7 @@ COMMANDS = [command for page in PAGES for command in commands(page)]
 
 
 class Shell:
-    """One shell for all commands of a page, which share variables; the first failure ends it."""
+    """Runs all commands of a page, which share variables. The first failure ends the shell."""
 
     def __init__(self, program, folder):
         self.program = program
@@ -58,8 +58,8 @@ class Shell:
         self.program.process.stdin.flush()
 
     def run(self, command):
-        """The command's standard output."""
-        assert self.program.process.poll() is None, "a command before this one failed and ended the shell"
+        """Runs a command and returns its standard output."""
+        assert self.program.process.poll() is None, "an earlier command failed and ended the shell"
         names = [f"{command.line}.{kind}" for kind in ["script", "output", "done"]]
         script, output, done = [self.folder / name for name in names]
         script.write_text(command.text)
@@ -74,7 +74,7 @@ class Shell:
 def shells(local, processes, tmp_path_factory, note):
     """The shell of each page."""
     answers = sum(len(command.shown) for command in COMMANDS)
-    note(f"documentation: {len(COMMANDS)} commands, {answers} of their answers shown")
+    note(f"documentation: {len(COMMANDS)} commands, {answers} outputs compared")
     options = {"cwd": ROOT, "stdin": subprocess.PIPE, "text": True}
     with contextlib.ExitStack() as ending:
         shells = {}
@@ -108,7 +108,7 @@ def shape(value):
 
 
 def check_table(shown, printed):
-    """Checks that a table has the columns, rows, and states on the page; other values differ each time."""
+    """Checks the columns, the number of rows, and the states. Other values differ in each run."""
     columns = re.compile(r"\s{2,}")
     shown, printed = ([columns.split(line) for line in text.strip().splitlines()] for text in (shown, printed))
     # Other output may precede the table.

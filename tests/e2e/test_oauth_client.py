@@ -11,7 +11,7 @@ from authlib.integrations.requests_client import OAuth2Session
 
 from local_stack import TIMEOUT_SECONDS, bearer
 
-# The default of LATCHKEY_CACHE_TTL, plus what a slow machine may add.
+# The default of LATCHKEY_CACHE_TTL, plus a margin for slow machines.
 STALE_SECONDS = 10 + 1
 GIVE_UP_SECONDS = 15
 
@@ -35,7 +35,7 @@ class Client:
 
 @pytest.fixture
 def client(local, monkeypatch):
-    # Authlib insists on HTTPS unless told that this is a loopback test.
+    # Otherwise, Authlib requires HTTPS.
     monkeypatch.setenv("AUTHLIB_INSECURE_TRANSPORT", "1")
     return Client(local)
 
@@ -81,11 +81,11 @@ def test_a_revoked_key_is_refused_at_once_and_by_other_functions_within_the_cach
     assert (local.verify(key), chaser()) == (204, 400)
     local.revoke(key)
     began = time.monotonic()
-    assert local.verify(key) == 401, "the function that revoked the key takes it"
+    assert local.verify(key) == 401, "the function that revoked the key still accepts it"
     while (status := chaser()) != 401:
         assert status == 400
-        assert time.monotonic() - began < GIVE_UP_SECONDS, "chaser still takes the revoked key"
+        assert time.monotonic() - began < GIVE_UP_SECONDS, "chaser still accepts the revoked key"
         time.sleep(0.2)
     stale = time.monotonic() - began
     assert stale <= STALE_SECONDS
-    note(f"revocation: oauth refuses the key at once, chaser after {stale:.1f} s")
+    note(f"revocation: oauth rejects the key immediately, chaser after {stale:.1f} s")

@@ -14,19 +14,20 @@ from local_stack import TIMEOUT_SECONDS, bearer
 from processes import ROOT
 
 HERE = pathlib.Path(__file__).resolve().parent / "openapi"
-# The number of examples limits a run to a minute on an idle machine; this stops a run that hangs.
+# A run takes a minute on an idle machine. This stops a run that hangs.
 DONE_WITHIN_SECONDS = 900
-# Root keys and account keys are rejected by each other's operations; these accept both.
+# Operations on root keys reject account keys, and the other operations reject root keys. Operations with the
+# tag `identity` accept both.
 ROOT_KEYS = "root-keys"
 IDENTITY = "identity"
 
 
 def runs():
-    """Each dialect's document with an account's key, and its operations on root keys with a root key.
+    """Tests each dialect's document with an account's key, and its operations on root keys with a root key.
 
-    A document without `security` for all operations is not a dialect's. Schemathesis would report the
-    OAuth endpoints' intended behavior: the token endpoint rejects every grant, and `/verify` accepts
-    every method.
+    Skips documents without `security` for all operations, which only the dialects have. Schemathesis would
+    report intended behavior of the OAuth endpoints: the token endpoint rejects every grant, and `/verify`
+    accepts every method.
     """
     for path in sorted((ROOT / "openapi").glob("*.yaml")):
         document = yaml.safe_load(path.read_text())
@@ -56,7 +57,7 @@ def own_token(local):
 
 @pytest.fixture(scope="module")
 def environment(local, own_token, stranger, tmp_path_factory):
-    """The environment of schemathesis and its hooks, with the possible identities of requests."""
+    """The environment of schemathesis and its hooks, with the keys that requests can use."""
     identities = tmp_path_factory.mktemp("identities") / "identities.json"
     tokens = {"ours": own_token, "root": local.root_token, "other": stranger}
     known = [{"name": name, "fixedHeaders": [authorization(token)]} for name, token in tokens.items()]
@@ -90,7 +91,7 @@ def test_responses_are_as_the_document_says(
         f"--report-json-path={report}",
         *selection,
     ]
-    # In a separate folder, so that nothing is left behind.
+    # Runs in a temporary folder, because schemathesis leaves files behind.
     options = {"cwd": tmp_path, "env": {**environment, "LATCHKEY_IDENTITY": identity}}
     processes.run(command, DONE_WITHIN_SECONDS, stderr=subprocess.STDOUT, **options)
     found = json.loads(report.read_text())

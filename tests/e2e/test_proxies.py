@@ -82,20 +82,20 @@ class Service(http.server.BaseHTTPRequestHandler):
 
 
 def snippet(name, replacements):
-    """The page's block, with the addresses of this run."""
+    """The page's configuration, with the addresses of this run."""
     [found] = re.findall(rf"<!-- ci: {name} -->\n```\w+\n(.*?)```", PAGE, re.DOTALL)
     return replaced(found, replacements)
 
 
 def replaced(text, replacements):
     for shown, ours in replacements.items():
-        assert shown in text, f"there is no {shown} in\n{text}"
+        assert shown in text, f"{shown} is missing in\n{text}"
         text = text.replace(shown, ours)
     return text
 
 
 def within(name, template):
-    """The configuration of a proxy, containing the page's block."""
+    """Returns a function that writes a proxy's configuration around the page's block."""
 
     def configure(address, service, local):
         replacements = {
@@ -109,7 +109,7 @@ def within(name, template):
 
 
 def envoy_configuration(address, service, local):
-    """The example with the addresses of this run, without TLS, which the local stack does not support."""
+    """The example with the addresses of this run, and without TLS, which the local stack does not support."""
     latchkey, service = urllib.parse.urlsplit(local.url), urllib.parse.urlsplit(service)
     host, port = address.split(":")
     ours = {
@@ -131,7 +131,7 @@ PROXIES = {
     "caddy": (["run", "--adapter", "caddyfile", "--config", CONFIGURATION], within("caddy", CADDY)),
     "envoy": (["--disable-hot-restart", "--config-path", CONFIGURATION], envoy_configuration),
 }
-# Envoy cannot name an organization: it appends its client's query to its own.
+# Envoy cannot name an organization, because it appends its client's query to the verification request.
 NAMES_ORGANIZATION = pytest.mark.parametrize("proxy", ["nginx", "caddy"], indirect=True)
 
 
@@ -156,7 +156,7 @@ def service():
 
 @pytest.fixture(scope="module", params=PROXIES)
 def proxy(request, local, processes, programs, service, tmp_path_factory):
-    """A client of the service behind one of the proxies."""
+    """A client that calls the service through one of the proxies."""
     name = request.param
     program, (arguments, configure) = programs[name], PROXIES[name]
     address = f"127.0.0.1:{free_port()}"
@@ -204,7 +204,7 @@ class Client:
         return answer.status == 401
 
     def forbids(self, key, organization):
-        """Whether a key does not pass, whatever organization its holder sends."""
+        """Whether a key is rejected, no matter which organization the client sends."""
         headers = {"X-Latchkey-Organization": self.local.organization}
         paths = ["/orders", f"/orders?organization={organization}"]
         return [self.ask(key, headers, path=path)[0].status for path in paths] == [403, 403]
@@ -226,7 +226,7 @@ def mint(local):
 
 @pytest.fixture
 def identity(local):
-    """The headers that identify the key's owner to the service."""
+    """Returns the headers that identify a key's owner to the service."""
 
     def identity(key, scopes):
         names = {
@@ -315,7 +315,7 @@ def test_a_post_arrives_with_its_body(proxy, mint):
 
 
 def test_a_query_reaches_only_the_service(proxy, mint, identity):
-    """A client that could request scopes would be rejected for `admin`, and pass for its own scopes."""
+    """If the query reached Latchkey, `scope=admin` would be rejected."""
     asked = ["scope=admin", "scope=files.read", "scope=%22", f"organization={NEIGHBOR}", "organization="]
     key = mint(scopes=["files.read"])
     for query in asked:
@@ -325,7 +325,7 @@ def test_a_query_reaches_only_the_service(proxy, mint, identity):
 
 
 def test_a_path_reaches_only_the_service(proxy):
-    """The proxy must never treat a response that Latchkey gives to everyone as permission."""
+    """The proxy must not treat a response of a public Latchkey endpoint as permission."""
     metadata = ".well-known/oauth-authorization-server"
     ups = ["/../", "/../../", "/../../../", "/..%2f..%2f", "/%2e%2e/%2e%2e/", "//..//../", "/a/../../../"]
     for up in ups:

@@ -25,13 +25,13 @@ pytestmark = pytest.mark.deployment
 
 @pytest.fixture
 def runtime(request, deployed, processes):
-    """The URL that invokes a function's program, with the settings of the deployed one."""
+    """The URL that invokes a function's program, with the settings of the deployed function."""
     name = request.param
     environment = {
         **deployed.emulator.environment,
         **deployed.stack.function(name)["Environment"]["Variables"],
         "AWS_LAMBDA_FUNCTION_NAME": name,
-        # So that each call reads the table.
+        # Makes each call read the table.
         "LATCHKEY_CACHE_TTL": "0s",
     }
     port, runtime_port = free_port(), free_port()
@@ -61,7 +61,7 @@ def present(key, event):
 
 
 def invoke(url, asked, expected):
-    """The milliseconds until the response, which must be as expected."""
+    """Invokes the function, checks the response, and returns the time in milliseconds."""
     with requests.Session() as session:
         session.trust_env = False
         began = time.monotonic()

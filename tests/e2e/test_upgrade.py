@@ -1,4 +1,4 @@
-"""A second deployment, of the packaged release and with other parameters, keeps every key and the table."""
+"""Deploying the packaged release with other parameters over a stack keeps every key and the table."""
 
 import zipfile
 
@@ -27,8 +27,8 @@ def before(deployed, orders):
 
 @pytest.fixture(scope="module")
 def released(deployed, processes):
-    """The template of the release's archive, which names the functions' archives beside it."""
-    # Another archive of the same program: a second build would take minutes and give the same result.
+    """The template in the release's archive, which refers to the functions' archives next to it."""
+    # An added file makes each archive differ from the first deployment without another build.
     for name in FUNCTIONS:
         (deployed.built.parent / name / "release").write_text("2\n")
     command = ["scripts/package", "functions", "--built", deployed.built.parent]

@@ -14,21 +14,21 @@ Examples:
   latchkey account disable --account 0197CTTDF1YT9FUW
   latchkey account delete --account 0197CTTDF1YT9FUW --yes")]
 pub(crate) enum AccountCommand {
-    /// Create a service account without a key.
+    /// Create a service account, without a key.
     Create(CreateAccount),
     /// List an organization's service accounts, oldest first.
     List(ListAccounts),
     /// Show a service account.
     Show(OneAccount),
-    /// Disable a service account: all of its keys stop working until it is enabled again.
+    /// Disable a service account, which stops all of its keys until you enable it again.
     ///
-    /// Functions that have just verified one of its keys reject it within `CacheTtl` (10 s by default).
+    /// Functions may still accept a cached key for up to `CacheTtl` (10 s by default).
     Disable(OneAccount),
-    /// Enable a disabled service account: its keys work again.
+    /// Enable a disabled service account, which restores the keys that worked before.
     Enable(OneAccount),
-    /// Delete a service account and all of its keys, permanently.
+    /// Permanently delete a service account and all of its keys.
     ///
-    /// Functions that have just verified one of its keys reject it within `CacheTtl` (10 s by default).
+    /// Functions may still accept a cached key for up to `CacheTtl` (10 s by default).
     Delete(DeleteAccount),
 }
 
@@ -64,7 +64,7 @@ pub(crate) struct DeleteAccount {
     /// Service account ID.
     #[arg(long, value_name = "ID")]
     pub(crate) account: ServiceAccountId,
-    /// Organization of the account; needed only to finish an interrupted deletion.
+    /// Organization ID; required only to finish an interrupted deletion.
     #[arg(long, value_name = "ID")]
     pub(crate) organization: Option<OrganizationId>,
     #[command(flatten)]

@@ -23,20 +23,21 @@ Examples:
   latchkey key revoke --account 0197CTTDF1YT9FUW --key 0197CTTLAFLKW3FL --yes
   latchkey key revoke --key sk_0197CTTDF1YT9FUW_0197CTTLAFLKW3FL_ --with-descendants --dry-run
 
-A key is named by its id and its account's, or by what lists show of it, which holds both.
-Never pass a whole key: others on this machine can see arguments.")]
+To name a key, pass `--account` and `--key` with both IDs, or only `--key` with the key prefix
+that lists show, which contains both.
+Never pass a whole key: other users of this machine can see arguments.")]
 pub(crate) enum KeyCommand {
     /// Create a key for a service account. The key is printed only once.
     Mint(MintKey),
-    /// List keys, oldest first, including ended ones.
+    /// List keys, oldest first, including expired and revoked ones.
     List(ListKeys),
     /// Show a key's owner, scopes, and status, but never its secret.
     Show(OneKey),
-    /// Create a key that replaces another one, which ends after a grace period.
+    /// Replace a key with a new one. The old key works until its grace period ends.
     Rotate(RotateKey),
-    /// Revoke a key permanently; with `--with-descendants`, also every key that it created.
+    /// Permanently revoke a key; with `--with-descendants`, also every key that it created.
     ///
-    /// Functions that have just verified the key reject it within `CacheTtl` (10 s by default).
+    /// Functions may still accept a cached key for up to `CacheTtl` (10 s by default).
     Revoke(RevokeKey),
 }
 
@@ -46,14 +47,14 @@ Examples:
   latchkey key mint --account 0197CTTDF1YT9FUW --name ci --expires-in 90d
   latchkey key mint --account 0197CTTDF1YT9FUW --scope keys.read,sessions.read --output json")]
 pub(crate) struct MintKey {
-    /// ID of the service account that the key is for.
+    /// Service account ID.
     #[arg(long, value_name = "ID")]
     pub(crate) account: ServiceAccountId,
     /// Key name.
     #[arg(long)]
     pub(crate) name: Option<KeyName>,
-    /// Scopes of the key, separated by commas or as repeated options. Without any, the key has full access.
-    /// Scopes are not checked against `LATCHKEY_SCOPES`.
+    /// Scopes of the key, separated by commas or in repeated options. Without scopes, the key has full
+    /// access. Scopes are not checked against `LATCHKEY_SCOPES`.
     #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',')]
     pub(crate) scopes: Vec<Scope>,
     #[command(flatten)]
@@ -68,16 +69,16 @@ Examples:
   latchkey key list --organization acme --unused-since 90d --output json
   latchkey key list --created-by sk_0197CTTDF1YT9FUW_0197CTTLAFLKW3FL_
 
-STATUS tells how a key stands:
-  live     it works
-  rotated  another key has taken its place, and it works until its grace is over
-  expired  it has ended by itself, or its grace is over
-  revoked  it was revoked
+STATUS of a key:
+  live     works
+  rotated  replaced by another key; works until its grace period ends
+  expired  has passed its expiry or the end of its grace period
+  revoked  revoked
 
-Conditions add up: with several, only keys that meet them all are listed.
-The table forgets a key some time after its end (LATCHKEY_RETENTION, 30 days by default).
-The last use is recorded at most once per LATCHKEY_LAST_USED_INTERVAL (5 minutes by
-default), and never where that is 0s: then --unused-since lists keys in use, too.")]
+If you pass several conditions, the list has only the keys that meet all of them.
+Expired and revoked keys stay in the table for LATCHKEY_RETENTION (30 days by default).
+LAST USED is updated at most once per LATCHKEY_LAST_USED_INTERVAL (5 minutes by default).
+If that interval is 0s, it is never updated, and `--unused-since` also lists keys in use.")]
 pub(crate) struct ListKeys {
     #[command(flatten)]
     pub(crate) owner: KeyOwner,
@@ -87,15 +88,15 @@ pub(crate) struct ListKeys {
     /// Only revoked keys.
     #[arg(long, conflicts_with_all = ["expires_before", "unused_since"])]
     revoked: bool,
-    /// Only working keys that end before this: an RFC 3339 date-time, or a duration from now, such as 30d.
+    /// Only working keys that expire before this: an RFC 3339 date-time, or a duration from now, such as 30d.
     #[arg(long, value_name = "TIME|DURATION", allow_hyphen_values = true)]
     expires_before: Option<Moment>,
     /// Only working keys that were created before this and not used since: an RFC 3339 date-time, or a
     /// duration before now, such as 90d.
     #[arg(long, value_name = "TIME|DURATION", allow_hyphen_values = true)]
     unused_since: Option<Moment>,
-    /// Only keys that this key created, directly or through other keys, and their successors by rotation.
-    /// Key ID, or the key's prefix as lists show it; the prefix also identifies the organization to search.
+    /// Only keys that this key created, directly or through other keys, and the keys that replaced those.
+    /// Key ID, or key prefix as shown in lists; the prefix also identifies the organization to search.
     #[arg(long, value_name = "KEY", value_parser = KeyReference::parser())]
     pub(crate) created_by: Option<KeyReference>,
 }
@@ -104,19 +105,20 @@ pub(crate) struct ListKeys {
 #[derive(Debug, ClapArgs)]
 #[group(multiple = false)]
 pub(crate) struct KeyOwner {
-    /// Service account ID; `ROOT` for root keys.
+    /// Service account ID, or `ROOT` for root keys.
     #[arg(long, value_name = "ID")]
     pub(crate) account: Option<ServiceAccountId>,
-    /// Organization ID, for the keys of all its accounts.
+    /// Organization ID, for the keys of all of its service accounts.
     #[arg(long, value_name = "ID")]
     pub(crate) organization: Option<OrganizationId>,
 }
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-The new key has the name and the scopes of the old one, and a fresh lifetime of the same length.
-An account holds both during the grace; in a full one, rotate with `--grace 0s`.
-A key that has expired, was revoked or was rotated before cannot be rotated, nor can a root key.
+The new key has the name and scopes of the old one, and a fresh lifetime of the same length.
+Both keys count against the key limit during the grace period. If the service account has reached
+the limit, pass `--grace 0s`.
+You cannot rotate a root key, or a key that is expired, revoked, or already rotated.
 
 Examples:
   latchkey key rotate --account 0197CTTDF1YT9FUW --key 0197CTTLAFLKW3FL
@@ -124,16 +126,17 @@ Examples:
 pub(crate) struct RotateKey {
     #[command(flatten)]
     pub(crate) key: OneKey,
-    /// How long the old key still works, at most 30d; 0s ends it now. Never extends the key's life.
+    /// Grace period of the old key, at most 30d; 0s ends the old key now. Never extends its expiry.
     #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = grace, allow_hyphen_values = true)]
     pub(crate) grace: Duration,
 }
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Descendants are the keys that the key made, the keys that those made, and so on, with their
-successors by rotation. Latchkey finds them as long as the table keeps the keys in between
-(LATCHKEY_RETENTION, 30 days after their end by default). Interrupted, run the same command again.
+Descendants are the keys that the key created, the keys that those created, and so on, and the
+keys that replaced any of them. Latchkey finds a descendant only while the table has the keys in
+between, which stay for LATCHKEY_RETENTION (30 days by default) after they end.
+If the command is interrupted, run it again.
 
 Examples:
   latchkey key revoke --account 0197CTTDF1YT9FUW --key 0197CTTLAFLKW3FL
@@ -144,7 +147,7 @@ pub(crate) struct RevokeKey {
     pub(crate) key: OneKey,
     #[command(flatten)]
     pub(crate) descendants: Descendants,
-    /// Organization of a deleted account, to revoke what its key created in other accounts.
+    /// Organization ID; required only if the key's service account was deleted.
     #[arg(long, value_name = "ID", requires = "with_descendants")]
     pub(crate) organization: Option<OrganizationId>,
     #[command(flatten)]

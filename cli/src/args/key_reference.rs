@@ -13,10 +13,10 @@ use super::leak::{WHOLE_KEY, is_whole_key};
 /// One key of one account.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct OneKey {
-    /// Service account ID, `ROOT` for a root key; required if `--key` is only an ID.
+    /// Service account ID, or `ROOT` for a root key; required if `--key` is a key ID.
     #[arg(long, value_name = "ID")]
     account: Option<ServiceAccountId>,
-    /// Key ID, or the key's prefix as lists show it: `sk_<account>_<key>_`. Never the whole key.
+    /// Key ID, or key prefix as shown in lists: `sk_<account>_<key>_`. Never the whole key.
     #[arg(long, value_parser = KeyReference::parser())]
     key: KeyReference,
 }
@@ -37,8 +37,8 @@ impl OneKey {
     pub(crate) fn ids(&self) -> Result<(ServiceAccountId, KeyId), String> {
         let account = self.account.as_ref().or(self.key.account.as_ref());
         let account = account.ok_or(
-            "whose key? pass `--account` too, or give as `--key` what lists show of the key: \
-             `sk_<account>_<key>_`",
+            "no service account: pass `--account` too, or pass as `--key` the key prefix that lists \
+             show, `sk_<account>_<key>_`",
         )?;
         Ok((account.clone(), self.key.id_within(account)?))
     }
@@ -67,9 +67,9 @@ impl KeyReference {
     /// If the key belongs to another account.
     pub(crate) fn id_within(&self, account: &ServiceAccountId) -> Result<KeyId, String> {
         match &self.account {
-            Some(own) if own != account => {
-                Err(format!("this is a key of account `{own}`, not of `{account}`"))
-            }
+            Some(own) if own != account => Err(format!(
+                "`--key` names a key of account `{own}`, not of `{account}`; check the IDs"
+            )),
             _ => Ok(self.key.clone()),
         }
     }
@@ -79,8 +79,8 @@ impl FromStr for KeyReference {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const NEITHER: &str = "must be a key's id, such as 0197CTTLAFLKW3FL, or what lists show of a \
-                               key, such as sk_0197CTTDF1YT9FUW_0197CTTLAFLKW3FL_";
+        const NEITHER: &str = "must be a key ID, such as 0197CTTLAFLKW3FL, or a key prefix as shown in \
+                               lists, such as sk_0197CTTDF1YT9FUW_0197CTTLAFLKW3FL_";
         if is_whole_key(text) {
             return Err(WHOLE_KEY);
         }
@@ -108,7 +108,7 @@ impl TypedValueParser for Silent {
         value: &std::ffi::OsStr,
     ) -> Result<KeyReference, Error> {
         value.to_string_lossy().parse().map_err(|problem| {
-            let message = format!("`--key`: {problem}\n");
+            let message = format!("invalid key: {problem}\n");
             Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
         })
     }

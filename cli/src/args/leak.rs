@@ -4,9 +4,11 @@ use latchkey::id::ServiceAccountId;
 
 /// The message for an operator who passes a whole key.
 pub(super) const WHOLE_KEY: &str = "\
-    this is a whole key, with its secret; give only what lists show of it, up to the `_` before the \
-    secret\n  others on this machine can see arguments, and the shell remembers them: rotate or revoke \
-    that key; `latchkey verify` reads one from standard input";
+    an argument contains a whole key, with its secret; pass only the key prefix that lists show, up to \
+    the `_` before the secret\n  \
+    rotate or revoke this key: other users of this machine can see arguments, and your shell saves \
+    them\n  \
+    to verify a key, pass it on standard input, as in `latchkey verify < key.txt`";
 
 /// Rejects arguments that contain more of a key than its prefix, before anything prints or stores them.
 ///

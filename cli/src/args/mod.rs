@@ -22,8 +22,8 @@ pub(crate) use time::Moment;
 
 /// Manage organizations, service accounts, and keys in a Latchkey table.
 ///
-/// The command works directly on the DynamoDB table, with your AWS credentials, and needs no key. A key is
-/// printed once, on standard output, and cannot be shown again.
+/// The command works directly on the DynamoDB table with your AWS credentials, so you need no key. A new key
+/// is printed once, on standard output, and cannot be shown again.
 #[derive(Debug, Parser)]
 #[command(name = "latchkey", version, after_help = EXAMPLES, subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Args {
@@ -47,19 +47,19 @@ Examples:
   latchkey root-key create --expires-in 90d --output json
   latchkey verify < key.txt
 
-`latchkey <COMMAND> --help` tells more of each.
+Run `latchkey <COMMAND> --help` for details and more examples.
 
-Keys follow the deployment's rules if you set them here too, as for its functions:
+To apply your deployment's rules for keys, set the same variables here as for its functions:
   LATCHKEY_PREFIX, LATCHKEY_KEY_LIMIT, LATCHKEY_ACCOUNT_LIMIT, LATCHKEY_MAX_LIFETIME,
   LATCHKEY_RETENTION";
 
 /// The table and how to reach it.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Target {
-    /// DynamoDB table: the stack's output `TableName`.
+    /// DynamoDB table name: the stack's output `TableName`.
     #[arg(long, global = true, env = "LATCHKEY_TABLE", value_name = "NAME")]
     pub(crate) table: Option<String>,
-    /// Another DynamoDB endpoint, such as a local one [env: `AWS_ENDPOINT_URL_DYNAMODB`].
+    /// Custom DynamoDB endpoint, such as a local one [env: `AWS_ENDPOINT_URL_DYNAMODB`].
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) endpoint_url: Option<String>,
     /// AWS region; by default, the region of the environment or the profile.
@@ -73,9 +73,9 @@ pub(crate) struct Target {
 /// The output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people.
+    /// Text for people.
     Text,
-    /// For scripts: one JSON object.
+    /// One JSON object, for scripts.
     Json,
 }
 
@@ -83,7 +83,7 @@ pub(crate) enum Format {
 pub(crate) enum Command {
     #[command(flatten)]
     Operate(Operation),
-    /// Read a key from standard input and show whether it is valid, its owner, and its expiry.
+    /// Verify a key from standard input and show its status, owner, scopes, and expiry.
     Verify(Verify),
 }
 
@@ -107,7 +107,7 @@ pub(crate) enum Operation {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Verify {
-    /// Check only the format and the checksum, without a table.
+    /// Check only the format and the checksum, without reading the table.
     #[arg(long)]
     pub(crate) offline: bool,
 }
@@ -115,7 +115,7 @@ pub(crate) struct Verify {
 /// Confirmation of an irreversible action.
 #[derive(Clone, Copy, Debug, ClapArgs)]
 pub(crate) struct Consent {
-    /// Skip the confirmation; required without a terminal, for example in a script.
+    /// Skip the confirmation prompt; required without a terminal, for example in a script.
     #[arg(long)]
     pub(crate) yes: bool,
 }

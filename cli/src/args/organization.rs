@@ -16,23 +16,23 @@ Examples:
   latchkey organization delete --organization acme --yes
 
 STATUS in a list:
-  live      its keys work
-  disabled  all of its keys are refused
-  deleting  its deletion was interrupted; run `latchkey organization delete` again to finish it")]
+  live      keys work
+  disabled  all keys are rejected until you enable the organization
+  deleting  the deletion was interrupted; run `latchkey organization delete` again to finish it")]
 pub(crate) enum OrganizationCommand {
-    /// Create an organization, its first service account, and a full-access key; the same as `bootstrap`.
+    /// Create an organization, its first service account, and a full-access key (same as `bootstrap`).
     Create(Bootstrap),
-    /// List every organization. Scans the whole table, so the cost grows with its size.
+    /// List all organizations. Scans the whole table, so the cost grows with its size.
     List,
-    /// Disable an organization: one write stops all of its keys until it is enabled again.
+    /// Disable an organization, which stops all of its keys until you enable it again.
     ///
     /// Functions reject its keys within `CacheTtl` (10 s by default).
     Disable(OneOrganization),
-    /// Enable an organization: the keys that worked before work again.
+    /// Enable a disabled organization, which restores the keys that worked before.
     Enable(OneOrganization),
-    /// Delete an organization with all of its service accounts and keys, permanently.
+    /// Permanently delete an organization with all of its service accounts and keys.
     ///
-    /// The first write stops all keys. If interrupted, run the same command again.
+    /// The first write stops all of its keys. If the command is interrupted, run it again to finish.
     Delete(DeleteOrganization),
 }
 
@@ -57,7 +57,7 @@ pub(crate) struct DeleteOrganization {
 Example:
   latchkey bootstrap --organization acme --name \"Acme\"
 
-The key is printed once. Its holder mints other keys through the API; so does `latchkey key mint`.")]
+The key is printed once. Create more keys with it through the API, or with `latchkey key mint`.")]
 pub(crate) struct Bootstrap {
     /// Organization ID: letters, digits, `.`, `_`, and `-`.
     #[arg(long, value_name = "ID")]
@@ -65,7 +65,7 @@ pub(crate) struct Bootstrap {
     /// Organization name.
     #[arg(long)]
     pub(crate) name: Name,
-    /// Name of its first service account.
+    /// Name of the first service account.
     #[arg(long, default_value = "admin", value_name = "NAME")]
     pub(crate) account_name: Name,
 }

@@ -11,15 +11,15 @@ Examples:
   latchkey root-key list
   latchkey root-key revoke --key 0197CTTLAFLKW3FL
 
-A root key is not rotated: create another one, hand it out, revoke the old one.")]
+You cannot rotate a root key. Instead, create a new one, switch to it, and revoke the old one.")]
 pub(crate) enum RootKeyCommand {
-    /// Create a root key.
+    /// Create a root key. The key is printed only once.
     Create(CreateRootKey),
-    /// List root keys, oldest first, including ended ones.
+    /// List root keys, oldest first, including expired and revoked ones.
     List,
-    /// Revoke a root key permanently; with `--with-descendants`, also every root key that it created.
+    /// Permanently revoke a root key; with `--with-descendants`, also every root key that it created.
     ///
-    /// Functions that have just verified the key reject it within `CacheTtl` (10 s by default).
+    /// Functions may still accept a cached key for up to `CacheTtl` (10 s by default).
     Revoke(RevokeRootKey),
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct CreateRootKey {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct RevokeRootKey {
-    /// Key ID, or the key's prefix as lists show it: `sk_ROOT_<key>_`.
+    /// Key ID, or key prefix as shown in lists: `sk_ROOT_<key>_`. Never the whole key.
     #[arg(long, value_parser = KeyReference::parser())]
     pub(crate) key: KeyReference,
     #[command(flatten)]

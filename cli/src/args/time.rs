@@ -13,11 +13,11 @@ const GRACE_MAX: Duration = Duration::from_secs(30 * 86_400);
 /// When a key ends.
 #[derive(Clone, Copy, Debug, ClapArgs)]
 pub(crate) struct Expiry {
-    /// Time when the key expires, in RFC 3339, such as 2027-01-01T00:00:00Z. By default, the key expires
-    /// after `LATCHKEY_MAX_LIFETIME` or never.
+    /// Expiry as an RFC 3339 date-time, such as 2027-01-01T00:00:00Z. Without one, the key lives for
+    /// `LATCHKEY_MAX_LIFETIME`, or forever if that is not set.
     #[arg(long, value_name = "TIME", conflicts_with = "expires_in")]
     expires_at: Option<Timestamp>,
-    /// Time until the key expires, such as 90d or 12h.
+    /// Lifetime of the key, such as 90d or 12h.
     #[arg(long, value_name = "DURATION", value_parser = lifetime, allow_hyphen_values = true)]
     expires_in: Option<Duration>,
 }
@@ -81,7 +81,7 @@ fn lifetime(text: &str) -> Result<Duration, &'static str> {
 /// Parses a rotated key's grace period.
 pub(super) fn grace(text: &str) -> Result<Duration, &'static str> {
     duration(text, Duration::ZERO..=GRACE_MAX)
-        .ok_or("must be a duration of at most 30 days, such as 7d or 12h; 0s is none")
+        .ok_or("must be a duration of at most 30 days, such as 7d or 12h; 0s means no grace period")
 }
 
 fn duration(text: &str, allowed: std::ops::RangeInclusive<Duration>) -> Option<Duration> {

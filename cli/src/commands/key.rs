@@ -73,10 +73,11 @@ async fn list(asked: &ListKeys, context: &Context<'_>) -> Result<(), Failure> {
     Ok(print(&KeysReport::new(&keys, &disabled, *now), *format)?)
 }
 
-const WHOSE_KEYS: &str = "whose keys? pass `--account`, `--organization`, or `--created-by`";
+const NO_OWNER: &str =
+    "no service account or organization: pass `--account`, `--organization`, or `--created-by`";
 
-const WHOSE_KEY: &str = "whose key? pass `--organization` too, or give as `--created-by` what lists show of \
-                     the key: `sk_<account>_<key>_`";
+const NO_ORGANIZATION: &str = "no organization: pass `--organization` too, or pass as `--created-by` the key \
+                         prefix that lists show, `sk_<account>_<key>_`";
 
 /// Accounts with their IDs; `None` for the account ID of root keys.
 type Accounts = Vec<(ServiceAccountId, Option<ServiceAccount>)>;
@@ -89,8 +90,8 @@ async fn accounts(asked: &ListKeys, context: &Context<'_>) -> Result<Accounts, F
         (Some(id), _) => vec![operator::account(context.store, id).await?],
         (None, Some(id)) => operator::accounts(context.store, id).await?,
         (None, None) => {
-            let maker = asked.created_by.as_ref().ok_or_else(|| WHOSE_KEYS.to_owned())?;
-            let maker = maker.account().ok_or_else(|| WHOSE_KEY.to_owned())?;
+            let maker = asked.created_by.as_ref().ok_or_else(|| NO_OWNER.to_owned())?;
+            let maker = maker.account().ok_or_else(|| NO_ORGANIZATION.to_owned())?;
             match operator::owner(context.store, maker, None).await? {
                 Owner::Root => return Ok(vec![(ServiceAccountId::root(), None)]),
                 Owner::Organization(id) => operator::accounts(context.store, &id).await?,

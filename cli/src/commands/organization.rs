@@ -44,8 +44,8 @@ async fn warn_if_several(context: &Context<'_>) {
         eprintln!(
             "warning: this deployment now has {count} organizations, and verification accepts keys of \
              all of them.\n  \
-             Restrict it: set `VerifyOrganizations` and `AuthorizerOrganizations`, or ask \
-             `/verify?organization=<ID>`."
+             To restrict it, set the template parameters `VerifyOrganizations` and \
+             `AuthorizerOrganizations`, or call `/verify?organization=<ID>`."
         );
     }
 }

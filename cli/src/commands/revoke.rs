@@ -50,7 +50,9 @@ pub(super) async fn tree(
         }
         confirm(
             consent,
-            &format!("Revoke key {key} of account {account} and all it made: {extent}?"),
+            &format!(
+                "Revoke key {key} of account {account} and all of its descendants ({extent} in total)?"
+            ),
         )?;
     }
     let clock = Clock::system();

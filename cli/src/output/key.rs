@@ -126,11 +126,11 @@ impl Report for KeyReport {
         let disabled = account.filter(|account| account.disabled);
         let title = account.map_or_else(|| key.service_account.clone(), AccountRecord::title);
         lines([
-            ("key id", Some(key.id.clone())),
+            ("key ID", Some(key.id.clone())),
             ("key prefix", Some(key.key_prefix.clone())),
             ("status", Some(key.status.to_string())),
             ("service account", Some(title)),
-            ("account status", disabled.map(|_| "disabled: its keys are refused".to_owned())),
+            ("account status", disabled.map(|_| "disabled: its keys are rejected".to_owned())),
             ("organization", account.map(|account| account.organization.clone())),
             ("name", key.name.as_ref().map(ToString::to_string)),
             ("scopes", Some(scopes(key.scopes.as_slice(), " "))),
@@ -154,7 +154,7 @@ impl Report for KeysReport {
 
     fn notes(&self) -> Vec<String> {
         let note = |account: &String| {
-            format!("Service account {account} is disabled: all of its keys are refused.")
+            format!("Service account {account} is disabled: all of its keys are rejected.")
         };
         self.disabled.iter().map(note).collect()
     }
@@ -164,7 +164,7 @@ impl Report for RevokedReport {
     fn text(&self) -> String {
         let key = &self.revoked_key;
         lines([
-            ("key id", Some(key.id.clone())),
+            ("key ID", Some(key.id.clone())),
             ("revoked", key.revoked_at.map(|at| at.to_string())),
         ])
     }

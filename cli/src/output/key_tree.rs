@@ -111,8 +111,9 @@ impl Report for RevokedTreeReport {
     }
 
     fn notes(&self) -> Vec<String> {
-        let before = (self.ended_before > 0)
-            .then(|| format!("Keys of the tree that had ended before: {}.", self.ended_before));
+        let before = (self.ended_before > 0).then(|| {
+            format!("Keys that had already expired or been revoked: {}.", self.ended_before)
+        });
         let soon = (!self.revoked_keys.is_empty()).then(|| REFUSED_SOON.to_owned());
         before.into_iter().chain(soon).collect()
     }

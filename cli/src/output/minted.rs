@@ -50,7 +50,7 @@ impl MintedRecord {
     fn text(&self) -> String {
         let end = self.record.expires_at.map_or("never".to_owned(), |end| end.to_string());
         lines([
-            ("key id", Some(self.record.id.clone())),
+            ("key ID", Some(self.record.id.clone())),
             ("expires", Some(end)),
             ("key", Some(self.key.clone())),
         ])
@@ -111,8 +111,8 @@ impl Report for RotatedReport {
     fn text(&self) -> String {
         let old = &self.rotated_key;
         let rotated = lines([
-            ("rotated key id", Some(old.id.clone())),
-            ("its end", old.expires_at.map(|end| end.to_string())),
+            ("old key ID", Some(old.id.clone())),
+            ("old key expires", old.expires_at.map(|end| end.to_string())),
         ]);
         rotated + &self.key.text()
     }

@@ -34,10 +34,10 @@ pub(crate) trait Report: Serialize {
     }
 }
 
-const KEEP_IT: &str = "Keep the key now: it is not stored and cannot be shown again.";
+const KEEP_IT: &str = "Save the key now: it is not stored and cannot be shown again.";
 
-const REFUSED_SOON: &str = "Functions that have just verified such a key refuse it within their \
-                            cache's time (LATCHKEY_CACHE_TTL, 10 seconds by default).";
+const REFUSED_SOON: &str = "Functions may still accept a cached key for up to LATCHKEY_CACHE_TTL (10 \
+                            seconds by default).";
 
 /// Prints the result of a command.
 ///
@@ -67,7 +67,7 @@ fn write(text: &str) -> Result<(), String> {
     let mut output = std::io::stdout().lock();
     match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(format!("standard output: {error}"))
+            Err(format!("cannot write to standard output: {error}"))
         }
         _ => Ok(()),
     }

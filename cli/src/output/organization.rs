@@ -95,11 +95,9 @@ impl Report for OrganizationReport {
     fn notes(&self) -> Vec<String> {
         let works = self.organization.status == OrganizationStatus::Live;
         let note = if works {
-            "Functions accept its keys again within their cache's time (LATCHKEY_CACHE_TTL, 10 seconds by \
-             default)."
+            "Functions accept its keys again within LATCHKEY_CACHE_TTL (10 seconds by default)."
         } else {
-            "Functions refuse its keys within their cache's time (LATCHKEY_CACHE_TTL, 10 seconds by \
-             default)."
+            "Functions reject its keys within LATCHKEY_CACHE_TTL (10 seconds by default)."
         };
         vec![note.to_owned()]
     }
@@ -120,7 +118,7 @@ impl Report for DeletedOrganizationReport {
         let DeletedOrganization { id, deleted_service_accounts } = &self.deleted_organization;
         lines([
             ("deleted", Some(id.clone())),
-            ("its accounts", Some(deleted_service_accounts.to_string())),
+            ("with accounts", Some(deleted_service_accounts.to_string())),
         ])
     }
 

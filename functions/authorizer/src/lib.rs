@@ -42,10 +42,10 @@ pub enum NoVerdict {
     #[error("{0}")]
     Store(#[from] Error),
     /// The event names no API for a policy and is not from AppSync.
-    #[error("the event is from neither API Gateway nor a GraphQL API of AppSync")]
+    #[error("the event must come from API Gateway or an AppSync GraphQL API")]
     NoApi,
     /// Scopes are required by route, and the event does not name its route.
-    #[error("LATCHKEY_ROUTE_SCOPES is set, but the event names no route: use a REQUEST authorizer")]
+    #[error("LATCHKEY_ROUTE_SCOPES is set, but the event names no route; use a REQUEST authorizer")]
     NoRoute,
 }
 
@@ -82,7 +82,7 @@ async fn judge(app: &App, event: &Event) -> Result<Response, NoVerdict> {
     let form = response::Form::of(event, app.settings.response)?;
     let Some(required) = app.settings.routes.required(event)? else {
         let route = event.routes().into_iter().next();
-        tracing::info!(route, "RouteScopes does not list this route: denied");
+        tracing::info!(route, "denied, because RouteScopes does not list this route");
         return Ok(form.deny());
     };
     match with_deadline(&app.latchkey, authorize(app, event, required)).await {

@@ -59,13 +59,13 @@ fn entry(text: &str) -> Result<(String, Vec<Scope>), InvalidSetting> {
         let method = !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_uppercase());
         let path = path.filter(|_| method).ok_or_else(|| {
             problem(format!(
-                "holds {text:?}, which is no route and its scopes, such as `GET /orders/{{id}} orders.read`"
+                "contains {text:?}; an entry is a route and its scopes, such as `GET /orders/{{id}} orders.read`"
             ))
         })?;
         format!("{first} {path}")
     };
     let scopes = words.map(|word| {
-        word.parse::<Scope>().map_err(|error| problem(format!("holds {word:?}, but {error}")))
+        word.parse::<Scope>().map_err(|error| problem(format!("contains {word:?}, but {error}")))
     });
     Ok((route, scopes.collect::<Result<_, _>>()?))
 }

@@ -36,10 +36,9 @@ impl Settings {
     ///
     /// Names the first variable with an invalid value.
     pub fn from_environment(environment: &Environment) -> Result<Self, InvalidSetting> {
-        let header =
-            environment.parse("LATCHKEY_AUTHORIZER_HEADER", "the name of a header", |name| {
-                HeaderName::from_bytes(name.as_bytes()).is_ok().then(|| name.to_owned())
-            })?;
+        let header = environment.parse("LATCHKEY_AUTHORIZER_HEADER", "a header name", |name| {
+            HeaderName::from_bytes(name.as_bytes()).is_ok().then(|| name.to_owned())
+        })?;
         let response =
             environment.parse("LATCHKEY_AUTHORIZER_RESPONSE", "`simple` or `policy`", |form| {
                 match form {

@@ -22,6 +22,6 @@ async fn no_verdict_and_no_log_line_holds_a_secret() {
         secrets.check(&serde_json::to_string(&verdict).expect("JSON"), case.name());
     }
     let text = logs.text();
-    assert!(text.contains("the key presented is not valid"), "{text}");
+    assert!(text.contains("the key is invalid, revoked, or expired"), "{text}");
     secrets.check(&text, "a log line");
 }

@@ -36,7 +36,7 @@ impl AllowedScopes {
         let scopes = list.split_whitespace().map(|text| {
             text.parse::<Scope>().map_err(|problem| InvalidSetting {
                 variable: VARIABLE,
-                problem: format!("holds {text:?}, but {problem}"),
+                problem: format!("contains {text:?}, but {problem}"),
             })
         });
         scopes.collect::<Result<Scopes, _>>().map(Self)

@@ -33,12 +33,12 @@ pub(crate) fn render(error: &Error) -> Response {
 fn denied(denial: &Denial) -> String {
     let message = match denial {
         Denial::MissingScope(scope) if *scope == KEYS_READ => {
-            "this key may not read about service accounts and their keys"
+            "this key may not read service accounts and their keys"
         }
         Denial::MissingScope(_) => "this key may not manage service account keys",
         Denial::FullAccessNeeded => "this key may not manage service accounts",
         Denial::TargetHoldsScope(_) | Denial::TargetHasFullAccess => {
-            "this key may not delete a key that may do more than it may"
+            "this key may not delete a key that has more access"
         }
         other => return other.to_string(),
     };

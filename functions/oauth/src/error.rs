@@ -77,24 +77,24 @@ fn credentials(error: &Error, scheme: Scheme) -> (Option<&'static str>, Option<&
         (Scheme::Basic, Error::Service(latchkey::Error::Unauthenticated(_))) => (
             basic,
             Some(
-                "the client id and the password are not a service account's id and a valid key of it",
+                "the client ID must be a service account's ID, and the password one of its valid keys",
             ),
         ),
         (Scheme::Basic, Error::NoCredentials | Error::OtherScheme) => (
             basic,
             Some(
-                "the `Authorization` header is not `Basic` and `<service account id>:<key>` in Base64",
+                "the `Authorization` header must be `Basic` followed by `<service account ID>:<key>` in Base64",
             ),
         ),
         (Scheme::Neither, Error::NoCredentials) => (
             both,
             Some(
-                "the request carries no credentials; send `Authorization: Bearer <key>`, \
-                 or a service account's id and a key of it as `Basic`",
+                "the request has no credentials; send `Authorization: Bearer <key>`, \
+                 or `Basic` with a service account ID and one of its keys",
             ),
         ),
         (Scheme::Neither, Error::OtherScheme) => {
-            (both, Some("the `Authorization` header is neither `Bearer <key>` nor `Basic`"))
+            (both, Some("the `Authorization` header must be `Bearer <key>` or `Basic`"))
         }
         _ => (None, None),
     }

@@ -34,7 +34,7 @@ pub struct Issuer(String);
 /// The error for a text that is not an [`Issuer`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "must be an https URL without user, query, fragment and slash at its end, \
+    "must be an https URL without a user, query, fragment, or trailing slash, \
      such as `https://keys.example.com`"
 )]
 pub struct InvalidIssuer;

@@ -14,7 +14,7 @@ pub(crate) fn token(request: &Request) -> Result<Response, Error> {
     form_parameter(request, "grant_type")?;
     let problem = Problem {
         error: "unsupported_grant_type",
-        error_description: "this service supports no grant; \
+        error_description: "this service does not issue tokens; \
             use a service account's key as the bearer token"
             .to_owned(),
     };

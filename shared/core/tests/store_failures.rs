@@ -319,7 +319,9 @@ async fn a_key_whose_mint_was_not_answered_is_logged_with_its_id() {
     let error = latchkey(client).mint(&caller(), request(), None, respond).await.expect_err("no");
     assert!(matches!(error, Error::Store(StoreError::Unavailable(_))), "{error:?}");
     let lines = logs.lines();
-    let line = lines.iter().find(|line| line["message"] == "a key may be left without a holder");
+    let message =
+        "this key may exist although no caller received it; revoke it unless it is in use";
+    let line = lines.iter().find(|line| line["message"] == message);
     let id = line.expect("a line")["key.id"].as_str().expect("an id").to_owned();
     assert!(written.lock().expect("no panic elsewhere").contains(&format!("KEY#{id}")));
 }

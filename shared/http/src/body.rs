@@ -38,7 +38,7 @@ pub enum InvalidBody {
     #[error("the body must be a JSON object, not {0}")]
     NotAnObject(&'static str),
     /// A field is given twice.
-    #[error("the body holds the field `{0}` twice")]
+    #[error("the body contains the field `{0}` twice")]
     DuplicateField(String),
     /// The operation does not accept this field.
     #[error("`{field}` is not a field of this request; {hint}")]

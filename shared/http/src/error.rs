@@ -15,10 +15,10 @@ use crate::body::InvalidBody;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No operation has this path.
-    #[error("no operation has this path")]
+    #[error("this path does not exist; check the URL")]
     RouteNotFound,
     /// The path exists, but not for this method.
-    #[error("this path does not take {method}; it takes {}", in_words(allowed))]
+    #[error("this path does not support {method}; it supports {}", in_words(allowed))]
     MethodNotAllowed {
         /// The method of the request.
         method: Method,
@@ -26,22 +26,22 @@ pub enum Error {
         allowed: Vec<Method>,
     },
     /// The `Authorization` header is missing.
-    #[error("the request carries no credentials; send `Authorization: Bearer <key>`")]
+    #[error("the request has no credentials; send `Authorization: Bearer <key>`")]
     NoCredentials,
     /// The scheme is not `Bearer`, or no token follows it.
-    #[error("the `Authorization` header is not of the form `Bearer <key>`")]
+    #[error("the `Authorization` header must have the form `Bearer <key>`")]
     OtherScheme,
     /// The body is not valid for the operation.
     #[error("{0}")]
     InvalidBody(#[from] InvalidBody),
     /// A parameter of a form or a query is missing or given twice.
-    #[error("the parameter `{0}` must be given once")]
+    #[error("the parameter `{0}` must be sent exactly once")]
     Parameter(&'static str),
     /// The service account ID in the path is malformed.
-    #[error("the service account id {0}")]
+    #[error("the service account ID {0}")]
     InvalidAccountId(InvalidId),
     /// The key ID in the path is malformed.
-    #[error("the key id {0}")]
+    #[error("the key ID {0}")]
     InvalidKeyId(InvalidId),
     /// No account has this ID, because it is not a valid Latchkey ID.
     #[error("this service account does not exist")]
@@ -66,10 +66,10 @@ pub enum Error {
         known: Vec<Scope>,
     },
     /// The query parameter `scope` contains an invalid scope.
-    #[error("the parameter `scope` takes scopes, separated by spaces; {0}")]
+    #[error("the parameter `scope` must list scopes, separated by spaces; {0}")]
     InvalidScope(#[from] InvalidScope),
     /// The query parameter `organization` contains an invalid organization ID.
-    #[error("the parameter `organization` takes organization IDs, separated by spaces; {0}")]
+    #[error("the parameter `organization` must list organization IDs, separated by spaces; {0}")]
     InvalidOrganization(#[from] InvalidOrganizationId),
     /// The `Idempotency-Key` header is invalid.
     #[error("the `Idempotency-Key` header {0}")]
@@ -86,13 +86,10 @@ pub const LIMIT_MAX: usize = 100;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPage {
     /// The limit is not a number or is out of bounds.
-    #[error("must be a whole number from 1 to {LIMIT_MAX}, given once")]
+    #[error("must be a whole number from 1 to {LIMIT_MAX}")]
     Limit,
     /// The cursor is malformed, too old, or from a different caller or list.
-    #[error(
-        "is not one that this list gave out to this key within the last 24 hours; \
-         start again without it"
-    )]
+    #[error("is invalid or has expired; omit it to start from the first page")]
     Cursor,
 }
 
@@ -108,13 +105,14 @@ impl AsRef<Error> for Error {
     }
 }
 
-/// Formats a list for a sentence: `a`, `b` and `c`, each in backticks.
+/// Formats a list for a sentence: `a`, `b`, and `c`, each in backticks.
 fn in_words<T: std::fmt::Display>(items: &[T]) -> String {
     let quoted: Vec<String> = items.iter().map(|item| format!("`{item}`")).collect();
     match quoted.split_last() {
         None => "none".to_owned(),
         Some((only, [])) => only.clone(),
-        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+        Some((last, [first])) => format!("{first} and {last}"),
+        Some((last, rest)) => format!("{}, and {last}", rest.join(", ")),
     }
 }
 
@@ -125,6 +123,7 @@ mod tests {
     #[test]
     fn lists_read_as_sentences() {
         assert_eq!(in_words(&["a"]), "`a`");
-        assert_eq!(in_words(&["a", "b", "c"]), "`a`, `b` and `c`");
+        assert_eq!(in_words(&["a", "b"]), "`a` and `b`");
+        assert_eq!(in_words(&["a", "b", "c"]), "`a`, `b`, and `c`");
     }
 }

@@ -56,7 +56,7 @@ fn level(environment: &Environment) -> Result<LevelFilter, InvalidSetting> {
             "DEBUG" => Ok(LevelFilter::DEBUG),
             "WARN" => Ok(LevelFilter::WARN),
             "ERROR" | "FATAL" => Ok(LevelFilter::ERROR),
-            _ => Err("must be TRACE, DEBUG, INFO, WARN, ERROR or FATAL"),
+            _ => Err("must be TRACE, DEBUG, INFO, WARN, ERROR, or FATAL"),
         });
     Ok(level?.unwrap_or(LevelFilter::INFO))
 }

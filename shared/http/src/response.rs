@@ -52,7 +52,7 @@ impl Response {
 ///
 /// Panics if `body` contains anything other than structs of strings, numbers, and lists.
 pub fn json_text(body: &impl Serialize) -> String {
-    serde_json::to_string(body).expect("a struct of texts, numbers and lists serializes")
+    serde_json::to_string(body).expect("structs of strings, numbers, and lists always serialize")
 }
 
 /// Stores the status and the body of a response that creates something, which is JSON with a secret. Both of

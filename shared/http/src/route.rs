@@ -45,7 +45,7 @@ impl<O> Match<'_, O> {
         let values: Vec<&str> = self.parameters.iter().map(AsRef::as_ref).collect();
         let found = values.len();
         values.try_into().unwrap_or_else(|_| {
-            panic!("{} has {found} parameters, its operation takes {N}", self.path)
+            panic!("{} has {found} parameters, but its operation takes {N}", self.path)
         })
     }
 }
@@ -185,7 +185,7 @@ mod tests {
         let other = std::panic::catch_unwind(|| matched.parameters::<2>()).expect_err("a panic");
         assert_eq!(
             other.downcast_ref::<String>().map(String::as_str),
-            Some("/v1/accounts/{a}/keys has 1 parameters, its operation takes 2")
+            Some("/v1/accounts/{a}/keys has 1 parameters, but its operation takes 2")
         );
     }
 
@@ -207,6 +207,9 @@ mod tests {
             find_path(routes, &Method::DELETE, "/v1/accounts/A/keys", None).expect_err("405");
         let Error::MethodNotAllowed { allowed, .. } = &error else { panic!("{error}") };
         assert_eq!(allowed, &[Method::POST, Method::GET]);
-        assert_eq!(error.to_string(), "this path does not take DELETE; it takes `POST` and `GET`");
+        assert_eq!(
+            error.to_string(),
+            "this path does not support DELETE; it supports `POST` and `GET`"
+        );
     }
 }

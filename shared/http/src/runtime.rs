@@ -64,7 +64,7 @@ impl<'de, Event: DeserializeOwned> Deserialize<'de> for Parsed<Event> {
 }
 
 fn invalid_event() -> Diagnostic {
-    let error_message = "the event is not one that this function takes".to_owned();
+    let error_message = "this function does not support this event".to_owned();
     tracing::error!("{error_message}");
     Diagnostic { error_type: "InvalidEvent".to_owned(), error_message }
 }

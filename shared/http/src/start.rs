@@ -38,7 +38,7 @@ impl Settings {
     pub fn from_environment(environment: &Environment) -> Result<Self, InvalidSetting> {
         let last_used_interval = environment.parse(
             "LATCHKEY_LAST_USED_INTERVAL",
-            "a duration such as `5m`; `0s` to record no use",
+            "a duration such as `5m` (`0s` disables last-used updates)",
             settings::duration,
         )?;
         Ok(Self {
@@ -52,8 +52,8 @@ impl Settings {
     }
 }
 
-/// Starts the service of `function` with the settings of `environment`. Opens `connections` connections to
-/// the store, as many as one event uses at the same time.
+/// Starts the service of `function` with the settings of `environment`, and logs its version first. Opens
+/// `connections` connections to the store, as many as one event uses at the same time.
 ///
 /// # Errors
 ///
@@ -64,6 +64,7 @@ pub async fn start(
     connections: usize,
 ) -> Result<Latchkey, InvalidSetting> {
     log::init(function, environment)?;
+    tracing::info!(function, version = env!("CARGO_PKG_VERSION"), "starting");
     let settings = Settings::from_environment(environment)?;
     let metrics = metrics::to_stdout(function, settings.metrics_namespace);
     let measured = metrics.clone();

@@ -150,7 +150,7 @@ mod tests {
             Refusal::Expired,
         ] {
             let error = Error::from(Refused::Unauthenticated(reason));
-            assert_eq!(error.to_string(), "the key presented is not valid");
+            assert_eq!(error.to_string(), "the key is invalid, revoked, or expired");
             assert_eq!(error.status(), StatusCode::UNAUTHORIZED);
             assert_eq!(error.challenge().as_deref(), Some(INVALID_TOKEN));
         }

@@ -1,1 +1,1 @@
-"""Deploys to an AWS emulator, and gives the tests access to the deployment."""
+"""Deploys the stacks to an AWS emulator, and gives the tests access to them."""

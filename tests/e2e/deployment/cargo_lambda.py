@@ -1,4 +1,4 @@
-"""An environment in which cargo finds a recent enough cargo-lambda."""
+"""Provides an environment in which cargo finds a recent cargo-lambda."""
 
 import re
 import subprocess
@@ -11,7 +11,7 @@ INSTALLED_WITHIN_SECONDS = 600
 
 
 def find_or_install(processes, environment):
-    """Returns the one that cargo finds by itself, that of `cargo dev`, or a new one."""
+    """Uses the cargo-lambda on the PATH, the one that `cargo dev` installed, or a new one."""
     own = f"{ROOT}/.tools/cargo-lambda/bin:{environment['PATH']}"
     found = [environment, {**environment, "PATH": own}]
     for candidate in found:

@@ -1,7 +1,7 @@
 """Loads `functions/<name>/tests/deployment.py`, which shows how to call a deployed function.
 
-`RUNTIME` names an event of `events/<name>/`, whether it gets a valid key, and the expected response.
-A function with routes has `drive(deployed)`, which calls each of them until it succeeds.
+`RUNTIME` names an event in `events/<name>/`, whether it gets a valid key, and the expected response.
+A function with routes has `drive(deployed)`, which calls each route with success.
 A dialect may have `mint(deployed)`, which returns a new key, and `use_root_key(deployed)`.
 """
 
@@ -37,7 +37,7 @@ def path(folder):
 
 
 def load(folder):
-    assert path(folder).exists(), f"add {path(folder).relative_to(ROOT)}, which calls the function's routes"
+    assert path(folder).exists(), f"add {path(folder).relative_to(ROOT)}, with calls to the function's routes"
     spec = importlib.util.spec_from_file_location(f"driver_of_{folder}", path(folder))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -26,9 +26,9 @@ class Emulator:
             **self.environment,
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(self.port),
-            # This listener for devices would use a fixed port on all interfaces.
+            # Turns off a listener for devices that would use a fixed port on all interfaces.
             "IOT_MTLS_ENABLED": "0",
-            # Enforce the roles' policies.
+            # Enforces the roles' policies.
             "AUTH": "true",
             "DOCKER_HOST": f"unix://{os.devnull}",
             "TMPDIR": str(temporary),

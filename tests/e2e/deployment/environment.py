@@ -1,4 +1,4 @@
-"""The environments for AWS's tools."""
+"""Environment variables for AWS's tools."""
 
 import os
 import pathlib
@@ -10,7 +10,7 @@ from processes import ROOT
 
 REGION = "us-east-1"
 FOLDER = LOGS / "deployment"
-# As Lambda calls the processor of this machine, which the emulator runs the functions on.
+# Lambda's name for this machine's processor, on which the emulator runs the functions.
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64"}.get(platform.machine())
 COMMAND_WITHIN_SECONDS = 300
 
@@ -22,7 +22,7 @@ def environment_without_aws():
 
 
 def aws_environment(url):
-    """An environment in which the emulator at `url` stands in for AWS."""
+    """An environment in which AWS's tools use the emulator at `url`."""
     return {
         **environment_without_aws(),
         "AWS_ACCESS_KEY_ID": "test",

@@ -1,8 +1,8 @@
-"""Expands a SAM template as CloudFormation does, for an emulator that supports less.
+"""Expands a SAM template as CloudFormation does, for an emulator with fewer features.
 
 The SAM transform puts the routes, integrations, and authorizers of an HTTP API into its OpenAPI `Body`.
-The emulator ignores the `Body`, so this code creates a resource for each. It also removes a condition in
-roles that the emulator cannot evaluate.
+The emulator ignores the `Body`, so this code creates a resource for each of them. It also removes a
+condition from the roles that the emulator cannot evaluate.
 """
 
 import json
@@ -23,9 +23,9 @@ CORS = "x-amazon-apigateway-cors"
 def expand(text, region):
     """Converts a packaged SAM template to a CloudFormation template in JSON."""
     os.environ.setdefault("AWS_DEFAULT_REGION", region)
-    # The transform logs an error because nothing receives its metrics.
+    # Hides the error that the transform logs because nothing receives its metrics.
     logging.getLogger("samtranslator.metrics.metrics").setLevel(logging.ERROR)
-    # AWS's managed policies are not loaded: a template must name them by ARN.
+    # AWS managed policies are not loaded, so a template must name them by ARN.
     template = transform(yaml_parse(text), {}, types.SimpleNamespace(load=dict))
     resources = template["Resources"]
     for name, resource in list(resources.items()):
@@ -37,7 +37,7 @@ def expand(text, region):
 
 
 def tolerate_unknown_attributes(role):
-    """Removes the condition on attributes, which the emulator cannot evaluate; it enforces the rest."""
+    """Removes the condition on attributes. The emulator cannot evaluate it, but enforces the rest."""
     for policy in role.get("Policies", []):
         for statement in policy["PolicyDocument"]["Statement"]:
             required = statement.get("Condition", {}).get("Null", {})
@@ -46,7 +46,7 @@ def tolerate_unknown_attributes(role):
 
 
 def unfold(api, properties):
-    """The resources that replace the `Body` of the API called `api`."""
+    """The resources that replace the `Body` of the API named `api`."""
     body = properties.pop("Body")
     properties.pop("FailOnWarnings", None)
     properties["Name"] = body["info"]["title"]
@@ -61,7 +61,7 @@ def unfold(api, properties):
             method = "ANY" if method == ANY else method.upper()
             stem = f"{api}{method}{plain(path)}"
             if stem + "Route" in resources:
-                raise ValueError(f"{method} {path} and another route would have one name here")
+                raise ValueError(f"{method} {path} and another route would get the same resource name")
             resources[stem + "Integration"] = integration(api, operation[INTEGRATION])
             resources[stem + "Route"] = route(api, stem, f"{method} {path}", operation)
     return resources
@@ -71,7 +71,7 @@ def authorizer(api, name, given):
     given = dict(given)
     kind = given.pop("type")
     if kind != "request":
-        raise ValueError(f"the authorizer {name} of {api} is of the kind {kind}")
+        raise ValueError(f"the authorizer {name} of {api} has type {kind}; only `request` is supported")
     sources = given.pop("identitySource", [])
     properties = {upper(field): value for field, value in given.items()}
     return {
@@ -116,5 +116,5 @@ def upper(name):
 
 
 def plain(name):
-    """Reduces `name` to letters and digits, as in the names of resources."""
+    """Reduces `name` to letters and digits, as resource names require."""
     return "".join(part.capitalize() for part in re.findall(r"[A-Za-z0-9]+", name))

@@ -1,4 +1,4 @@
-"""The stacks that are deployed to the emulator, once for all tests."""
+"""Fixtures that deploy the stacks to the emulator, once for all tests."""
 
 import dataclasses
 import json
@@ -16,7 +16,7 @@ from processes import ROOT, Processes
 EXAMPLE = ROOT / "examples" / "orders-api" / "template.yaml"
 # The emulator does not support alarms on sums of metrics.
 PARAMETERS = {"Architecture": ARCHITECTURE, "Monitoring": "off", "AuthorizerOrganizations": "acme"}
-# The command line may have to be compiled.
+# The first call may have to compile the command line.
 COMMAND_WITHIN_SECONDS = 1800
 
 
@@ -48,7 +48,7 @@ class Deployed:
         self.root_key = self.latchkey("root-key", "create")["key"]["key"]
 
     def mint(self, scope):
-        """A key of the first account and its ID, from the command line."""
+        """Creates a key of the first account with the command line, and returns it with its ID."""
         options = ["--account", self.account, "--name", "deployment", "--scope", scope]
         return self.latchkey("key", "mint", *options)["key"]
 
@@ -58,7 +58,7 @@ class Deployed:
 
 @pytest.fixture(scope="session")
 def built(processes):
-    """The template of the shipped functions."""
+    """The template of the release build."""
     assert ARCHITECTURE, "Lambda runs functions on x86-64 and arm64 only"
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)

@@ -20,7 +20,7 @@ class Stack:
         self.folder.mkdir()
 
     def deploy(self, template, parameters):
-        """Packages, expands, and deploys `template`, an already built SAM template."""
+        """Packages, expands, and deploys `template`, a SAM template that is already built."""
         packaged = self.folder / "packaged.yaml"
         environment = self.emulator.environment
         sam(
@@ -40,7 +40,7 @@ class Stack:
         self.set_time_to_live()
 
     def set_time_to_live(self):
-        """Sets the time to live, because the emulator ignores a table's `TimeToLiveSpecification`."""
+        """Sets the time to live, because the emulator ignores the table's `TimeToLiveSpecification`."""
         dynamodb = self.emulator.client("dynamodb")
         for name, resource in self.source["Resources"].items():
             wanted = resource.get("Properties", {}).get("TimeToLiveSpecification")
@@ -94,7 +94,7 @@ def build(processes, source, environment):
 
     Does not use `.aws-sam`, which may contain an operator's build for AWS.
     """
-    # Builds for this machine, without zig.
+    # Uses this machine's linker instead of zig.
     environment = {**environment, "CARGO_LAMBDA_COMPILER": "cargo"}
     output = FOLDER / "build"
     architecture = ["--parameter-overrides", f"Architecture={ARCHITECTURE}"]

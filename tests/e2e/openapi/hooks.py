@@ -1,4 +1,4 @@
-"""What the OpenAPI documents cannot express: existing IDs, and why valid requests may be rejected."""
+"""Adds what the OpenAPI documents cannot express: existing IDs, and rules that reject valid requests."""
 
 import collections
 import itertools
@@ -16,16 +16,16 @@ ROOT_TOKEN = os.environ["LATCHKEY_ROOT_TOKEN"]
 # `sk_<account>_<key>_<secret>` contains the key's ID.
 OWN_KEYS = {token.split("_")[-2] for token in (TOKEN, ROOT_TOKEN)}
 OWN_ACCOUNT = TOKEN.split("_")[-3]
-# How many keys created for the caller's account stay live; the account may hold 10 in all.
+# How many keys of the caller's account stay live. The account may have 10 in total.
 KEPT = 3
-# Rules about the clock, earlier responses, and the deployment's settings.
+# Messages of rules about the clock, earlier responses, and the deployment's settings.
 UNSTATED_RULES = (
     "must be in the future",
-    "is not one that this list gave out",
+    "is invalid or has expired; omit it",
     "is not a scope of this deployment",
 )
 turns = itertools.count()
-# The IDs of the keys created for the caller's account, the newest last.
+# The IDs of the keys created for the caller's account, newest last.
 minted = collections.deque()
 
 
@@ -68,7 +68,10 @@ def existing(path):
 
 @schemathesis.hook
 def before_load_schema(context, raw_schema):
-    """Removes `default`, which describes what precedes the service; it must list its own statuses."""
+    """Removes `default`, which describes responses that do not come from the service itself.
+
+    The document must list every status of the service.
+    """
     for path in raw_schema["paths"].values():
         for operation in path.values():
             if isinstance(operation, dict):
@@ -82,12 +85,12 @@ def before_call(context, case, kwargs):
     ids = case.path_parameters
     linked = case.meta.phase.name.value == "stateful"
     chosen = next(turns) % 2 == 0
-    # Generated IDs all give 404, so every other request uses existing ones; linked IDs exist anyway. A
-    # caller that revoked or narrowed its own key would be rejected from then on.
+    # Generated IDs always get 404, so every other request uses existing ones. Linked IDs already exist. The
+    # caller's own keys are replaced, because a caller that revokes or restricts its key would lose access.
     if ids and (chosen and not linked or not OWN_KEYS.isdisjoint(ids.values())):
         ids.update(zip(ids, existing(case.path)))
-    # Generated idempotency keys repeat, and then give 409, or replay a response that a later request
-    # deleted.
+    # Generated idempotency keys repeat. Then they get 409, or replay a response about something that was
+    # deleted since.
     valid = not case.meta.is_negative_at(ParameterLocation.HEADER)
     if "Idempotency-Key" in case.headers and valid and (chosen or linked):
         case.headers["Idempotency-Key"] = str(uuid.uuid4())
@@ -97,7 +100,7 @@ def before_call(context, case, kwargs):
 def after_call(context, case, response):
     if case.operation.method.upper() != "POST" or response.status_code not in (200, 201):
         return
-    # Several operations create keys for the caller's account: the path of some can name it, too.
+    # Several operations create keys for the caller's account, also those with an account in their path.
     token = response.json().get("key")
     if token and token.split("_")[-3] == OWN_ACCOUNT:
         keep(token.split("_")[-2])
@@ -110,7 +113,7 @@ def filter_failure(context, failure, case, response):
     # The Chaser dialect still describes a revoked key and shows when it was revoked.
     if isinstance(failure, UseAfterFree) and response.json().get("revoked_at"):
         return False
-    # `cargo lambda` itself responds to invalid UTF-8 with 500; API Gateway passes it to the function.
+    # `cargo lambda` itself responds to invalid UTF-8 with 500. API Gateway passes it to the function.
     return not (response.status_code == 500 and not is_utf8(response.request))
 
 

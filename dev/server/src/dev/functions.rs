@@ -23,7 +23,7 @@ impl Functions {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut build = command(cargo, root);
         // The workspace's default members are the functions.
-        build.arg("build");
+        build.args(["build", "--features", "dev"]);
         Group::spawn("cargo build", &mut build)?.succeed().await?;
         Ok(Self { root: root.to_path_buf(), cargo_lambda })
     }

@@ -86,7 +86,7 @@ impl From<&Self> for Case {
 /// let rows = rows! { Case::of("list-keys");
 ///     _ => 200, "";
 ///     "scoped-caller" [by(Reader)] => 200, "";
-///     "two-limits" [query("limit=1&limit=2")] => 400, "the parameter `limit` must be given once";
+///     "two-limits" [query("limit=1&limit=2")] => 400, "the parameter `limit` must be sent exactly once";
 /// };
 /// let (case, (status, _)) = &rows[2];
 /// assert_eq!((case.name(), *status), ("list-keys-two-limits", 400));

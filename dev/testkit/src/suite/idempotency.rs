@@ -133,8 +133,8 @@ pub async fn the_same_key_for_another_request_is_a_conflict<D: Dialect>(creates:
         for event in others {
             let path = format!("{} {} after {}", event["rawPath"], event["body"], create.path);
             let conflict = answer::<D>(&table, event).await;
-            let message = "this `Idempotency-Key` was used for another request within the last 24 \
-                           hours; send a new one with each new request";
+            let message = "this `Idempotency-Key` was used for a different request in the last 24 \
+                           hours; send a new value with each new request";
             assert_eq!(conflict.status, 409, "{path}: {}", conflict.text);
             assert_eq!(conflict.body, D::refusal(409, message), "{path}");
         }

@@ -91,10 +91,8 @@ pub async fn check_refused<D: Dialect>(
     let parameter = D::MARKER.parameter;
     let refused = function.get(token, &format!("{path}?{parameter}={marker}")).await;
     assert_eq!(refused.status, 400, "{path}: {marker}: {}", refused.text);
-    let message = format!(
-        "`{parameter}` is not one that this list gave out to this key within the last 24 hours; \
-         start again without it"
-    );
+    let message =
+        format!("`{parameter}` is invalid or has expired; omit it to start from the first page");
     assert_eq!(refused.body, D::refusal(400, &message), "{path}: {marker}");
 }
 
@@ -219,7 +217,7 @@ pub async fn a_marker_that_was_tampered_with_is_refused<D: Dialect>() {
     let parameter = D::MARKER.parameter;
     let twice = format!("{path}?{parameter}={marker}&{parameter}={marker}");
     let twice = function.get(&token, &twice).await;
-    let message = format!("the parameter `{parameter}` must be given once");
+    let message = format!("the parameter `{parameter}` must be sent exactly once");
     assert_eq!((twice.status, twice.body), (400, D::refusal(400, &message)));
 }
 

@@ -25,29 +25,29 @@ pub const OF_ROOT: &str = "service account `ROOT` does not exist";
 
 /// A root key where an account's key is needed.
 pub const ROOT_KEY: &str =
-    "a root key belongs to no organization; present a service account's key instead";
+    "a root key does not belong to an organization; use a service account's key";
 
 /// No `Authorization` header.
 pub const NO_CREDENTIALS: &str =
-    "the request carries no credentials; send `Authorization: Bearer <key>`";
+    "the request has no credentials; send `Authorization: Bearer <key>`";
 
 /// A key that is altered, unknown, expired, revoked, or from a disabled account.
-pub const NOT_VALID: &str = "the key presented is not valid";
+pub const NOT_VALID: &str = "the key is invalid, revoked, or expired";
 
 /// An invalid limit.
-pub const BAD_LIMIT: &str = "`limit` must be a whole number from 1 to 100, given once";
+pub const BAD_LIMIT: &str = "`limit` must be a whole number from 1 to 100";
 
 /// A request to disable or delete the account of the presented key.
-pub const OWN_ACCOUNT: &str = "service account `SAMPLEACCOUNT001` is the one whose key you present; \
-                               to disable or delete it, present a key of another account";
+pub const OWN_ACCOUNT: &str = "service account `SAMPLEACCOUNT001` cannot disable or delete itself; \
+                               use a key of another service account";
 
 /// An account with the maximum number of keys.
-pub const FULL_ACCOUNT: &str =
-    "service account `SAMPLEACCOUNT002` already holds 10 keys; revoke one before minting another";
+pub const FULL_ACCOUNT: &str = "service account `SAMPLEACCOUNT002` already has 10 live keys (the \
+                                limit); revoke one or raise KeyLimit";
 
 /// An account that cannot get a key.
 pub const DISABLED_ACCOUNT: &str =
-    "service account `SAMPLEACCOUNT003` is disabled; enable it before minting keys for it";
+    "service account `SAMPLEACCOUNT003` is disabled; enable it before you create keys for it";
 
 const NOT_JSON: &str = "the body must be JSON in UTF-8: send `Content-Type: application/json`";
 
@@ -59,11 +59,11 @@ pub fn create_key() -> Vec<Refusal> {
         "bad-base64" [set("/isBase64Encoded", true), body("not base64!")]
             => 400, "the body is not valid base64";
         "malformed-json" [body(r#"{""#)]
-            => 400, "the body is not valid JSON: it ends too early at line 1, column 2";
+            => 400, "the body is not valid JSON: unexpected end of input at line 1, column 2";
         "not-an-object" [body("[]")] => 400, "the body must be a JSON object, not a list";
         "no-credentials" [no_key()] => 401, NO_CREDENTIALS;
         "basic-credentials" [basic("sample", "sample")]
-            => 401, "the `Authorization` header is not of the form `Bearer <key>`";
+            => 401, "the `Authorization` header must have the form `Bearer <key>`";
         "altered-key" [altered(FullAccess)] => 401, NOT_VALID;
         "unknown-key" [by(Unknown)] => 401, NOT_VALID;
         "expired-key" [by(Expired)] => 401, NOT_VALID;
@@ -72,9 +72,9 @@ pub fn create_key() -> Vec<Refusal> {
         "root-key" [by(Root)] => 403, ROOT_KEY;
         "unknown-account" [account(UNKNOWN_ID)] => 404, UNKNOWN_ACCOUNT;
         "other-organization" [account(OTHER_ACCOUNT)] => 404, OTHER_ORGANIZATION;
-        "unknown-route" [below("more/still")] => 404, "no operation has this path";
+        "unknown-route" [below("more/still")] => 404, "this path does not exist; check the URL";
         "wrong-method" [method("PUT"), no_body()]
-            => 405, "this path does not take PUT; it takes `POST` and `GET`";
+            => 405, "this path does not support PUT; it supports `POST` and `GET`";
         "disabled-account" [account(sample::DISABLED_ACCOUNT)] => 409, DISABLED_ACCOUNT;
         "full-account" [account(sample::FULL_ACCOUNT)] => 409, FULL_ACCOUNT;
         "form-body" [body_as(FORM, "a=1")] => 415, NOT_JSON;
@@ -86,7 +86,7 @@ pub fn list_keys() -> Vec<Refusal> {
     rows! { "list-keys";
         "bad-limit" [query("limit=101")] => 400, BAD_LIMIT;
         "two-limits" [query("limit=1&limit=2")]
-            => 400, "the parameter `limit` must be given once";
+            => 400, "the parameter `limit` must be sent exactly once";
         "no-credentials" [no_key()] => 401, NO_CREDENTIALS;
         "root-key" [by(Root)] => 403, ROOT_KEY;
         "unknown-account" [account(UNKNOWN_ID)] => 404, UNKNOWN_ACCOUNT;

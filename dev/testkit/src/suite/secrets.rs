@@ -63,7 +63,10 @@ pub async fn a_failing_store_is_logged_once_with_its_cause_and_without_a_secret<
     let logs = Logs::capture(D::NAME);
     let answer = answer_over::<D>("AccessDeniedException", &"create-key".into()).await;
     assert_eq!(answer.status, 500);
-    assert!(answer.text.contains(r#""message":"the key store refused the request""#), "{answer:?}");
+    assert!(
+        answer.text.contains(r#""message":"the key store rejected the request""#),
+        "{answer:?}"
+    );
 
     let lines = logs.lines();
     let failures: Vec<_> = lines.iter().filter(|line| line["level"] == "ERROR").collect();
@@ -102,7 +105,7 @@ pub async fn a_busy_store_is_said_in_the_dialect<D: Dialect>() {
     let answer = answer_over::<D>("ThrottlingException", &"create-key".into()).await;
     assert_eq!(answer.status, 503);
     assert_eq!(answer.header("retry-after"), "1");
-    let message = r#""message":"the key store did not answer; try again""#;
+    let message = r#""message":"the key store did not respond; try again""#;
     assert!(answer.text.contains(message), "{answer:?}");
     assert_eq!(logs.lines().iter().filter(|line| line["level"] == "ERROR").count(), 1);
 }

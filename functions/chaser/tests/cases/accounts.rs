@@ -13,7 +13,7 @@ use super::{FOREIGN_CURSOR, NOT_OF_THIS_LIST, OTHER_SELECTED, select};
 
 const READS: &str = "this key lacks the scope `keys.read`";
 const FULL_ACCESS_NEEDED: &str =
-    "this key has scopes; managing service accounts needs a key with full access";
+    "managing service accounts requires a key with full access; this key has scopes";
 const BAD_ID: &str = "this service account does not exist";
 
 pub(crate) fn successes() -> Vec<Success> {
@@ -76,9 +76,9 @@ pub(crate) fn refusals() -> Vec<Refusal> {
             "long-name" [body(r#"{"name": "*"}"#.replace('*', &"n".repeat(129)))]
                 => 400, "`name` must be at most 128 characters";
             "control-character" [body(r#"{"name":"a\u0000b"}"#)]
-                => 400, "`name` must not hold control characters";
+                => 400, "`name` must not contain control characters";
             "unknown-field" [body(r#"{"name":"n","description":""}"#)]
-                => 400, "`description` is not a field of this request; it takes `name`";
+                => 400, "`description` is not a field of this request; allowed fields: `name`";
             "scoped-caller" [by(Minter)] => 403, FULL_ACCESS_NEEDED;
             "other-account-selected" [select("other")] => 403, OTHER_SELECTED;
         },
@@ -97,7 +97,7 @@ pub(crate) fn refusals() -> Vec<Refusal> {
             "disabled-not-a-boolean" [body(r#"{"disabled":"true"}"#)]
                 => 400, "`disabled` must be a boolean, not a string";
             "unknown-field" [body(r#"{"description":""}"#)]
-                => 400, "`description` is not a field of this request; it takes `name`, `disabled`";
+                => 400, "`description` is not a field of this request; allowed fields: `name`, `disabled`";
             "scoped-caller" [by(Minter), body(r#"{"name":"n"}"#)] => 403, FULL_ACCESS_NEEDED;
             "other-account-selected" [select("other"), body(r#"{"name":"n"}"#)]
                 => 403, OTHER_SELECTED;

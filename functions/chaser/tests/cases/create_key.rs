@@ -45,13 +45,13 @@ pub(crate) fn refusals() -> Vec<Refusal> {
             "unknown-field" [body(r#"{"scope":["sessions.read"]}"#)]
                 => 400, "`scope` is not a field of this request; did you mean `scopes`?";
             "duplicate-field" [body(r#"{"scopes":["sessions.read"],"scopes":[]}"#)]
-                => 400, "the body holds the field `scopes` twice";
+                => 400, "the body contains the field `scopes` twice";
             "name-not-a-string" [body(r#"{"name":7}"#)]
                 => 400, "`name` must be a string or null, not a number";
             "long-name" [body(r#"{"name": "*"}"#.replace('*', &"n".repeat(129)))]
                 => 400, "`name` must be at most 128 characters";
             "control-character" [body(r#"{"name":"a\u0000b"}"#)]
-                => 400, "`name` must not hold control characters";
+                => 400, "`name` must not contain control characters";
             "scopes-not-a-list" [body(r#"{"scopes":"sessions.read"}"#)]
                 => 400, "`scopes` must be a list of strings or null, not a string";
             "scope-not-a-string" [body(r#"{"scopes":["sessions.read",7]}"#)]

@@ -131,7 +131,7 @@ pub(crate) fn refusals() -> Vec<Refusal> {
             "revoked" [key(Revoked), body(r#"{"name":"n"}"#)]
                 => 409, "key `018HULLP3HWYG9HJ` is revoked";
             "expired" [key(Expired), body(r#"{"name":"n"}"#)]
-                => 409, "key `018HULLP3I1YVBWF` is expired";
+                => 409, "key `018HULLP3I1YVBWF` has expired";
         },
         rows! { "revoke-key";
             "root-key" [by(Root)] => 403, ROOT_KEY;

@@ -17,21 +17,21 @@ use latchkey_testkit::suite::expectations::cases;
 const FOREIGN_CURSOR: &str =
     "cursor=nDXemfwyh40p8DG1R5sRsvS_uscerlopVU0W5qLqc0GkQ4f6pu447gjSgMMYL3WQIyPtRw";
 
-const NOT_OF_THIS_LIST: &str = "`cursor` is not one that this list gave out to this key within the \
-                                last 24 hours; start again without it";
+const NOT_OF_THIS_LIST: &str =
+    "`cursor` is invalid or has expired; omit it to start from the first page";
 
-const OTHER_SELECTED: &str = "this key belongs to another account than the one selected";
+const OTHER_SELECTED: &str = "this key does not belong to the selected account";
 
 const FULL_ACCESS_NOT_HELD: &str =
-    "this key has scopes, so no key can get full access from it; name scopes that it holds";
+    "this key has scopes and cannot grant full access; request only scopes that it has";
 
 const FILES_READ_NOT_HELD: &str =
-    "this key does not hold the scope `files.read`, so no key can get it from this one";
+    "this key cannot grant the scope `files.read`, which it does not have";
 
 const UNKNOWN_SCOPE: &str = "`sessions.admin` is not a scope of this deployment; its scopes are `sessions.read`, \
      `sessions.write`, `workspaces.read`, `workspaces.write`, `exec.write`, `files.read`, \
      `files.write`, `keys.read`, `keys.write`, `billing.read`, `billing.write`, `audit.read`, \
-     `webhooks.read` and `webhooks.write`";
+     `webhooks.read`, and `webhooks.write`";
 
 /// Selects this account.
 fn select(account: &str) -> Change {

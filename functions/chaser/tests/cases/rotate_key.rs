@@ -47,14 +47,14 @@ pub(crate) fn refusals() -> Vec<Refusal> {
         "missing-scope" [by(Reader)] => 403, "this key lacks the scope `keys.write`";
         "stronger-key" [by(Minter)] => 403, FULL_ACCESS_NOT_HELD;
         "scope-not-held" [by(Minter), key(Reader)]
-            => 403, "this key does not hold the scope `keys.read`, so no key can get it from this one";
+            => 403, "this key cannot grant the scope `keys.read`, which it does not have";
         "other-account-selected" [select("other")] => 403, OTHER_SELECTED;
         "bad-id" [key_id("sample-key")] => 404, "this key does not exist";
         "unknown" [key(Unknown)] => 404, "key `018HULLP3H38Y9U0` does not exist";
         "other-organization" [account(OTHER_ACCOUNT), key(Other)] => 404, OTHER_ORGANIZATION;
         "of-root" [account("ROOT"), key(Root)] => 404, OF_ROOT;
         "revoked" [key(Revoked)] => 409, "key `018HULLP3HWYG9HJ` is revoked";
-        "expired" [key(Expired)] => 409, "key `018HULLP3I1YVBWF` is expired";
+        "expired" [key(Expired)] => 409, "key `018HULLP3I1YVBWF` has expired";
         "full-account" [account(FULL_ACCOUNT), key_id("018HULLP3GWMXLKL")]
             => 409, refusals::FULL_ACCOUNT;
         "disabled-account" [account(DISABLED_ACCOUNT), key(Disabled)]

@@ -72,7 +72,7 @@ async fn disabling_stops_every_key_and_enabling_restores_those_that_were_live() 
         assert_eq!(refused.status, 409);
         assert_eq!(
             refused.string("/error/message"),
-            format!("service account `{id}` is disabled; enable it before minting keys for it")
+            format!("service account `{id}` is disabled; enable it before you create keys for it")
         );
         // Its keys are still visible.
         assert_eq!(function.get(&full_access(), &Chaser::keys_path(id)).await.body, keys.body);

@@ -10,7 +10,7 @@ use latchkey_testkit::{TestTable, event, event_tests};
 use crate::cases;
 use crate::common::{Chaser, Function};
 
-const OTHER_ACCOUNT: &str = "this key belongs to another account than the one selected";
+const OTHER_ACCOUNT: &str = "this key does not belong to the selected account";
 
 event_tests!(Chaser, cases::current_account::successes(), cases::current_account::refusals());
 

@@ -28,7 +28,7 @@ const ROTATE_KEY: Create = Create {
     other_body: r#"{"grace_days":3}"#,
     once: Some((
         409,
-        "key `018HULLP3GUC5MYZ` was rotated before; rotate the key that took its place",
+        "key `018HULLP3GUC5MYZ` was already rotated; rotate the key that replaced it",
     )),
     ..CREATE_KEY
 };

@@ -143,12 +143,13 @@ async fn a_key_that_holds_more_is_neither_changed_nor_revoked() {
     for (target, message) in [
         (
             SampleKey::Reader,
-            "the key to be changed or revoked holds the scope `keys.read`, which this key lacks; \
-             present a key that holds it",
+            "this key cannot change or revoke a key with the scope `keys.read`, which it does not \
+             have; use a key that has it",
         ),
         (
             SampleKey::FullAccess,
-            "the key to be changed or revoked has full access; present a key with full access as well",
+            "this key has scopes and cannot change or revoke a key with full access; \
+             use a key with full access",
         ),
     ] {
         let path = sample_path(target);

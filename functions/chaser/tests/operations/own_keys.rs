@@ -25,7 +25,7 @@ async fn every_refusal_is_that_of_the_accounts_own_routes_and_writes_nothing() {
     let (reads, writes) =
         ("this key lacks the scope `keys.read`", "this key lacks the scope `keys.write`");
     let not_held =
-        "this key has scopes, so no key can get full access from it; name scopes that it holds";
+        "this key has scopes and cannot grant full access; request only scopes that it has";
     for (key, method, path, body, status, message) in [
         (minter, "GET", PATH.to_owned(), "", 403, reads),
         (reader, "POST", PATH.to_owned(), "{}", 403, writes),

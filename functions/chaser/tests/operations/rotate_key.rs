@@ -110,7 +110,7 @@ async fn a_key_is_rotated_once_and_its_successor_again() {
         assert_eq!(
             refused.string("/error/message"),
             format!(
-                "key `{}` was rotated before; rotate the key that took its place",
+                "key `{}` was already rotated; rotate the key that replaced it",
                 old.string("/id")
             )
         );
@@ -135,8 +135,8 @@ async fn a_successor_is_not_rotated_without_grace_within_a_minute() {
     let before = table.items().await;
     let refused = rotate(&function, &new, r#"{"grace_days":0}"#).await;
     let message = format!(
-        "key `{}` took the place of another one less than a minute ago; \
-         wait, or rotate it with a grace period",
+        "key `{}` was created by a rotation less than a minute ago; \
+         wait a minute, or rotate it with a grace period",
         new.string("/id")
     );
     assert_eq!(refused.body, Chaser::refusal(409, &message));

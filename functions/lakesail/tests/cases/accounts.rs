@@ -11,9 +11,9 @@ use latchkey_testkit::suite::refusals::{
 
 use super::{FOREIGN_MARKER, NOT_OF_THIS_LIST};
 
-const BAD_ID: &str = "the service account id may hold `A-Z` and `0-9` only, not 's'";
+const BAD_ID: &str = "the service account ID must contain only `A-Z` and `0-9`, not 's'";
 const FULL_ACCESS_NEEDED: &str = "this key may not manage service accounts";
-const MISSING_SCOPE: &str = "this key may not read about service accounts and their keys";
+const MISSING_SCOPE: &str = "this key may not read service accounts and their keys";
 
 pub(crate) fn successes() -> Vec<Success> {
     let described = |id: &str, username: &str, description: &str| {
@@ -81,11 +81,11 @@ pub(crate) fn refusals() -> Vec<Refusal> {
             "long-description" [body(r#"{"username": "u", "description": "*"}"#.replace('*', &"d".repeat(1025)))]
                 => 400, "`description` must be at most 1024 characters";
             "control-character" [body(r#"{"username":"a\u0000b","description":""}"#)]
-                => 400, "`username` must not hold control characters";
+                => 400, "`username` must not contain control characters";
             "description-control-character" [body(r#"{"username":"nightly-report","description":"Writes the report\u001b[31m of the night."}"#)]
-                => 400, "`description` must not hold control characters other than tabs and line breaks";
+                => 400, "`description` must not contain control characters other than tabs and line breaks";
             "unknown-field" [body(r#"{"username":"u","description":"","name":"n"}"#)]
-                => 400, "`name` is not a field of this request; it takes `username`, `description`";
+                => 400, "`name` is not a field of this request; allowed fields: `username`, `description`";
             "scoped-caller" [by(Minter)] => 403, FULL_ACCESS_NEEDED;
         },
         rows! { "describe-account";
@@ -101,7 +101,7 @@ pub(crate) fn refusals() -> Vec<Refusal> {
                 => 400, "`description` must be a string, not null";
             "blank-username" [body(r#"{"username":""}"#)] => 400, "`username` must not be empty";
             "unknown-field" [body(r#"{"disabled":true}"#)]
-                => 400, "`disabled` is not a field of this request; it takes `username`, `description`";
+                => 400, "`disabled` is not a field of this request; allowed fields: `username`, `description`";
             "bad-id" [account("sample-account"), body("{}")] => 400, BAD_ID;
             "scoped-caller" [by(Minter), body(r#"{"username":"u"}"#)] => 403, FULL_ACCESS_NEEDED;
         },

@@ -33,7 +33,7 @@ pub(crate) fn refusals() -> Vec<Refusal> {
         refusals::create_key(),
         rows! { "create-key";
             "bad-account" [account("sample-account"), body("{}")]
-                => 400, "the service account id may hold `A-Z` and `0-9` only, not 's'";
+                => 400, "the service account ID must contain only `A-Z` and `0-9`, not 's'";
             "null-expiry" [body(r#"{"expiresAt":null}"#)]
                 => 400, "`expiresAt` must be a string, not null";
             "bad-expiry" [body(r#"{"expiresAt":"tomorrow"}"#)]
@@ -43,7 +43,7 @@ pub(crate) fn refusals() -> Vec<Refusal> {
             "unknown-field" [body(r#"{"expires_at":"2099-06-01T12:00:00Z"}"#)]
                 => 400, "`expires_at` is not a field of this request; did you mean `expiresAt`?";
             "duplicate-field" [body(r#"{"expiresAt":"2099-06-01T12:00:00Z","expiresAt":"2099-06-02T12:00:00Z"}"#)]
-                => 400, "the body holds the field `expiresAt` twice";
+                => 400, "the body contains the field `expiresAt` twice";
             "missing-scope" [by(Reader), body("{}")]
                 => 403, "this key may not manage service account keys";
         },

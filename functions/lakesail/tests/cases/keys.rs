@@ -18,9 +18,9 @@ const READER: &str = r#"{"id":"018HULLP3HH0EIZ2","expiresAt":"2035-12-30T00:00:0
 const FULL_ACCESS: &str = r#"{"id":"018HULLP3HTUC8FM","createdAt":"2026-01-01T00:00:00.000Z","updatedAt":"2026-01-01T00:00:00.000Z"}"#;
 const EXPIRED: &str = r#"{"id":"018HULLP3I1YVBWF","expiresAt":"2025-12-31T23:59:59.000Z","createdAt":"2026-01-01T00:00:00.000Z","updatedAt":"2026-01-01T00:00:00.000Z"}"#;
 
-const BAD_ACCOUNT: &str = "the service account id may hold `A-Z` and `0-9` only, not 's'";
-const BAD_KEY: &str = "the key id may hold `A-Z` and `0-9` only, not 's'";
-const MAY_NOT_READ: &str = "this key may not read about service accounts and their keys";
+const BAD_ACCOUNT: &str = "the service account ID must contain only `A-Z` and `0-9`, not 's'";
+const BAD_KEY: &str = "the key ID must contain only `A-Z` and `0-9`, not 's'";
+const MAY_NOT_READ: &str = "this key may not read service accounts and their keys";
 const MAY_NOT_MANAGE: &str = "this key may not manage service account keys";
 const REVOKED: &str = "key `018HULLP3HWYG9HJ` does not exist";
 const UNKNOWN: &str = "key `018HULLP3H38Y9U0` does not exist";

@@ -15,8 +15,8 @@ use latchkey_testkit::suite::expectations::cases;
 const FOREIGN_MARKER: &str =
     "marker=nDXemfwyh40p8DG1R5sRsvS_uscerlopVU0W5qLqc0GkQ4f6pu447gjSgMMYL3WQIyPtRw";
 
-const NOT_OF_THIS_LIST: &str = "`marker` is not one that this list gave out to this key within the \
-                                last 24 hours; start again without it";
+const NOT_OF_THIS_LIST: &str =
+    "`marker` is invalid or has expired; omit it to start from the first page";
 
 /// Every request.
 pub(crate) fn all() -> Vec<Case> {

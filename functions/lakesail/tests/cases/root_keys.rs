@@ -10,8 +10,8 @@ use super::{FOREIGN_MARKER, NOT_OF_THIS_LIST};
 
 const SAMPLE: &str = r#"{"id":"018HULLP3H4ONLLL","createdAt":"2026-01-01T00:00:00.000Z","updatedAt":"2026-01-01T00:00:00.000Z"}"#;
 
-const BAD_ID: &str = "the key id may hold `A-Z` and `0-9` only, not 'r'";
-const BY_ACCOUNT: &str = "this needs a root key; the key presented belongs to an organization";
+const BAD_ID: &str = "the key ID must contain only `A-Z` and `0-9`, not 'r'";
+const BY_ACCOUNT: &str = "this operation requires a root key; this key belongs to an organization";
 const UNKNOWN: &str = "key `018HULLP3H38Y9U0` does not exist";
 const OF_AN_ACCOUNT: &str = "key `018HULLP3HTUC8FM` does not exist";
 

@@ -86,7 +86,7 @@ async fn no_key_outlives_the_deployments_maximum_lifetime() {
     assert_eq!(refused.status, 400);
     assert_eq!(
         refused.string("/message"),
-        "`expiresAt` must be at most 90 days from now, the longest that this deployment lets a key live"
+        "`expiresAt` must be at most 90 days from now, the maximum lifetime of a key in this deployment"
     );
     let minted = function.answer_to(Case::of("create-key").with(no_body())).await;
     assert_eq!(minted.string("/expiresAt"), "2026-04-01T00:00:00.000Z");

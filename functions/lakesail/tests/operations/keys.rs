@@ -90,7 +90,7 @@ async fn a_key_that_may_do_more_is_not_deleted() {
     for target in [SampleKey::FullAccess, SampleKey::Reader] {
         let path = LakeSail::key_path(ACCOUNT, target.mint().0.id.as_ref());
         let refused = function.delete(&SampleKey::Minter.token(), &path).await;
-        let message = "this key may not delete a key that may do more than it may";
+        let message = "this key may not delete a key that has more access";
         assert_eq!(refused.body, LakeSail::refusal(403, message));
         // This dialect has no scopes.
         assert_eq!(refused.header("www-authenticate"), "");

@@ -20,20 +20,18 @@ const INVALID_TOKEN: &str = r#"Bearer realm="latchkey", error="invalid_token""#;
 const INSUFFICIENT_SCOPE: &str = r#"Bearer realm="latchkey", error="insufficient_scope""#;
 
 const NOT_BASIC: &str =
-    "the `Authorization` header is not `Basic` and `<service account id>:<key>` in Base64";
+    "the `Authorization` header must be `Basic` followed by `<service account ID>:<key>` in Base64";
 const NO_CLIENT: &str =
-    "the client id and the password are not a service account's id and a valid key of it";
-const ROOT_KEY: &str =
-    "a root key belongs to no organization; present a service account's key instead";
+    "the client ID must be a service account's ID, and the password one of its valid keys";
+const ROOT_KEY: &str = "a root key does not belong to an organization; use a service account's key";
 
-const BAD_ORGANIZATION: &str = "the parameter `organization` takes organization IDs, separated by \
-     spaces; an organization id is 1 to 64 letters, digits, `.`, `_` or `-`, and starts with a letter or \
-     a digit";
+const BAD_ORGANIZATION: &str = "the parameter `organization` must list organization IDs, separated by \
+     spaces; an organization ID has 1 to 64 letters, digits, `.`, `_`, or `-`, and starts with a letter \
+     or digit";
 const NOT_ALLOWED: &str = "this key belongs to an organization that this endpoint does not accept";
-const ONE_TOKEN: &str = "the parameter `token` must be given once";
-const NOT_VALID: &str = "the key presented is not valid";
-const NO_CREDENTIALS: &str =
-    "the request carries no credentials; send `Authorization: Bearer <key>`";
+const ONE_TOKEN: &str = "the parameter `token` must be sent exactly once";
+const NOT_VALID: &str = "the key is invalid, revoked, or expired";
+const NO_CREDENTIALS: &str = "the request has no credentials; send `Authorization: Bearer <key>`";
 
 /// A scope of the maximum length.
 macro_rules! long_scope {
@@ -131,8 +129,8 @@ pub(crate) fn refusals() -> Vec<Refusal> {
                 "the body must be a form: send `Content-Type: application/x-www-form-urlencoded`", "";
             "no-credentials" [no_key(), body("token=abc")]
                 => 401, "invalid_client",
-                "the request carries no credentials; send `Authorization: Bearer <key>`, or a service \
-                 account's id and a key of it as `Basic`", BOTH;
+                "the request has no credentials; send `Authorization: Bearer <key>`, or `Basic` \
+                 with a service account ID and one of its keys", BOTH;
             "expired-caller" [by(Expired), body("token=abc")]
                 => 401, "invalid_token", NOT_VALID, INVALID_TOKEN;
             "basic-other-client" [basic(FULL_ACCOUNT, &Reader.token())]
@@ -142,14 +140,14 @@ pub(crate) fn refusals() -> Vec<Refusal> {
                 r#"Bearer realm="latchkey", error="insufficient_scope", scope="keys.read""#;
             "root-caller" [by(Root)] => 403, "insufficient_scope", ROOT_KEY, INSUFFICIENT_SCOPE;
             "unknown-route" [by(FullAccess), path("/oauth/authorize"), body("a=b")]
-                => 404, "invalid_request", "no operation has this path", "";
+                => 404, "invalid_request", "this path does not exist; check the URL", "";
             "wrong-method" [by(FullAccess), method("GET"), no_body()]
-                => 405, "invalid_request", "this path does not take GET; it takes `POST`", "";
+                => 405, "invalid_request", "this path does not support GET; it supports `POST`", "";
         },
         rows! { Case::of("introspect").with(hinted(Minter));
             "digest" [header("authorization", r#"Digest username="SAMPLEACCOUNT001""#)]
                 => 401, "invalid_client",
-                "the `Authorization` header is neither `Bearer <key>` nor `Basic`", BOTH;
+                "the `Authorization` header must be `Bearer <key>` or `Basic`", BOTH;
             "basic-malformed" [header("authorization", "Basic !!!")]
                 => 401, "invalid_client", NOT_BASIC, BASIC;
             // The account's ID without a colon.
@@ -164,15 +162,15 @@ pub(crate) fn refusals() -> Vec<Refusal> {
         },
         rows! { "token";
             _ => 400, "unsupported_grant_type",
-                "this service supports no grant; use a service account's key as the bearer token", "";
+                "this service does not issue tokens; use a service account's key as the bearer token", "";
             "no-grant-type" [body("scope=keys.read")]
-                => 400, "invalid_request", "the parameter `grant_type` must be given once", "";
+                => 400, "invalid_request", "the parameter `grant_type` must be sent exactly once", "";
         },
         rows! { "verify";
             "no-scope-at-all" [query("scope=files.read%22%2C+realm%3D%22x")]
                 => 400, "invalid_request",
-                "the parameter `scope` takes scopes, separated by spaces; a scope is 1 to 64 printable \
-                 ASCII characters other than space, `\"` and `\\`", "";
+                "the parameter `scope` must list scopes, separated by spaces; a scope has 1 to 64 \
+                 printable ASCII characters other than space, `\"`, and `\\`", "";
             "no-organization-at-all" [query("organization=")]
                 => 400, "invalid_request", BAD_ORGANIZATION, "";
             "malformed-organization" [query("organization=-sample")]
@@ -181,7 +179,7 @@ pub(crate) fn refusals() -> Vec<Refusal> {
             "no-key" [no_key()] => 401, "invalid_request", NO_CREDENTIALS, BEARER;
             "basic" [basic(ACCOUNT, &Reader.token())]
                 => 401, "invalid_request",
-                "the `Authorization` header is not of the form `Bearer <key>`", BEARER;
+                "the `Authorization` header must have the form `Bearer <key>`", BEARER;
             "other-organization" [by(Other), query("organization=sample")]
                 => 403, "insufficient_scope", NOT_ALLOWED, INSUFFICIENT_SCOPE;
             "missing-scope" [query("scope=keys.write")]

@@ -14,7 +14,7 @@ use super::token::InvalidToken;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The caller could not be authenticated. The log has the reason.
-    #[error("the key presented is not valid")]
+    #[error("the key is invalid, revoked, or expired")]
     Unauthenticated(Refusal),
     /// The caller may not do this.
     #[error("{0}")]
@@ -38,28 +38,29 @@ pub enum Error {
     },
     /// A key created by a recent rotation cannot be rotated again without a grace period.
     #[error(
-        "key `{0}` took the place of another one less than a minute ago; \
-         wait, or rotate it with a grace period"
+        "key `{0}` was created by a rotation less than a minute ago; \
+         wait a minute, or rotate it with a grace period"
     )]
     RotatedRecently(KeyId),
     /// The caller would lock itself out.
     #[error(
-        "service account `{0}` is the one whose key you present; \
-         to disable or delete it, present a key of another account"
+        "service account `{0}` cannot disable or delete itself; \
+         use a key of another service account"
     )]
     OwnAccount(ServiceAccountId),
     /// The account is disabled.
-    #[error("service account `{0}` is disabled; enable it before minting keys for it")]
+    #[error("service account `{0}` is disabled; enable it before you create keys for it")]
     AccountDisabled(ServiceAccountId),
     /// The organization is disabled or being deleted.
     #[error(
-        "organization `{0}` is disabled or being deleted; nothing is created in it until an operator \
-         enables it"
+        "organization `{0}` is disabled or being deleted, so you cannot create anything in it; \
+         ask an operator to enable it"
     )]
     OrganizationDisabled(OrganizationId),
     /// The account already has the maximum number of live keys.
     #[error(
-        "service account `{account}` already holds {limit} keys; revoke one before minting another"
+        "service account `{account}` already has {limit} live keys (the limit); revoke one or raise \
+         KeyLimit"
     )]
     KeyLimitReached {
         /// The account.
@@ -80,8 +81,8 @@ pub enum Error {
     },
     /// The idempotency key was used with a different request.
     #[error(
-        "this `Idempotency-Key` was used for another request within the last 24 hours; \
-         send a new one with each new request"
+        "this `Idempotency-Key` was used for a different request in the last 24 hours; \
+         send a new value with each new request"
     )]
     IdempotencyKeyReused,
     /// Too many writers contend for one item, or the store throttles requests.
@@ -91,7 +92,7 @@ pub enum Error {
     #[error("{0}")]
     Store(#[from] StoreError),
     /// The operating system returned no random numbers.
-    #[error("the service could not draw random numbers; try again")]
+    #[error("the service could not generate random numbers; try again")]
     Random(#[source] rand::rngs::SysError),
 }
 
@@ -111,7 +112,7 @@ pub enum Refusal {
     #[error("missing")]
     Missing,
     /// The credentials are not in the expected form.
-    #[error("another scheme")]
+    #[error("wrong scheme")]
     Scheme,
     /// The token is malformed. The table was not read.
     #[error("malformed: {0}")]
@@ -140,13 +141,13 @@ pub enum Refusal {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The store did not respond or throttled the request. The same request may succeed later.
-    #[error("the key store did not answer; try again")]
+    #[error("the key store did not respond; try again")]
     Unavailable(#[source] Box<dyn StdError + Send + Sync>),
     /// The store rejected the request: the table is wrong or permissions are missing.
-    #[error("the key store refused the request")]
+    #[error("the key store rejected the request")]
     Refused(#[source] Box<dyn StdError + Send + Sync>),
     /// This code did not write the item.
-    #[error("the key store holds an item that cannot be read")]
+    #[error("the key store contains an item that Latchkey cannot read")]
     Corrupt(#[source] CorruptItem),
 }
 
@@ -206,7 +207,7 @@ mod tests {
             Refusal::Expired,
         ] {
             let error = Error::Unauthenticated(reason);
-            assert_eq!(error.to_string(), "the key presented is not valid");
+            assert_eq!(error.to_string(), "the key is invalid, revoked, or expired");
             assert!(error.is_refusal());
         }
     }

@@ -15,7 +15,7 @@ pub enum InvalidId {
     #[error("must be 1 to {max} characters, not {0}", max = RESOURCE_ID_LENGTH_MAX)]
     Length(usize),
     /// A character that is not allowed.
-    #[error("may hold `A-Z` and `0-9` only, not {0:?}")]
+    #[error("must contain only `A-Z` and `0-9`, not {0:?}")]
     Character(char),
 }
 
@@ -149,7 +149,7 @@ pub struct OrganizationId(String);
 /// The reason a string is not an [`OrganizationId`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "an organization id is 1 to 64 letters, digits, `.`, `_` or `-`, and starts with a letter or a digit"
+    "an organization ID has 1 to 64 letters, digits, `.`, `_`, or `-`, and starts with a letter or digit"
 )]
 pub struct InvalidOrganizationId;
 

@@ -72,10 +72,10 @@ pub enum Ended {
     #[error("is revoked")]
     Revoked,
     /// It expired.
-    #[error("is expired")]
+    #[error("has expired")]
     Expired,
     /// Another key replaced it. It may still be in its grace period.
-    #[error("was rotated before; rotate the key that took its place")]
+    #[error("was already rotated; rotate the key that replaced it")]
     Rotated,
 }
 

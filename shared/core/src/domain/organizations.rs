@@ -73,7 +73,7 @@ impl AllowedOrganizations {
 /// The entry of a list that is not an organization ID. A list of only separators is also invalid, because its
 /// author meant to name an organization.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{entry:?} is not an organization ID; {rule}", rule = InvalidOrganizationId)]
+#[error("contains {entry:?}, which is not an organization ID; {rule}", rule = InvalidOrganizationId)]
 pub struct InvalidOrganizations {
     entry: String,
 }
@@ -135,7 +135,8 @@ mod tests {
             [("acme,-b", "-b"), ("a/b", "a/b"), ("acme;b", "acme;b"), (" , ", " , ")]
         {
             let error = parse(list).expect_err(list);
-            assert!(error.to_string().starts_with(&format!("{entry:?} is not an")), "{error}");
+            let problem = format!("contains {entry:?}, which is not an organization ID; ");
+            assert!(error.to_string().starts_with(&problem), "{error}");
         }
     }
 

@@ -48,7 +48,7 @@ pub enum InvalidExpiry {
     Past,
     /// The expiry is later than this deployment allows.
     #[error(
-        "must be at most {lifetime} from now, the longest that this deployment lets a key live",
+        "must be at most {lifetime} from now, the maximum lifetime of a key in this deployment",
         lifetime = in_words(*.0)
     )]
     BeyondMaximum(Duration),

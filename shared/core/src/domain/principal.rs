@@ -37,41 +37,40 @@ pub struct AccountPrincipal {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
     /// A root key was used on an organization's resource.
-    #[error("a root key belongs to no organization; present a service account's key instead")]
+    #[error("a root key does not belong to an organization; use a service account's key")]
     RootKey,
     /// The key lacks the scope that the operation needs.
     #[error("this key lacks the scope `{0}`")]
     MissingScope(Scope),
     /// The operation needs a key with full access.
-    #[error("this key has scopes; managing service accounts needs a key with full access")]
+    #[error("managing service accounts requires a key with full access; this key has scopes")]
     FullAccessNeeded,
     /// An organization's key was used on a resource of the deployment.
-    #[error("this needs a root key; the key presented belongs to an organization")]
+    #[error("this operation requires a root key; this key belongs to an organization")]
     RootKeyNeeded,
     /// The key cannot grant a scope that it does not hold.
-    #[error("this key does not hold the scope `{0}`, so no key can get it from this one")]
+    #[error("this key cannot grant the scope `{0}`, which it does not have")]
     ScopeNotHeld(Scope),
     /// A key with scopes cannot create a key that expires after itself.
-    #[error("this key expires at {0} and cannot grant a later expiry; ask for an earlier one")]
+    #[error("this key expires at {0} and cannot grant a later expiry; request an earlier one")]
     LaterExpiry(Timestamp),
     /// A key with scopes cannot change or end a key that holds more scopes.
     #[error(
-        "the key to be changed or revoked holds the scope `{0}`, which this key lacks; \
-         present a key that holds it"
+        "this key cannot change or revoke a key with the scope `{0}`, which it does not have; \
+         use a key that has it"
     )]
     TargetHoldsScope(Scope),
     /// A key with scopes cannot change or end a key with full access.
     #[error(
-        "the key to be changed or revoked has full access; present a key with full access as well"
+        "this key has scopes and cannot change or revoke a key with full access; \
+         use a key with full access"
     )]
     TargetHasFullAccess,
     /// A key with scopes cannot grant full access.
-    #[error(
-        "this key has scopes, so no key can get full access from it; name scopes that it holds"
-    )]
+    #[error("this key has scopes and cannot grant full access; request only scopes that it has")]
     FullAccessNotHeld,
     /// The request selects an organization other than the key's.
-    #[error("this key belongs to another account than the one selected")]
+    #[error("this key does not belong to the selected account")]
     OtherOrganization,
     /// The endpoint does not accept keys of this organization.
     #[error("this key belongs to an organization that this endpoint does not accept")]

@@ -24,7 +24,7 @@ pub struct Scope(Cow<'static, str>);
 
 /// The reason a string is not a [`Scope`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a scope is 1 to 64 printable ASCII characters other than space, `\"` and `\\`")]
+#[error("a scope has 1 to 64 printable ASCII characters other than space, `\"`, and `\\`")]
 pub struct InvalidScope;
 
 impl FromStr for Scope {

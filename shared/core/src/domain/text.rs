@@ -17,10 +17,10 @@ pub enum InvalidText {
     #[error("must be at most {0} characters")]
     TooLong(usize),
     /// The text holds a control character.
-    #[error("must not hold control characters")]
+    #[error("must not contain control characters")]
     Control,
     /// The text holds a control character that is neither a tab nor the end of a line.
-    #[error("must not hold control characters other than tabs and line breaks")]
+    #[error("must not contain control characters other than tabs and line breaks")]
     ControlInLines,
 }
 

@@ -37,7 +37,7 @@ pub struct Prefix(String);
 
 /// The reason a string is not a [`Prefix`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a prefix is 1 to 16 of `a-z`, `0-9` and `_`")]
+#[error("a prefix has 1 to 16 characters from `a-z`, `0-9`, and `_`")]
 pub struct InvalidPrefix;
 
 impl FromStr for Prefix {
@@ -74,16 +74,16 @@ pub enum InvalidToken {
     #[error("the prefix is malformed")]
     Prefix,
     /// The account ID is neither `ROOT` nor a minted ID.
-    #[error("the account id is malformed")]
+    #[error("the account ID is malformed")]
     Account,
     /// The key ID is not a minted ID.
-    #[error("the key id is malformed")]
+    #[error("the key ID is malformed")]
     Key,
     /// The last part does not have the length of a secret with its checksum.
     #[error("the secret has the wrong length")]
     Length,
     /// The last part contains a character outside `0-9A-Za-z`.
-    #[error("the secret holds a stray character")]
+    #[error("the secret contains an invalid character")]
     Alphabet,
     /// The checksum does not match because of a typing error or noise.
     #[error("the checksum does not match")]

@@ -16,9 +16,9 @@ impl Latchkey {
         if let Some(organizations) = self.several_organizations() {
             tracing::warn!(
                 organizations,
-                "this deployment has {organizations} organizations, and valid keys of all of them \
-                 pass; restrict verification with `VerifyOrganizations`, `AuthorizerOrganizations` \
-                 or `/verify?organization=`"
+                "this deployment has {organizations} organizations, and verification accepts the keys \
+                 of all of them; to restrict it, set `VerifyOrganizations` or \
+                 `AuthorizerOrganizations`, or call `/verify?organization=`"
             );
         }
     }

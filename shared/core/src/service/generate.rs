@@ -28,6 +28,10 @@ pub(super) fn generate_key(
 pub(super) fn warn_if_orphaned(error: &Error, key: &Key) {
     if let Error::Store(StoreError::Unavailable(_)) = error {
         let account = &key.spec.account;
-        tracing::warn!(account.id = %account, key.id = %key.id, "a key may be left without a holder");
+        tracing::warn!(
+            account.id = %account,
+            key.id = %key.id,
+            "this key may exist although no caller received it; revoke it unless it is in use"
+        );
     }
 }

@@ -157,7 +157,11 @@ impl Latchkey {
     async fn delete_orphan(&self, key: &Key) {
         if let Err(error) = self.store.remove_key(key).await {
             let error = causes(&error);
-            tracing::error!(key.id = %key.id, error.source = error, "a key without a holder stays");
+            tracing::error!(
+                key.id = %key.id,
+                error.source = error,
+                "could not delete this key, which no caller received; revoke it"
+            );
         }
     }
 

@@ -98,7 +98,7 @@ impl Latchkey {
     pub async fn after_answer(&self) {
         let failed = self.verifier.record_uses().await;
         if failed > 0 {
-            tracing::warn!(failed, "the last use of keys was not recorded");
+            tracing::warn!(failed, "could not record when keys were last used");
             self.metrics.count(Counter::LastUsedFailures, failed);
         }
         self.metrics.flush(self.clock.now());

@@ -27,7 +27,7 @@ impl CallerSecret {
         let mut key = Zeroizing::new([0; 32]);
         self.0
             .expand(purpose, key.as_mut_slice())
-            .expect("HKDF gives 32 bytes: up to 255 times the hash's length (RFC 5869)");
+            .expect("HKDF produces up to 255 times the hash's length (RFC 5869)");
         SealingKey(key)
     }
 }
@@ -57,7 +57,7 @@ impl SealingKey {
         rng.try_fill_bytes(&mut nonce)?;
         let payload = Payload { msg: plain, aad: context };
         let ciphertext = self.cipher().encrypt(&Nonce::from(nonce), payload);
-        let ciphertext = ciphertext.expect("a text of less than 64 GiB can be sealed");
+        let ciphertext = ciphertext.expect("AES-GCM can encrypt texts of less than 64 GiB");
         Ok([nonce.as_slice(), &ciphertext].concat())
     }
 

@@ -34,7 +34,7 @@ impl KeyPolicy {
     pub fn from_environment(environment: &Environment) -> Result<Self, InvalidSetting> {
         let limit = |variable| {
             let number = |text: &str| text.parse::<u32>().ok();
-            environment.parse(variable, "a whole number, 0 for no limit", number)
+            environment.parse(variable, "a whole number (0 means no limit)", number)
         };
         let key_limit = limit("LATCHKEY_KEY_LIMIT")?.unwrap_or(DEFAULT_KEY_LIMIT);
         let account_limit = limit("LATCHKEY_ACCOUNT_LIMIT")?.unwrap_or(DEFAULT_ACCOUNT_LIMIT);
@@ -48,10 +48,11 @@ impl KeyPolicy {
             "a duration of up to 100 years, such as `30d`",
             duration,
         )?;
-        let prefix =
-            environment.parse("LATCHKEY_PREFIX", "1 to 16 of `a-z`, `0-9` and `_`", |text| {
-                text.parse().ok()
-            })?;
+        let prefix = environment.parse(
+            "LATCHKEY_PREFIX",
+            "1 to 16 characters from `a-z`, `0-9`, and `_`",
+            |text| text.parse().ok(),
+        )?;
         Ok(Self {
             prefix: prefix.unwrap_or_default(),
             key_limit: NonZeroU32::new(key_limit),
@@ -71,7 +72,7 @@ impl CachePolicy {
     pub fn from_environment(environment: &Environment) -> Result<Self, InvalidSetting> {
         let ttl = environment.parse(
             "LATCHKEY_CACHE_TTL",
-            "a duration of up to 1 hour, such as `10s`; `0s` for no cache",
+            "a duration of up to 1 hour, such as `10s` (`0s` disables the cache)",
             |text| duration(text).filter(|ttl| *ttl <= CACHE_TTL_MAX),
         )?;
         Ok(Self { ttl: ttl.unwrap_or(DEFAULT_CACHE_TTL), entries: CACHE_ENTRIES })

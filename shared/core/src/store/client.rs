@@ -48,7 +48,7 @@ pub fn from_environment(
     environment: &Environment,
     observe: impl Fn(Duration) + Send + Sync + 'static,
 ) -> Result<Client, InvalidSetting> {
-    let read = |variable| environment.required(variable, "Lambda sets it");
+    let read = |variable| environment.required(variable, "Lambda normally sets it");
     let credentials = Credentials::new(
         read("AWS_ACCESS_KEY_ID")?,
         read("AWS_SECRET_ACCESS_KEY")?,

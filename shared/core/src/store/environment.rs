@@ -12,7 +12,7 @@ pub struct Environment(Box<Lookup>);
 ///
 /// `Debug` prints the same text as `Display`, because a failing `main` prints `Debug`.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{variable}: {problem}")]
+#[error("{variable} {problem}")]
 pub struct InvalidSetting {
     /// The environment variable.
     pub variable: &'static str,

@@ -80,7 +80,10 @@ impl KeyStore {
         }
         let count = record::key_count(&found).map_err(StoreError::from)?;
         if count.counted.to.as_ref().is_some_and(|to| *to > key.id) {
-            tracing::warn!(key.id = %key.id, "a clock is an hour behind another one");
+            tracing::warn!(
+                key.id = %key.id,
+                "this clock is at least an hour behind the clock of another writer"
+            );
             return Err(Error::Busy);
         }
         let Some(limit) = policy.key_limit else { return Err(Error::Busy) };

@@ -64,7 +64,7 @@ impl KeyStore {
                 None => return Ok(items),
             }
         }
-        Err(StoreError::unavailable("DynamoDB kept leaving items out of a batch"))
+        Err(StoreError::unavailable("DynamoDB repeatedly returned incomplete batches"))
     }
 
     /// Reads an account of any organization with a consistent read. For operators only.

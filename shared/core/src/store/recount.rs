@@ -104,7 +104,7 @@ impl KeyStore {
         let is_worth_it = !full || found.looked_at >= NOTED_FROM;
         if is_worth_it && self.save(account, &mut count, &found, result, now).await? {
             let (bound, live) = (count.bound, found.live);
-            tracing::info!(account.id = %account, bound, live, full, "live keys counted anew");
+            tracing::info!(account.id = %account, bound, live, full, "live keys recounted");
         }
         if full {
             return Err(Error::KeyLimitReached { account: account.clone(), limit });

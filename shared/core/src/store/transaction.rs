@@ -134,7 +134,7 @@ impl KeyStore {
                     Cancellation::Throttled(error) => error.into(),
                 },
             };
-            tracing::debug!(attempt, "a transaction was held up: {obstacle}");
+            tracing::debug!(attempt, "a transaction attempt failed: {obstacle}");
         }
         Err(obstacle)
     }
@@ -188,7 +188,7 @@ impl KeyStore {
                     return Ok(Updated::Refused(refused.item().cloned()));
                 }
                 Some(UpdateItemError::TransactionConflictException(_)) => {
-                    tracing::debug!(attempt, "an update met a transaction");
+                    tracing::debug!(attempt, "an update conflicted with a transaction");
                 }
                 _ => return Err(StoreError::from(error).into()),
             }

@@ -224,7 +224,7 @@ fn kind(value: &Value) -> &'static str {
 
 /// Keeps only the category and the position, because `serde_json`'s messages may quote the body.
 fn syntax(error: &serde_json::Error) -> InvalidBody {
-    let problem = if error.is_eof() { "it ends too early" } else { "unexpected input" };
+    let problem = if error.is_eof() { "unexpected end of input" } else { "unexpected input" };
     InvalidBody::Syntax { problem, line: error.line(), column: error.column() }
 }
 
@@ -239,7 +239,7 @@ fn unknown(field: &str, known: &[&str]) -> InvalidBody {
         .max_by(|(left, _), (right, _)| left.total_cmp(right));
     let hint = match nearest {
         Some((_, name)) => format!("did you mean `{name}`?"),
-        None => format!("it takes `{}`", known.join("`, `")),
+        None => format!("allowed fields: `{}`", known.join("`, `")),
     };
     InvalidBody::UnknownField { field: excerpt(field), hint }
 }
@@ -292,7 +292,7 @@ mod tests {
             ("null", "the body must be a JSON object, not null"),
             ("7", "the body must be a JSON object, not a number"),
             ("\"x\"", "the body must be a JSON object, not a string"),
-            ("{", "the body is not valid JSON: it ends too early at line 1, column 1"),
+            ("{", "the body is not valid JSON: unexpected end of input at line 1, column 1"),
             (
                 "{\"name\": sk_1}",
                 "the body is not valid JSON: unexpected input at line 1, column 10",
@@ -302,14 +302,17 @@ mod tests {
                 "{\"name\":\"\\ud800\"}",
                 "the body is not valid JSON: unexpected input at line 1, column 16",
             ),
-            ("{\"name\":\"a\",\"name\":\"b\"}", "the body holds the field `name` twice"),
-            ("{\"n\\u0061me\":\"a\",\"name\":\"b\"}", "the body holds the field `name` twice"),
+            ("{\"name\":\"a\",\"name\":\"b\"}", "the body contains the field `name` twice"),
+            ("{\"n\\u0061me\":\"a\",\"name\":\"b\"}", "the body contains the field `name` twice"),
             (
                 "{\"expires_at\":1}",
                 "`expires_at` is not a field of this request; did you mean `expiresAt`?",
             ),
             ("{\"Name\":1}", "`Name` is not a field of this request; did you mean `name`?"),
-            ("{\"zzz\":1}", "`zzz` is not a field of this request; it takes `expiresAt`, `name`"),
+            (
+                "{\"zzz\":1}",
+                "`zzz` is not a field of this request; allowed fields: `expiresAt`, `name`",
+            ),
         ] {
             assert_eq!(refusal(body), expected, "{body}");
         }

@@ -46,14 +46,14 @@ pub enum OperatorError {
     #[error("organization `{0}` is being deleted")]
     OrganizationDeleting(OrganizationId),
     /// The account ID of root keys was given for a service account.
-    #[error("`ROOT` is no service account: root keys belong to none")]
+    #[error("`ROOT` is not a service account; it owns the root keys")]
     RootAccount,
     /// A root key cannot be rotated.
     #[error("a root key cannot be rotated")]
     RootKey,
     /// New descendants of a revoked key kept appearing while they were being revoked.
     #[error(
-        "key `{0}` is revoked, but keys that it had made kept appearing; run the same command again"
+        "key `{0}` is revoked, but new descendants of it kept appearing; run the same command again"
     )]
     DescendantsLeft(KeyId),
     /// The service's rules rejected the request, or the store failed.
