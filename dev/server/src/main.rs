@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Runs Latchkey on this machine: an embedded DynamoDB and the functions, on loopback only.
+/// Run Latchkey on this machine: the functions and an embedded DynamoDB, on loopback only.
 #[derive(Debug, Parser)]
 #[command(name = "cargo dev", bin_name = "cargo dev", after_help = AFTER_HELP)]
 struct Arguments {
@@ -21,13 +21,14 @@ struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
+Open the URL of the API in a browser to see its endpoints and try them.
 The data and its first keys are in .latchkey/data; delete the folder to start over.
-What a client needs is in .latchkey/dev.env, to source: `. .latchkey/dev.env`.
-The settings of the functions, such as LATCHKEY_KEY_LIMIT and AWS_LAMBDA_LOG_LEVEL, reach them from here.
-RUST_LOG=cargo_lambda=info shows what cargo-lambda does.
+The URL, the IDs, and the keys are in .latchkey/dev.env; load them with `. .latchkey/dev.env`.
+The functions take their settings, such as LATCHKEY_KEY_LIMIT, from the environment of this command.
+Set RUST_LOG=cargo_lambda=info to see what cargo-lambda does.
 
-Without a cargo-lambda on the PATH, one is installed from PyPI into .tools/cargo-lambda. \
-For `cargo lambda` in your shell: PATH=\"$PWD/.tools/cargo-lambda/bin:$PATH\"";
+Without a recent cargo-lambda on the PATH, this command installs one from PyPI into .tools/cargo-lambda. \
+To use it in your shell: PATH=\"$PWD/.tools/cargo-lambda/bin:$PATH\"";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

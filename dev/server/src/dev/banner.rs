@@ -1,49 +1,57 @@
 //! The startup message: what runs where, and how to call it.
 
-use std::path::Path;
-
+use super::front::Site;
 use super::mint_call::MintCall;
-use super::stack::{Stack, shown};
+use super::stack::Stack;
 
 /// The message when everything runs. Scripts wait for its last line.
-pub(crate) fn render(stack: &Stack, calls: &[MintCall], env_file: &Path) -> String {
-    let url = stack.url();
-    let data = match stack.data() {
-        Some(folder) => format!("data in {}", shown(&folder)),
-        None => "data in memory".to_owned(),
-    };
-    let credentials = stack.credentials();
-    let env_file = shown(env_file);
+pub(crate) fn render(stack: &Stack, site: &Site) -> String {
+    let Site { url, env_file, organization, account, data, .. } = site;
     let mut text = format!(
         "
-Latchkey runs, on this machine only. Ctrl-C stops everything.
+Latchkey is running, on this machine only. Press Ctrl-C to stop it.
 
+  Page      {url}/ lists the endpoints, with an API reference to try them
   API       {url}
-  DynamoDB  {endpoint}, table {table}, {data}
-  Settings  {env_file}: organization {organization}, service account {account}, its token and a root token
+  DynamoDB  {endpoint}, table {table}, data in {data}
+  Settings  {env_file}: organization {organization}, service account {account}, its key, and a root key
 
-To mint a key, in another terminal in this folder:
+To create a key, run a command in another terminal, in this folder:
 ",
         endpoint = stack.endpoint(),
         table = stack.table(),
-        organization = credentials.organization,
-        account = credentials.account,
     );
-    for call in calls {
-        let (source, curl) = (quoted(&env_file), curl(call));
-        text += &format!("\n{}:\n\n  . {source} && {curl}\n", call.vendor);
+    for call in &site.calls {
+        text += &format!("\n{}:\n\n  {}\n", call.vendor, command(env_file, call));
     }
     text + &format!("\nready: {url}")
 }
 
-/// A one-line command that reads all secrets from `dev.env`.
-fn curl(call: &MintCall) -> String {
+/// A one-line command that creates a key, and reads all secrets from `env_file`.
+pub(crate) fn command(env_file: &str, call: &MintCall) -> String {
+    format!(". {} && {}", quoted(env_file), curl(call, " "))
+}
+
+/// The same on several lines.
+pub(crate) fn long_command(env_file: &str, call: &MintCall) -> String {
+    format!(". {} &&\n{}", quoted(env_file), curl(call, " \\\n  "))
+}
+
+/// A one-line command that prints the token of the service account.
+pub(crate) fn show_token(env_file: &str) -> String {
+    format!(". {} && echo \"$LATCHKEY_TOKEN\"", quoted(env_file))
+}
+
+fn curl(call: &MintCall, separator: &str) -> String {
     let path = call.path("$LATCHKEY_ACCOUNT");
     let body = &call.body;
-    format!(
-        "curl -sS \"$LATCHKEY_URL{path}\" -H \"Authorization: Bearer $LATCHKEY_TOKEN\" \
-         -H 'Content-Type: application/json' -d '{body}'"
-    )
+    [
+        format!("curl -sS \"$LATCHKEY_URL{path}\""),
+        "-H \"Authorization: Bearer $LATCHKEY_TOKEN\"".to_owned(),
+        "-H 'Content-Type: application/json'".to_owned(),
+        format!("-d '{body}'"),
+    ]
+    .join(separator)
 }
 
 /// Quotes `path` for a shell to source. It must contain a slash, or the shell would search the PATH.
@@ -56,14 +64,17 @@ fn quoted(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dev::mint_call;
+    use crate::dev::{mint_call, workspace};
 
     #[tokio::test]
-    async fn a_curl_shows_no_token() {
-        for call in mint_call::all(&crate::project::root()).await.expect("dialects") {
-            let curl = curl(&call);
-            assert!(curl.contains("/$LATCHKEY_ACCOUNT/keys\""), "{curl}");
-            assert!(curl.contains("Bearer $LATCHKEY_TOKEN\""), "{curl}");
+    async fn a_command_shows_no_token() {
+        let metadata = workspace::metadata(&crate::project::root()).await.expect("metadata");
+        for call in mint_call::all(&metadata).expect("dialects") {
+            for command in [command("dev.env", &call), long_command("dev.env", &call)] {
+                assert!(command.starts_with(". ./dev.env &&"), "{command}");
+                assert!(command.contains("/$LATCHKEY_ACCOUNT/keys\""), "{command}");
+                assert!(command.contains("Bearer $LATCHKEY_TOKEN\""), "{command}");
+            }
         }
     }
 

@@ -135,7 +135,7 @@ async fn python_can(code: &str) -> bool {
 fn by_hand() -> String {
     let version = pinned();
     format!(
-        "install cargo-lambda {version} yourself, as with `cargo install --locked cargo-lambda@{version}`"
+        "install cargo-lambda {version} yourself, for example with `cargo install --locked cargo-lambda@{version}`"
     )
 }
 

@@ -110,7 +110,7 @@ impl Maker {
         let organization: OrganizationId = parsed(ORGANIZATION);
         let (account, token) = match self.bootstrap(organization.clone()).await {
             Err(OperatorError::OrganizationExists(_)) => {
-                say("The first keys are lost or over; a new service account replaces theirs.");
+                say("The first keys are missing or no longer valid; creating a new service account.");
                 self.add_account(organization.clone()).await
             }
             made => made,

@@ -16,7 +16,7 @@ impl EnvFile {
     ///
     /// If a shell would not take the value literally. Our values are IDs, tokens, and URLs.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
-        assert!(is_literal(value), "{name} holds what a shell would interpret");
+        assert!(is_literal(value), "{name} has a value that a shell would interpret");
         self.0.push((name.to_owned(), value.to_owned()));
     }
 

@@ -28,12 +28,12 @@ impl Functions {
         Ok(Self { root: root.to_path_buf(), cargo_lambda })
     }
 
-    /// Starts serving the functions.
-    pub(crate) fn serve(&self, stack: &Stack) -> Result<Group, String> {
+    /// Starts serving the functions on a loopback port.
+    pub(crate) fn serve(&self, stack: &Stack, port: u16) -> Result<Group, String> {
         let mut watch = command(&self.cargo_lambda, &self.root);
         watch
             .args(["lambda", "watch", "--invoke-address", "127.0.0.1", "--invoke-port"])
-            .arg(stack.port().to_string())
+            .arg(port.to_string())
             // Responses keep exactly the headers that a function gave them.
             .arg("--disable-cors")
             .envs(stack.environment().iter())

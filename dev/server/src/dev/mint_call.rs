@@ -2,10 +2,7 @@
 //!
 //! Each function declares this under `package.metadata.latchkey` in its manifest.
 
-use std::path::Path;
-
 use serde_json::Value;
-use tokio::process::Command;
 
 /// The placeholder for the account's ID in a path.
 const ACCOUNT: &str = "{account}";
@@ -30,21 +27,12 @@ impl MintCall {
     }
 }
 
-/// The calls for all dialects of the workspace in `root`.
-pub(crate) async fn all(root: &Path) -> Result<Vec<MintCall>, String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
-        .current_dir(root)
-        .output()
-        .await
-        .map_err(|error| format!("cargo metadata: {error}"))?;
-    let metadata: Value = serde_json::from_slice(&output.stdout)
-        .map_err(|_| format!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr)))?;
+/// The calls for all dialects of the workspace with these metadata.
+pub(crate) fn all(metadata: &Value) -> Result<Vec<MintCall>, String> {
     let packages = metadata["packages"].as_array().into_iter().flatten();
     let calls: Vec<MintCall> = packages.filter_map(mint_call).collect();
     if calls.is_empty() {
-        return Err("no function says how it mints a key".to_owned());
+        return Err("no function declares `package.metadata.latchkey`".to_owned());
     }
     Ok(calls)
 }
@@ -65,10 +53,12 @@ mod tests {
     use latchkey_testkit::contract::watch_paths;
 
     use super::*;
+    use crate::dev::workspace;
 
     #[tokio::test]
     async fn every_dialects_mint_is_routed_to_its_function() {
-        let calls = all(&crate::project::root()).await.expect("dialects");
+        let metadata = workspace::metadata(&crate::project::root()).await.expect("metadata");
+        let calls = all(&metadata).expect("dialects");
         assert!(calls.len() >= 2, "{calls:?}");
         for call in calls {
             let (before, after) = call.path.split_once(ACCOUNT).expect("an account");

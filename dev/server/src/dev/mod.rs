@@ -4,7 +4,7 @@ mod banner;
 mod cargo_lambda;
 mod credentials;
 mod env_file;
-mod forward;
+mod front;
 mod functions;
 mod mint_call;
 mod port;
@@ -13,13 +13,14 @@ mod process;
 mod signals;
 mod stack;
 mod state;
+mod workspace;
 
 use std::time::Duration;
 
 use crate::project;
 
+use self::front::Site;
 use self::functions::Functions;
-use self::mint_call::MintCall;
 use self::port::Reserved;
 use self::process::Group;
 use self::signals::Signals;
@@ -40,11 +41,12 @@ pub(crate) async fn run(port: u16, ephemeral: bool) -> Result<(), String> {
         prepared = prepare(port, ephemeral) => prepared?,
         () = signals.next() => return Ok(()),
     };
-    let Prepared { port, stack, calls, functions } = prepared;
-    drop(port);
-    let mut server = functions.serve(&stack)?;
+    let Prepared { port, inner, stack, site, functions } = prepared;
+    let upstream = inner.number();
+    drop(inner);
+    let mut server = functions.serve(&stack, upstream)?;
     let ended = tokio::select! {
-        ended = watch(&stack, &calls, &mut server) => ended,
+        ended = watch(port, upstream, &stack, site, &mut server) => ended,
         () = signals.next() => {
             say("\nStopping.");
             Ok(())
@@ -55,9 +57,12 @@ pub(crate) async fn run(port: u16, ephemeral: bool) -> Result<(), String> {
 }
 
 struct Prepared {
+    /// The port of the API.
     port: Reserved,
+    /// The port of `cargo lambda watch`.
+    inner: Reserved,
     stack: Stack,
-    calls: Vec<MintCall>,
+    site: Site,
     functions: Functions,
 }
 
@@ -66,22 +71,30 @@ async fn prepare(port: u16, ephemeral: bool) -> Result<Prepared, String> {
     let root = project::root();
     let state = State::open(&root)?;
     let port = Reserved::take(port)?;
+    let inner = Reserved::take(0)?;
     let policy = stack::policy()?;
     let stack = Stack::start(state, port.number(), policy, ephemeral).await?;
-    let calls = mint_call::all(&root).await?;
+    let site = Site::of(&stack, &workspace::metadata(&root).await?, &root)?;
     let functions = Functions::build(&root).await?;
-    Ok(Prepared { port, stack, calls, functions })
+    Ok(Prepared { port, inner, stack, site, functions })
 }
 
 /// Reports when the functions respond, then sweeps expired items; returns only on a failure.
-async fn watch(stack: &Stack, calls: &[MintCall], server: &mut Group) -> Result<(), String> {
+async fn watch(
+    port: Reserved,
+    upstream: u16,
+    stack: &Stack,
+    site: Site,
+    server: &mut Group,
+) -> Result<(), String> {
     tokio::select! {
-        answered = probe::all_answer(stack.port(), calls) => answered?,
+        answered = probe::all_answer(upstream, &site.calls) => answered?,
         ended = server.ended() => return Err(ended),
     }
-    tokio::spawn(forward::run(stack.port()));
-    let env_file = stack.write_env_file()?;
-    say(&banner::render(stack, calls, &env_file));
+    stack.write_env_file()?;
+    let banner = banner::render(stack, &site);
+    front::serve(port.into_listener()?, site, upstream).await?;
+    say(&banner);
     let mut minutes = tokio::time::interval(SWEEP_INTERVAL);
     loop {
         tokio::select! {

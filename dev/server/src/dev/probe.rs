@@ -27,13 +27,15 @@ pub(crate) async fn all_answer(port: u16, calls: &[MintCall]) -> Result<(), Stri
             Ok(Ok(UNAUTHORIZED)) => {}
             Ok(Ok(status)) => {
                 return Err(format!(
-                    "{function} answered {status} instead of {UNAUTHORIZED}; see above"
+                    "{function} responded with {status} instead of {UNAUTHORIZED}; see above"
                 ));
             }
-            Ok(Err(error)) => return Err(format!("{function} did not answer: {error}; see above")),
+            Ok(Err(error)) => {
+                return Err(format!("{function} did not respond: {error}; see above"));
+            }
             Err(_) => {
                 let seconds = ANSWER_TIMEOUT.as_secs();
-                return Err(format!("{function} did not answer within {seconds} s; see above"));
+                return Err(format!("{function} did not respond within {seconds} s; see above"));
             }
         }
     }
@@ -49,7 +51,8 @@ async fn ask(port: u16, call: &MintCall) -> std::io::Result<u16> {
     stream.write_all(request.as_bytes()).await?;
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line).await?;
-    status(&line).ok_or_else(|| std::io::Error::other(format!("{line:?} is no HTTP status")))
+    status(&line)
+        .ok_or_else(|| std::io::Error::other(format!("{line:?} is not an HTTP status line")))
 }
 
 async fn connect(port: u16) -> TcpStream {

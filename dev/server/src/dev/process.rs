@@ -37,7 +37,7 @@ impl Group {
     /// Waits for it to end, which it should not, and returns a message about it.
     pub(crate) async fn ended(&mut self) -> String {
         match self.child.wait().await {
-            Ok(status) => format!("{} ended by itself ({status}); see above", self.name),
+            Ok(status) => format!("{} ended unexpectedly ({status}); see above", self.name),
             Err(error) => format!("cannot wait for {}: {error}", self.name),
         }
     }
@@ -136,7 +136,7 @@ mod tests {
         let mut group =
             Group::spawn("sh", Command::new("sh").args(["-c", "exit 3"])).expect("started");
         let ended = group.ended().await;
-        assert_eq!(ended, "sh ended by itself (exit status: 3); see above");
+        assert_eq!(ended, "sh ended unexpectedly (exit status: 3); see above");
         assert!(group.succeed().await.is_err());
         let absent =
             Group::spawn("absent", &mut Command::new("/absent")).expect_err("no such program");

@@ -50,11 +50,6 @@ impl Stack {
         Ok(stack)
     }
 
-    /// The port of the API.
-    pub(crate) fn port(&self) -> u16 {
-        self.port
-    }
-
     /// The API's URL.
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
@@ -70,9 +65,9 @@ impl Stack {
         TABLE
     }
 
-    /// The folder of the data; `None` if they are in memory.
-    pub(crate) fn data(&self) -> Option<std::path::PathBuf> {
-        (!self.ephemeral).then(|| self.state.data())
+    /// Where the data is: its folder, or `memory`.
+    pub(crate) fn data_shown(&self) -> String {
+        if self.ephemeral { "memory".to_owned() } else { shown(&self.state.data()) }
     }
 
     /// The first organization, its account, and the tokens.
@@ -93,17 +88,20 @@ impl Stack {
         variables
     }
 
-    /// Writes what a client needs to a file, and returns its path.
-    pub(crate) fn write_env_file(&self) -> Result<std::path::PathBuf, String> {
+    /// The file with what a client needs, as you would type its path in the current folder.
+    pub(crate) fn env_file(&self) -> String {
+        shown(&self.state.env_file())
+    }
+
+    /// Writes what a client needs to its file.
+    pub(crate) fn write_env_file(&self) -> Result<(), String> {
         let mut file = EnvFile::default();
         file.set("LATCHKEY_URL", &self.url());
         self.credentials.add_to(&mut file);
         for (name, value) in self.environment().iter() {
             file.set(name, value);
         }
-        let path = self.state.env_file();
-        file.write(&path)?;
-        Ok(path)
+        file.write(&self.state.env_file())
     }
 
     /// Deletes items that are past their time to live.
@@ -115,7 +113,7 @@ impl Stack {
 }
 
 /// `path` as you would type it in the current folder.
-pub(crate) fn shown(path: &Path) -> String {
+fn shown(path: &Path) -> String {
     let current = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(current).unwrap_or(path).display().to_string()
 }

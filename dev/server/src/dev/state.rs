@@ -55,7 +55,7 @@ fn make_private(folder: &Path) -> Result<(), String> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         fs::set_permissions(folder, Permissions::from_mode(0o700))
     };
-    make().map_err(|error| format!("cannot make {}: {error}", folder.display()))
+    make().map_err(|error| format!("cannot create {}: {error}", folder.display()))
 }
 
 /// Locks the file. The kernel releases the lock when this process ends, for whatever reason.
@@ -85,7 +85,7 @@ fn held(file: &mut File) -> String {
         Ok(process) => format!(" (process {process})"),
         Err(_) => String::new(),
     };
-    format!("another `cargo dev`{holder} runs in this folder; stop it first")
+    format!("another `cargo dev`{holder} is running in this folder; stop it first")
 }
 
 #[cfg(test)]
