@@ -75,7 +75,7 @@ async fn prepare(port: u16, ephemeral: bool) -> Result<Prepared, String> {
     let policy = stack::policy()?;
     let stack = Stack::start(state, port.number(), policy, ephemeral).await?;
     let site = Site::of(&stack, &workspace::metadata(&root).await?, &root)?;
-    let functions = Functions::build(&root).await?;
+    let functions = Functions::prepare(&root).await?;
     Ok(Prepared { port, inner, stack, site, functions })
 }
 
