@@ -3,9 +3,11 @@
 //! One run uses all cores until its end, and shows one progress bar. This program has no dependencies, so it
 //! starts at once.
 
+mod cargo_lambda;
+
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Child, Command, ExitCode};
 use std::{env, fs, io};
 
 /// The package of the server, and its program.
@@ -23,25 +25,36 @@ fn main() -> ExitCode {
 
 /// Returns only if the server does not start.
 fn start() -> Result<ExitCode, String> {
-    let server = server()?;
+    let (root, server) = (root(), server()?);
     if !server.exists() {
         eprintln!(
             "Building the local server and the functions. The first build takes a few minutes."
         );
     }
-    let root = root();
-    let functions = functions(&root).map_err(|error| format!("cannot read functions/: {error}"))?;
-    let mut build = command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    build.current_dir(&root).args(["build", "--features", "dev", "--package", SERVER]);
-    for function in functions {
-        build.args(["--package", &function]);
-    }
-    let built = build.status().map_err(|error| format!("cannot run cargo: {error}"))?;
+    let mut build = build(&root)?;
+    let cargo_lambda = cargo_lambda::find_or_install(&root).inspect_err(|_| {
+        // The problem is the last thing to read. A build that has just ended cannot be stopped.
+        let _ = build.kill();
+        let _ = build.wait();
+    })?;
+    let built = build.wait().map_err(|error| format!("cannot wait for cargo: {error}"))?;
     if !built.success() {
         return Ok(ExitCode::FAILURE);
     }
-    let error = command(&server).args(env::args_os().skip(1)).exec();
-    Err(format!("cannot run {}: {error}", server.display()))
+    let mut command = command(&server);
+    command.args(env::args_os().skip(1)).env("LATCHKEY_CARGO_LAMBDA", cargo_lambda);
+    Err(format!("cannot run {}: {}", server.display(), command.exec()))
+}
+
+/// Starts to build the server and the functions.
+fn build(root: &Path) -> Result<Child, String> {
+    let functions = functions(root).map_err(|error| format!("cannot read functions/: {error}"))?;
+    let mut build = command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    build.current_dir(root).args(["build", "--features", "dev", "--package", SERVER]);
+    for function in functions {
+        build.args(["--package", &function]);
+    }
+    build.spawn().map_err(|error| format!("cannot run cargo: {error}"))
 }
 
 /// The workspace's folder.

@@ -35,7 +35,7 @@ const NAME: &str = "latchkey-test";
 const MAX_BATCH: usize = 25;
 
 /// An item of the table, by the names of its attributes.
-pub type Item = HashMap<String, AttributeValue>;
+type Item = HashMap<String, AttributeValue>;
 
 impl TestTable {
     /// Starts a table.

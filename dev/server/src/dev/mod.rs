@@ -1,7 +1,6 @@
 //! The development command, step by step.
 
 mod banner;
-mod cargo_lambda;
 mod credentials;
 mod env_file;
 mod front;
@@ -20,7 +19,6 @@ use std::time::Duration;
 use crate::project;
 
 use self::front::Site;
-use self::functions::Functions;
 use self::port::Reserved;
 use self::process::Group;
 use self::signals::Signals;
@@ -41,10 +39,10 @@ pub(crate) async fn run(port: u16, ephemeral: bool) -> Result<(), String> {
         prepared = prepare(port, ephemeral) => prepared?,
         () = signals.next() => return Ok(()),
     };
-    let Prepared { port, inner, stack, site, functions } = prepared;
+    let Prepared { port, inner, stack, site } = prepared;
     let upstream = inner.number();
     drop(inner);
-    let mut server = functions.serve(&stack, upstream)?;
+    let mut server = functions::serve(&project::root(), &stack, upstream)?;
     let ended = tokio::select! {
         ended = watch(port, upstream, &stack, site, &mut server) => ended,
         () = signals.next() => {
@@ -63,7 +61,6 @@ struct Prepared {
     inner: Reserved,
     stack: Stack,
     site: Site,
-    functions: Functions,
 }
 
 /// Everything before the server, starting with what fails fast.
@@ -75,8 +72,7 @@ async fn prepare(port: u16, ephemeral: bool) -> Result<Prepared, String> {
     let policy = stack::policy()?;
     let stack = Stack::start(state, port.number(), policy, ephemeral).await?;
     let site = Site::of(&stack, &workspace::metadata(&root).await?, &root)?;
-    let functions = Functions::prepare(&root).await?;
-    Ok(Prepared { port, inner, stack, site, functions })
+    Ok(Prepared { port, inner, stack, site })
 }
 
 /// Reports when the functions respond, then sweeps expired items; returns only on a failure.

@@ -25,15 +25,6 @@ impl Group {
         Ok(Self { name, child })
     }
 
-    /// Waits for it to succeed.
-    pub(crate) async fn succeed(mut self) -> Result<(), String> {
-        match self.child.wait().await {
-            Ok(status) if status.success() => Ok(()),
-            Ok(status) => Err(format!("{} failed ({status}); see above", self.name)),
-            Err(error) => Err(format!("cannot wait for {}: {error}", self.name)),
-        }
-    }
-
     /// Waits for it to end, which it should not, and returns a message about it.
     pub(crate) async fn ended(&mut self) -> String {
         match self.child.wait().await {
@@ -137,7 +128,6 @@ mod tests {
             Group::spawn("sh", Command::new("sh").args(["-c", "exit 3"])).expect("started");
         let ended = group.ended().await;
         assert_eq!(ended, "sh ended unexpectedly (exit status: 3); see above");
-        assert!(group.succeed().await.is_err());
         let absent =
             Group::spawn("absent", &mut Command::new("/absent")).expect_err("no such program");
         assert!(absent.starts_with("cannot start absent: "), "{absent}");

@@ -2,31 +2,26 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-
-use tokio::process::Command;
-
-use super::process::Group;
-use super::say;
+use std::process::{Command, Stdio};
 
 /// The lock file that pip installs from, here and in the deployment tests, relative to the repository.
 const LOCK_FILE: &str = "tests/e2e/cargo-lambda.txt";
-const REQUIREMENTS: &str = include_str!("../../../../tests/e2e/cargo-lambda.txt");
+const REQUIREMENTS: &str = include_str!("../../../tests/e2e/cargo-lambda.txt");
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Version(u32, u32, u32);
 
 /// Finds a recent enough cargo-lambda, or installs one.
-pub(crate) async fn find_or_install(root: &Path) -> Result<PathBuf, String> {
+pub(crate) fn find_or_install(root: &Path) -> Result<PathBuf, String> {
     let folder = root.join(".tools").join("cargo-lambda");
     let own = folder.join("bin").join("cargo-lambda");
     for program in [PathBuf::from("cargo-lambda"), own.clone()] {
-        if is_recent(&program).await {
+        if is_recent(&program) {
             return Ok(program);
         }
     }
-    install(&folder, &root.join(LOCK_FILE)).await?;
-    if is_recent(&own).await {
+    install(&folder, &root.join(LOCK_FILE))?;
+    if is_recent(&own) {
         return Ok(own);
     }
     Err(format!("{} does not run on this machine; {}", own.display(), by_hand()))
@@ -39,8 +34,8 @@ fn pinned() -> Version {
     number.and_then(Version::of_numbers).expect("the requirements pin a version of cargo-lambda")
 }
 
-async fn is_recent(program: &Path) -> bool {
-    let output = Command::new(program).args(["lambda", "--version"]).output().await;
+fn is_recent(program: &Path) -> bool {
+    let output = Command::new(program).args(["lambda", "--version"]).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
     text.is_ok_and(|text| Version::parse(&text).is_some_and(|version| version >= pinned()))
 }
@@ -49,15 +44,15 @@ async fn is_recent(program: &Path) -> bool {
 ///
 /// A partial installation is therefore never mistaken for a complete one. The program is a single binary,
 /// so it works in any folder.
-async fn install(folder: &Path, lock_file: &Path) -> Result<(), String> {
-    let installer = Installer::find().await?;
-    say(&format!("Installing cargo-lambda {} from PyPI into {}.", pinned(), folder.display()));
+fn install(folder: &Path, lock_file: &Path) -> Result<(), String> {
+    let installer = Installer::find()?;
+    eprintln!("Installing cargo-lambda {} from PyPI into {}.", pinned(), folder.display());
     let partial = folder.with_extension("partial");
     let failed =
         |error: std::io::Error| format!("cannot install into {}: {error}", folder.display());
     remove(&partial).map_err(failed)?;
     fs::create_dir_all(&partial).map_err(failed)?;
-    let installed = installer.run(&partial, lock_file).await;
+    let installed = installer.run(&partial, lock_file);
     installed.map_err(|problem| format!("{problem}, or {}", by_hand()))?;
     remove(folder).map_err(failed)?;
     fs::rename(&partial, folder).map_err(failed)
@@ -80,14 +75,14 @@ enum Installer {
 }
 
 impl Installer {
-    async fn find() -> Result<Self, String> {
-        if !python_can("pass").await {
+    fn find() -> Result<Self, String> {
+        if !python_can("pass") {
             return Err(format!("`python3` does not run; install Python 3, or {}", by_hand()));
         }
-        if python_can("import ensurepip, venv").await {
+        if python_can("import ensurepip, venv") {
             return Ok(Self::Venv);
         }
-        if python_can("import pip").await {
+        if python_can("import pip") {
             return Ok(Self::Pip);
         }
         let debian = "on Debian and Ubuntu `apt-get install python3-venv`";
@@ -97,15 +92,16 @@ impl Installer {
         ))
     }
 
-    async fn run(self, folder: &Path, lock_file: &Path) -> Result<(), String> {
-        let options = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input"];
+    fn run(self, folder: &Path, lock_file: &Path) -> Result<(), String> {
+        let options =
+            ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"];
         // Without the dependency on zig, which is 80 MB and only for cross-compiling.
         let locked = ["--no-deps", "--require-hashes", "--requirement"];
         let mut pip = match self {
             Self::Venv => {
                 let mut venv = python("python3");
                 venv.args(["-m", "venv"]).arg(folder);
-                Group::spawn("python3 -m venv", &mut venv)?.succeed().await?;
+                succeed("python3 -m venv", &mut venv)?;
                 python(folder.join("bin").join("python3"))
             }
             Self::Pip => python("python3"),
@@ -114,7 +110,15 @@ impl Installer {
         if self == Self::Pip {
             pip.arg("--target").arg(folder);
         }
-        Group::spawn("pip install", &mut pip)?.succeed().await
+        succeed("pip install", &mut pip)
+    }
+}
+
+fn succeed(name: &str, command: &mut Command) -> Result<(), String> {
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("`{name}` failed ({status})")),
+        Err(error) => Err(format!("cannot run `{name}`: {error}")),
     }
 }
 
@@ -126,10 +130,10 @@ fn python(program: impl AsRef<std::ffi::OsStr>) -> Command {
     command
 }
 
-async fn python_can(code: &str) -> bool {
+fn python_can(code: &str) -> bool {
     let mut command = Command::new("python3");
     command.args(["-c", code]).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().await.is_ok_and(|status| status.success())
+    command.status().is_ok_and(|status| status.success())
 }
 
 fn by_hand() -> String {
