@@ -6,9 +6,9 @@ use latchkey::service::Freshness;
 use latchkey_testkit::sample::SampleKey;
 use serde_json::{Value, json};
 
-use crate::model::{Account, Key};
-use crate::steps::Dialect;
-use crate::world::{CACHE_TTL, World, keys_path, strings, timestamp};
+use super::model::{Account, Key};
+use super::steps::Dialect;
+use super::world::{CACHE_TTL, World, keys_path, strings, timestamp};
 
 impl World {
     /// After each step: every key that ever existed is accepted exactly when the model says so.

@@ -16,8 +16,8 @@ use latchkey_testkit::{Answer, NO_CACHE, TestTable, event};
 use proptest::sample::Index;
 use serde_json::{Value, json};
 
-use crate::model::{Account, DAY, Key, Millis, Model};
-use crate::steps::{Caller, Dialect, Step};
+use super::model::{Account, DAY, Key, Millis, Model};
+use super::steps::{Caller, Dialect, Step};
 
 /// How long the second environment caches its verdicts.
 pub(crate) const CACHE_TTL: Duration = Duration::from_secs(10);

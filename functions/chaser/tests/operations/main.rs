@@ -8,6 +8,7 @@ mod accounts;
 #[path = "../cases/mod.rs"]
 mod cases;
 mod common;
+mod contract;
 mod create_key;
 mod current_account;
 mod idempotency;

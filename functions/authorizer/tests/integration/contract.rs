@@ -1,7 +1,6 @@
 //! What the template declares for this function: its role.
 
-mod cases;
-
+use crate::cases;
 use authorizer::{App, Settings, handle};
 use latchkey::store::environment::Environment;
 use latchkey_testkit::permissions::check_role;

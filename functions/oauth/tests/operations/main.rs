@@ -2,7 +2,9 @@
 //!
 //! Event in, response out, with the embedded DynamoDB in between.
 
+#[path = "../cases/mod.rs"]
 mod cases;
+mod contract;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,13 +1,11 @@
 //! Handling a leaked key: show what it created, and revoke all of it.
 
-mod common;
-
 use std::collections::BTreeSet;
 
-use aws_sdk_dynamodb::types::AttributeValue;
-use common::{
+use crate::common::{
     column, id, key_prefix, latchkey, partition, printed, put, refused, reported, stderr,
 };
+use aws_sdk_dynamodb::types::AttributeValue;
 use latchkey::policy::KeyPolicy;
 use latchkey::service::Freshness;
 use latchkey_testkit::TestTable;

@@ -1,10 +1,10 @@
 //! Lists of keys and their filters.
 
-mod common;
-
+use crate::common::{
+    column, id, key_prefix, latchkey, partition, put, refused, reported, set_time,
+};
+use crate::common::{printed, stderr, stdout};
 use aws_sdk_dynamodb::types::AttributeValue;
-use common::{column, id, key_prefix, latchkey, partition, put, refused, reported, set_time};
-use common::{printed, stderr, stdout};
 use latchkey_testkit::TestTable;
 use latchkey_testkit::sample::{ACCOUNT, DISABLED_ACCOUNT, OTHER_ACCOUNT, SampleKey};
 use latchkey_testkit::secrets::Secrets;

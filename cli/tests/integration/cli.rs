@@ -1,12 +1,12 @@
 //! First steps, failures, and verification.
 
-mod common;
-
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
-use common::{column, latchkey, latchkey_reading, printed, refused, reported, stderr, stdout};
+use crate::common::{
+    column, latchkey, latchkey_reading, printed, refused, reported, stderr, stdout,
+};
 use latchkey::policy::KeyPolicy;
 use latchkey::principal::Principal;
 use latchkey::service::Freshness;

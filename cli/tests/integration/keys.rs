@@ -1,8 +1,8 @@
 //! The life cycle of a key, through the operator's commands.
 
-mod common;
-
-use common::{id, key_prefix, latchkey, partition, printed, refused, reported, stderr, stdout};
+use crate::common::{
+    id, key_prefix, latchkey, partition, printed, refused, reported, stderr, stdout,
+};
 use latchkey::policy::KeyPolicy;
 use latchkey::principal::Principal;
 use latchkey::service::Freshness;
@@ -285,7 +285,7 @@ async fn a_root_key_is_the_root_until_it_is_revoked() {
     let listed = reported(&["root-key", "list"]).await;
     assert_eq!(listed, reported(&["key", "list", "--account", "ROOT"]).await);
     let created_id = created["key"]["id"].as_str().expect("an id");
-    let ids = common::column(&listed["keys"], "id");
+    let ids = crate::common::column(&listed["keys"], "id");
     assert_eq!(ids, [id(SampleKey::Root).as_str(), created_id]);
     let text = printed(&table, &["root-key", "list"]).await;
     assert!(text.lines().nth(1).is_some_and(|line| line.starts_with("sk_ROOT_")), "{text}");

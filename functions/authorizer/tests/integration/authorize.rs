@@ -1,7 +1,5 @@
 //! Authorization: an event of each form in, its verdict out, with the embedded DynamoDB in between.
 
-mod cases;
-
 use authorizer::{App, NoVerdict, Settings, handle};
 use latchkey::Latchkey;
 use latchkey::policy::KeyPolicy;
@@ -14,7 +12,7 @@ use latchkey_testkit::suite::{Case, check_tables};
 use latchkey_testkit::{NO_CACHE, TestTable, event, faulty};
 use serde_json::{Value, json};
 
-use cases::Form;
+use crate::cases::{self, Form};
 
 /// A deployment with these environment variables.
 fn app(latchkey: Latchkey, variables: &[(&str, &str)]) -> App {

@@ -1,9 +1,7 @@
 //! The life cycle of a service account, through the operator's commands.
 
-mod common;
-
+use crate::common::{column, latchkey, partition, printed, put, refused, reported, stderr, stdout};
 use aws_sdk_dynamodb::types::AttributeValue;
-use common::{column, latchkey, partition, printed, put, refused, reported, stderr, stdout};
 use latchkey::policy::KeyPolicy;
 use latchkey::service::Freshness;
 use latchkey_testkit::TestTable;
@@ -62,9 +60,10 @@ async fn accounts_are_listed_oldest_first() {
 #[tokio::test]
 async fn a_list_of_accounts_has_no_last_page_but_the_last() {
     let table = TestTable::start().await;
-    let entry = |item: &&common::Item| item["sk"].as_s() == Ok(&format!("ACCOUNT#{OTHER_ACCOUNT}"));
+    let entry =
+        |item: &&crate::common::Item| item["sk"].as_s() == Ok(&format!("ACCOUNT#{OTHER_ACCOUNT}"));
     let entry = partition(&table, "ORG#other").await.iter().find(entry).expect("one").clone();
-    let is_account = |item: &&common::Item| item["sk"].as_s() == Ok(&"ACCOUNT".to_owned());
+    let is_account = |item: &&crate::common::Item| item["sk"].as_s() == Ok(&"ACCOUNT".to_owned());
     let account = format!("ACCOUNT#{OTHER_ACCOUNT}");
     let account = partition(&table, &account).await.iter().find(is_account).expect("one").clone();
     let text = |value: String| AttributeValue::S(value);
@@ -174,7 +173,7 @@ async fn an_interrupted_deletion_is_finished() {
     let table = TestTable::start().await;
     let mut account = partition(&table, &format!("ACCOUNT#{ACCOUNT}")).await;
     account.retain(|item| item["sk"].as_s() == Ok(&"ACCOUNT".to_owned()));
-    let key = |item: &common::Item| {
+    let key = |item: &crate::common::Item| {
         ["pk", "sk"].map(|name| (name.to_owned(), item[name].clone())).into_iter().collect()
     };
     let delete = table.client.delete_item().table_name(table.name());

@@ -1,7 +1,5 @@
 //! This function matches its declarations elsewhere: its routes, its sample events, and its role.
 
-mod cases;
-
 use std::collections::BTreeSet;
 
 use latchkey::Latchkey;
@@ -10,6 +8,8 @@ use latchkey_testkit::event;
 use latchkey_testkit::permissions::check_role;
 use latchkey_testkit::samples::check_samples;
 use oauth::{App, Operation, ROUTES, Settings, handle};
+
+use crate::cases;
 
 #[test]
 fn code_document_template_and_local_router_have_the_same_routes() {

@@ -49,9 +49,9 @@ async fn a_use_is_recorded_after_the_answer_and_before_the_next_event() {
     let output = String::from_utf8(output.stdout).expect("text");
     let lines: Vec<Value> =
         output.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    // The samples belong to two organizations, and no setting says which of them may pass. The first
+    // After the line about the start: the samples belong to two organizations, and no setting says which of them may pass. The first
     // minute's metrics cover the first event and the start, which opens the connection with a read.
-    let [warning, line] = lines.as_slice() else { panic!("{output}") };
+    let [_start, warning, line] = lines.as_slice() else { panic!("{output}") };
     assert_eq!((&warning["level"], &warning["organizations"]), (&json!("WARN"), &json!(2)));
     let message = warning["message"].as_str().expect("a text");
     assert!(message.contains("`AuthorizerOrganizations`"), "{message}");

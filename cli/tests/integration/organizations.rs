@@ -1,8 +1,6 @@
 //! The end of an organization, through the operator's commands.
 
-mod common;
-
-use common::{column, latchkey, printed, refused, reported, stderr, stdout};
+use crate::common::{column, latchkey, printed, refused, reported, stderr, stdout};
 use latchkey::policy::KeyPolicy;
 use latchkey::service::Freshness;
 use latchkey_testkit::TestTable;

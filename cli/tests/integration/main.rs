@@ -1,0 +1,11 @@
+//! The command line, run as a program.
+//!
+//! One program: it links once, and its tests share all cores until the last one ends.
+
+mod accounts;
+mod cli;
+mod common;
+mod key_lists;
+mod keys;
+mod leak;
+mod organizations;

@@ -1,0 +1,14 @@
+//! Checks of the whole repository.
+//!
+//! One program: it links once, and its tests share all cores until the last one ends.
+
+mod costs;
+mod features;
+mod layers;
+mod links;
+mod model;
+mod monitoring;
+mod parameters;
+mod settings;
+mod template;
+mod token_format;
