@@ -6,7 +6,7 @@ use latchkey::service::Freshness;
 use latchkey_testkit::sample::SampleKey;
 use serde_json::{Value, json};
 
-use super::model::{Account, Key};
+use super::state::{Account, Key};
 use super::steps::Dialect;
 use super::world::{CACHE_TTL, World, keys_path, strings, timestamp};
 

@@ -3,7 +3,7 @@
 //! Checks every response of both dialects, every key after every step, and the table's own count.
 
 mod checks;
-mod model;
+mod state;
 mod steps;
 mod world;
 

@@ -16,7 +16,7 @@ use latchkey_testkit::{Answer, NO_CACHE, TestTable, event};
 use proptest::sample::Index;
 use serde_json::{Value, json};
 
-use super::model::{Account, DAY, Key, Millis, Model};
+use super::state::{Account, DAY, Key, Millis, Model};
 use super::steps::{Caller, Dialect, Step};
 
 /// How long the second environment caches its verdicts.
