@@ -201,3 +201,21 @@ fn the_picture_shows_every_box_of_its_source() {
     };
     assert_eq!(every(&shown, &picture), every(&labels, &source));
 }
+
+/// The threat model names the tests of its claims after a link to their file.
+#[test]
+fn every_test_that_the_threat_model_names_exists() {
+    let named = Regex::new(r"\]\((\.\./[^)\s]+)\): (`\w+`(?:, `\w+`)*)").expect("a pattern");
+    let page = project::text("docs/security.md");
+    let mut found = 0;
+    for captures in named.captures_iter(&page) {
+        let file = captures[1].trim_start_matches("../");
+        let code = project::text(file);
+        for name in captures[2].split(", ").map(|name| name.trim_matches('`')) {
+            let defined = ["fn", "def"].iter().any(|word| code.contains(&format!("{word} {name}")));
+            assert!(defined, "{file} has no test `{name}`");
+            found += 1;
+        }
+    }
+    assert!(found > 100, "{found}");
+}
