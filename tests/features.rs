@@ -37,7 +37,7 @@ fn functions() -> Vec<String> {
     project::functions().into_iter().flat_map(|name| ["--package".to_owned(), name]).collect()
 }
 
-/// The command line itself has another feature in its own tests, and is only a program.
+/// The tests build the command line itself without its feature `dev`. That is one small program, not a dependency.
 fn is_the_command_line(package: &str) -> bool {
     package.starts_with("latchkey-cli ")
 }

@@ -1,7 +1,7 @@
 //! A DynamoDB that fails in ways that no emulator does.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{Credentials, Region, SharedHttpClient};
@@ -41,6 +41,17 @@ pub fn client<R: Into<Reply>>(respond: impl Fn(&str, &str) -> R + Send + Sync + 
         .region(Region::new(REGION))
         .credentials_provider(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "local"));
     Client::from_conf(config.build())
+}
+
+/// A client that is denied every request, and its requests so far: each operation with its body.
+pub fn denied() -> (Client, Arc<Mutex<Vec<String>>>) {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let note = Arc::clone(&asked);
+    let client = client(move |operation, body| {
+        note.lock().expect("no panic").push(format!("{operation} {body}"));
+        error(400, "AccessDeniedException")
+    });
+    (client, asked)
 }
 
 /// An error in DynamoDB's format: a status and a body.

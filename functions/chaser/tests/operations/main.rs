@@ -3,6 +3,7 @@
 //! One module for each resource. The module of the same name in `cases` contains its requests and the
 //! expected responses. Other modules test what several resources share: pages of lists, and repeated
 //! requests.
+//! `contract` compares the routes, the samples, and the role.
 
 mod accounts;
 #[path = "../cases/mod.rs"]

@@ -2,7 +2,6 @@
 //! a key with more scopes. Changes are verified with a consistent read, and another organization's account
 //! costs the same as one that does not exist.
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use latchkey::Latchkey;
@@ -214,12 +213,7 @@ async fn every_change_is_authorized_by_a_consistent_read() {
     for (freshness, consistent) in
         [(Freshness::Cached, false), (Freshness::ForChange, true), (Freshness::Now, true)]
     {
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let note = Arc::clone(&asked);
-        let client = faulty::client(move |operation, body| {
-            note.lock().expect("one thread").push(format!("{operation} {body}"));
-            faulty::error(400, "AccessDeniedException")
-        });
+        let (client, asked) = faulty::denied();
         let store = KeyStore::new(client, "table");
         let clock = Clock::new(sample::now);
         let latchkey = Latchkey::new(store, KeyPolicy::default(), &NO_CACHE, clock);

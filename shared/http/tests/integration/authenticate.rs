@@ -1,7 +1,5 @@
 //! Requests that change something are verified with a consistent read.
 
-use std::sync::{Arc, Mutex};
-
 use latchkey::Latchkey;
 use latchkey::policy::KeyPolicy;
 use latchkey::service::Clock;
@@ -23,12 +21,7 @@ async fn every_method_that_changes_something_is_authorized_by_a_consistent_read(
         (Method::PUT, true),
         (Method::DELETE, true),
     ] {
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let note = Arc::clone(&asked);
-        let client = faulty::client(move |operation, body| {
-            note.lock().expect("one thread").push(format!("{operation} {body}"));
-            faulty::error(400, "AccessDeniedException")
-        });
+        let (client, asked) = faulty::denied();
         let store = KeyStore::new(client, "table");
         let clock = Clock::new(sample::now);
         let latchkey = Latchkey::new(store, KeyPolicy::default(), &NO_CACHE, clock);
