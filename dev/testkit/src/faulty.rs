@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::{RetryPartition, TokenBucket};
 use aws_sdk_dynamodb::config::{Credentials, Region, SharedHttpClient};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
@@ -37,7 +38,10 @@ pub fn client<R: Into<Reply>>(respond: impl Fn(&str, &str) -> R + Send + Sync + 
     let respond = move |operation: &str, body: &str| respond(operation, body).into();
     let connector = SharedHttpConnector::new(Faulty(Arc::new(respond)));
     let http_client = SharedHttpClient::new(http_client_fn(move |_, _| connector.clone()));
+    // The clients of a process otherwise share the SDK's budget of retries, and so would the tests.
+    let budget = RetryPartition::custom("test").token_bucket(TokenBucket::default()).build();
     let config = latchkey::store::client::config(http_client)
+        .retry_partition(budget)
         .region(Region::new(REGION))
         .credentials_provider(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "local"));
     Client::from_conf(config.build())

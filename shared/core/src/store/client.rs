@@ -21,20 +21,27 @@ use aws_sdk_dynamodb::error::BoxError;
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
+use aws_smithy_types::retry::RetrySpec;
 use tokio::task::JoinSet;
 
 use super::environment::{Environment, InvalidSetting};
 use super::{Deployment, KeyStore};
 
 /// The time limit of one attempt, including the connection. DynamoDB responds within single-digit
-/// milliseconds.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1500);
+/// milliseconds, and almost never later than this, so a longer wait is one for a lost response.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The time limit of one request with all of its attempts. API Gateway gives up after 30 s, the function
 /// after 10 s.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(3);
 
-const ATTEMPTS_MAX: u32 = 3;
+/// The first attempt and three more, as AWS recommends for DynamoDB (AWS SDKs and Tools Reference Guide,
+/// "Retry behavior", 2026).
+const ATTEMPTS_MAX: u32 = 4;
+
+/// The longest wait before the first retry after a transient error, by the same source; it doubles with each
+/// retry. The wait after throttling starts at the SDK's default of 1 s, because a throttled table needs time.
+const BACKOFF: Duration = Duration::from_millis(25);
 
 /// Creates the client of a Lambda function from the variables that Lambda sets. Calls `observe` with the
 /// duration of each request, including all of its attempts.
@@ -120,10 +127,16 @@ pub fn config(http_client: SharedHttpClient) -> Builder {
         .behavior_version(BehaviorVersion::v2026_01_12())
         .http_client(http_client)
         .identity_cache(IdentityCache::no_cache())
-        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX))
+        .retry_config(retries())
         .sleep_impl(TokioSleep::new())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(timeouts)
+}
+
+/// The SDK has these retries for DynamoDB, but only `aws-config` enables them, by a variable.
+fn retries() -> RetryConfig {
+    let spec = RetrySpec::v2_1().with_non_throttling_initial_backoff(BACKOFF);
+    RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX).with_retry_spec(spec)
 }
 
 /// Uses HTTP for an `http://` endpoint, otherwise HTTPS over rustls and ring with the system's roots.
