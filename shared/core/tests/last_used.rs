@@ -1,7 +1,7 @@
 //! Last-used times of keys: sampled, written after the response, and never at the cost of a verification.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 
 use latchkey::Latchkey;
@@ -181,6 +181,28 @@ async fn a_write_that_fails_is_counted_and_fails_nothing() {
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert_eq!(warnings[0]["failed"], 1);
     assert!(!logs.text().contains(&SampleKey::Root.token()));
+}
+
+/// DynamoDB rejects an update of an item that a transaction is writing, and the SDK does not retry it.
+#[tokio::test(start_paused = true)]
+async fn a_write_that_meets_a_transaction_is_repeated() {
+    for (conflicts, writes, warnings) in [(3, 4, 0), (100, 8, 1)] {
+        let logs = Logs::capture("authorizer");
+        let sent = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&sent);
+        let store = readable(move || {
+            if count.fetch_add(1, Ordering::Relaxed) < conflicts {
+                faulty::error(400, "TransactionConflictException")
+            } else {
+                (200, "{}".to_owned())
+            }
+        });
+        Environment::new(store, &CACHE, INTERVAL).verify(SampleKey::Root, 0).await;
+        let shown = logs.text();
+        assert_eq!(shown.matches("could not record").count(), warnings, "{shown}");
+        assert!(sent.load(Ordering::Relaxed) <= writes, "{sent:?}");
+        assert!(warnings == 1 || sent.load(Ordering::Relaxed) == writes, "{sent:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

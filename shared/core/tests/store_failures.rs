@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::Client;
 use latchkey::Latchkey;
 use latchkey::account::AccountChange;
 use latchkey::error::Error;
-use latchkey::key::Minted;
+use latchkey::key::{KeyChange, Minted};
 use latchkey::policy::{CachePolicy, KeyPolicy};
 use latchkey::principal::{AccountPrincipal, Principal};
 use latchkey::scope::Scopes;
@@ -270,25 +270,42 @@ async fn endless_conflicts_end_in_a_503_that_says_when_to_come_back() {
     assert_eq!(calls.count(), 8);
 }
 
-/// DynamoDB rejects an update of an item that a transaction is writing, and the SDK does not retry it.
+/// An attempt can reach the table after its retry has succeeded. There it must not undo what others changed in
+/// the meantime, such as enabling an account that was disabled.
 #[tokio::test(start_paused = true)]
-async fn an_update_that_meets_a_transaction_is_retried() {
-    // The caller's own account, whose organization is already known.
-    let id = caller().account;
-    let change = AccountChange { disabled: Some(false), ..AccountChange::default() };
-    for (conflicts, answered) in [(3, 404), (100, 503)] {
-        let calls = Calls::default();
-        let counted = calls.clone();
-        let client = faulty::client(move |operation, _| match operation {
-            "UpdateItem" if counted.next() < conflicts => {
-                faulty::error(400, "TransactionConflictException")
-            }
-            _ => faulty::error(400, "ConditionalCheckFailedException"),
-        });
-        let error = latchkey(client).update_account(&caller(), &id, &change).await.expect_err("no");
-        let shown = format!("{error:?}");
-        assert_eq!(status(error), answered, "{shown}");
-        assert_eq!(calls.count(), if conflicts == 3 { 4 } else { 8 });
+async fn the_tries_of_a_change_take_effect_once() {
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&sent);
+    let client = faulty::client(move |operation, body| {
+        if operation == "GetItem" {
+            return (200, "{}".to_owned());
+        }
+        let mut seen = seen.lock().expect("no panic elsewhere");
+        seen.push((operation.to_owned(), serde_json::from_str::<Value>(body).expect("JSON")));
+        match seen.len() % 2 {
+            1 => faulty::error(500, "InternalServerError"),
+            _ => (200, "{}".to_owned()),
+        }
+    });
+    let store = KeyStore::new(client, "table");
+    let AccountPrincipal { organization, account, key, scopes, .. } = caller();
+    let disable = AccountChange { disabled: Some(true), ..AccountChange::default() };
+    let rename = KeyChange { name: Some(None), ..KeyChange::default() };
+    let now = sample::now();
+    // The items that they change are not there to be returned.
+    let changed = store.update_account(&organization, &account, &disable, now).await;
+    assert!(matches!(changed, Err(Error::AccountNotFound(_))), "{changed:?}");
+    let changed = store.update_key(&account, &key, &scopes, &rename, now).await;
+    assert!(matches!(changed, Err(Error::KeyNotFound(_))), "{changed:?}");
+    store.set_organization_disabled(&organization, true).await.expect("disabled");
+    store.begin_deleting_organization(&organization).await.expect("marked");
+    let sent = sent.lock().expect("no panic elsewhere");
+    assert_eq!(sent.len(), 8);
+    for tries in sent.chunks(2) {
+        assert_eq!(tries[0], tries[1]);
+        let (operation, body) = &tries[0];
+        assert_eq!(operation, "TransactWriteItems");
+        assert_eq!(body["ClientRequestToken"].as_str().map(str::len), Some(32));
     }
 }
 

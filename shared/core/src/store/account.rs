@@ -1,7 +1,7 @@
 //! Changing and deleting accounts.
 
 use aws_sdk_dynamodb::types::{
-    AttributeValue, Delete, DeleteRequest, ReturnValue, TransactWriteItem, Update, WriteRequest,
+    AttributeValue, Delete, DeleteRequest, TransactWriteItem, Update, WriteRequest,
 };
 
 use crate::account::{AccountChange, ServiceAccount};
@@ -9,9 +9,10 @@ use crate::error::Error;
 use crate::id::{OrganizationId, ServiceAccountId};
 use crate::time::Timestamp;
 
+use super::attribute::number;
 use super::count_accounts::COUNTS_MAX;
 use super::record;
-use super::transaction::{Outcome, Part, Updated};
+use super::transaction::{Outcome, Part};
 use super::{KeyStore, StoreError};
 
 /// The maximum number of requests in a `BatchWriteItem` call.
@@ -38,15 +39,12 @@ impl KeyStore {
     ) -> Result<ServiceAccount, Error> {
         let text = |value: &dyn ToString| AttributeValue::S(value.to_string());
         let mut set = vec!["updated_at = :now"];
-        let mut update = self
-            .client
-            .update_item()
+        let mut update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(record::account_key(id)))
             .condition_expression("organization = :organization")
             .expression_attribute_values(":organization", text(organization))
-            .expression_attribute_values(":now", AttributeValue::N(now.as_millis().to_string()))
-            .return_values(ReturnValue::AllNew);
+            .expression_attribute_values(":now", number(now.as_millis()));
         if let Some(name) = &change.name {
             set.push("#name = :name");
             // `name` is a reserved word.
@@ -62,9 +60,12 @@ impl KeyStore {
             update =
                 update.expression_attribute_values(":disabled", AttributeValue::Bool(disabled));
         }
-        match self.update(update.update_expression(format!("SET {}", set.join(", ")))).await? {
-            Updated::Written(item) => Ok(record::account(&item).map_err(StoreError::from)?),
-            Updated::Refused(_) => Err(Error::AccountNotFound(id.clone())),
+        let update = update.update_expression(format!("SET {}", set.join(", "))).build();
+        let not_found = || Error::AccountNotFound(id.clone());
+        match self.update_once(Part::Account, update.map_err(StoreError::from)?).await? {
+            Outcome::Refused(_) => Err(not_found()),
+            // Deleted since, if it is missing.
+            _ => self.account(organization, id).await?.ok_or_else(not_found),
         }
     }
 

@@ -15,7 +15,7 @@ use crate::id::{KeyId, OrganizationId, ServiceAccountId};
 
 use super::attribute::number;
 use super::record;
-use super::transaction::Updated;
+use super::transaction::Part;
 use super::{KeyStore, Lookup, StoreError};
 
 /// Data about all organizations together. The default is a table without this item.
@@ -87,16 +87,14 @@ impl KeyStore {
         disabled: bool,
     ) -> Result<(), Error> {
         let action = if disabled { "ADD" } else { "DELETE" };
-        let update = self
-            .client
-            .update_item()
+        let update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(record::deployment_key()))
             .update_expression(format!("{action} disabled_organizations :ids"))
-            .expression_attribute_values(":ids", ids(id));
-        match self.update(update).await? {
-            Updated::Written(_) | Updated::Refused(_) => Ok(()),
-        }
+            .expression_attribute_values(":ids", ids(id))
+            .build()
+            .map_err(StoreError::from)?;
+        self.update_once(Part::Deployment, update).await.map(drop)
     }
 
     /// Returns a transaction's update that adds one to the number of organizations. It fails if the ID is
@@ -150,10 +148,8 @@ impl KeyStore {
             .update_expression("SET organizations = :found")
             .condition_expression("attribute_not_exists(organizations)")
             .expression_attribute_values(":found", AttributeValue::N(found.to_string()));
-        match self.update(update).await? {
-            // Rejected if another writer has already counted.
-            Updated::Written(_) | Updated::Refused(_) => Ok(()),
-        }
+        // Rejected if another writer has already counted.
+        self.update(update).await.map(drop)
     }
 }
 

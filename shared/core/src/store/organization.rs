@@ -1,13 +1,13 @@
 //! Organizations: their status and their deletion.
 
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem, Update};
 
 use crate::account::Organization;
 use crate::error::Error;
 use crate::id::{OrganizationId, ServiceAccountId};
 
 use super::count_accounts::COUNTS_MAX;
-use super::transaction::{Outcome, Part, Updated};
+use super::transaction::{Outcome, Part};
 use super::{KeyStore, Page, StoreError, record};
 
 /// An organization and whether its deletion has begun.
@@ -70,15 +70,16 @@ impl KeyStore {
     ///
     /// [`Error::Busy`], [`Error::Store`].
     pub async fn begin_deleting_organization(&self, id: &OrganizationId) -> Result<bool, Error> {
-        let update = self
-            .client
-            .update_item()
+        let update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(record::organization_key(id)))
             .update_expression("SET deleting = :true")
             .condition_expression("attribute_exists(pk)")
-            .expression_attribute_values(":true", AttributeValue::Bool(true));
-        Ok(matches!(self.update(update).await?, Updated::Written(_)))
+            .expression_attribute_values(":true", AttributeValue::Bool(true))
+            .build()
+            .map_err(StoreError::from)?;
+        let marked = self.update_once(Part::Organization, update).await?;
+        Ok(matches!(marked, Outcome::Written))
     }
 
     /// Deletes an organization that is marked and has no accounts left, subtracts it from the count, and

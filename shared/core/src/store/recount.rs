@@ -18,7 +18,6 @@ use crate::time::Timestamp;
 
 use super::attribute::{number, text};
 use super::record::{self, Counted, KeyCount};
-use super::transaction::Updated;
 use super::{KeyStore, StoreError};
 
 /// The minimum age of keys that a recount does not read again. After that, a key is added only if its ID is
@@ -242,15 +241,13 @@ impl KeyStore {
         if !remove.is_empty() {
             set.push_str(&format!(" REMOVE {}", remove.join(", ")));
         }
-        match self.update(update.update_expression(set)).await? {
-            Updated::Written(_) => {
-                count.revision += 1;
-                count.counted = counted;
-                Ok(true)
-            }
-            // The next attempt reads the other writer's changes.
-            Updated::Refused(_) => Ok(false),
+        let written = self.update(update.update_expression(set)).await?;
+        if written {
+            count.revision += 1;
+            count.counted = counted;
         }
+        // Otherwise, the next attempt reads the other writer's changes.
+        Ok(written)
     }
 
     /// Returns the live keys among `ids` with their expiry, in order.

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{
-    CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use rand::TryRng;
 use rand::rngs::SysRng;
@@ -77,15 +77,6 @@ impl Unmet {
     }
 }
 
-/// The result of an update.
-#[derive(Debug)]
-pub(super) enum Updated {
-    /// It was written. Holds the attributes that the update requested.
-    Written(Item),
-    /// Its condition was not met. Holds the existing item, if there is one and the update requested it.
-    Refused(Option<Item>),
-}
-
 impl KeyStore {
     /// Writes all `parts` or nothing.
     ///
@@ -97,6 +88,18 @@ impl KeyStore {
         parts: &Parts<N>,
     ) -> Result<Outcome, Error> {
         self.transact_with(parts, None, Timestamp::UNIX_EPOCH).await
+    }
+
+    /// Updates one item at most once, in a transaction of its own.
+    ///
+    /// An attempt that arrives after its retry succeeded has no effect then. As a plain update, it would undo
+    /// what others wrote in the meantime, such as disabling an account.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] if conflicts persisted through all attempts; [`Error::Store`].
+    pub(super) async fn update_once(&self, part: Part, update: Update) -> Result<Outcome, Error> {
+        self.transact(&[(part, TransactWriteItem::builder().update(update).build())]).await
     }
 
     /// Writes all `parts` and the `response` of the request, or nothing. If a response is already stored,
@@ -167,26 +170,24 @@ impl KeyStore {
     }
 
     /// Sends an update, and retries it while a transaction is writing the same item. DynamoDB rejects it in
-    /// that case, and the SDK does not retry.
+    /// that case, and the SDK does not retry. Returns whether its condition was met.
+    ///
+    /// Only for updates whose condition makes a late attempt harmless; see [`KeyStore::update_once`].
     ///
     /// # Errors
     ///
     /// [`Error::Busy`] if conflicts persisted through all attempts; [`Error::Store`].
-    pub(super) async fn update(&self, update: UpdateItemFluentBuilder) -> Result<Updated, Error> {
+    pub(super) async fn update(&self, update: UpdateItemFluentBuilder) -> Result<bool, Error> {
         for attempt in 0..ATTEMPTS_MAX {
             if attempt > 0 {
                 tokio::time::sleep(backoff(attempt)).await;
             }
             let error = match update.clone().send().await {
-                Ok(answer) => {
-                    return Ok(Updated::Written(answer.attributes.unwrap_or_default()));
-                }
+                Ok(_) => return Ok(true),
                 Err(error) => error,
             };
             match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
-                    return Ok(Updated::Refused(refused.item().cloned()));
-                }
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => return Ok(false),
                 Some(UpdateItemError::TransactionConflictException(_)) => {
                     tracing::debug!(attempt, "an update conflicted with a transaction");
                 }

@@ -1,6 +1,6 @@
 //! Changing a key's name or scopes.
 
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, Update};
 
 use crate::error::Error;
 use crate::id::{KeyId, ServiceAccountId};
@@ -8,8 +8,9 @@ use crate::key::{Key, KeyChange};
 use crate::scope::Scopes;
 use crate::time::Timestamp;
 
+use super::attribute::number;
 use super::record;
-use super::transaction::Updated;
+use super::transaction::{Outcome, Part};
 use super::{KeyStore, StoreError};
 
 impl KeyStore {
@@ -31,17 +32,14 @@ impl KeyStore {
         let mut set = vec!["updated_at = :now".to_owned()];
         let mut remove = Vec::new();
         let (same_scopes, scopes) = record::has_scopes(had);
-        let mut update = self
-            .client
-            .update_item()
+        let mut update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(record::key_key(account, id)))
-            .expression_attribute_values(":now", AttributeValue::N(now.as_millis().to_string()))
+            .expression_attribute_values(":now", number(now.as_millis()))
             .condition_expression(format!(
                 "attribute_exists(pk) AND attribute_not_exists(revoked_at) \
                  AND (attribute_not_exists(expires_at) OR expires_at > :now) AND {same_scopes}"
             ))
-            .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         if let Some(scopes) = scopes {
             update = update.expression_attribute_values(":had", scopes);
@@ -67,10 +65,14 @@ impl KeyStore {
         if !remove.is_empty() {
             expression.push_str(&format!(" REMOVE {}", remove.join(", ")));
         }
-        let found = match self.update(update.update_expression(expression)).await? {
-            Updated::Written(item) => return Ok(record::key(&item).map_err(StoreError::from)?),
-            Updated::Refused(found) => found.ok_or_else(|| Error::KeyNotFound(id.clone()))?,
+        let update = update.update_expression(expression).build().map_err(StoreError::from)?;
+        let not_found = || Error::KeyNotFound(id.clone());
+        let Outcome::Refused(mut unmet) = self.update_once(Part::Key, update).await? else {
+            // Deleted since, if it is missing.
+            let changed = self.item(record::key_key(account, id)).await?.ok_or_else(not_found)?;
+            return Ok(record::key(&changed).map_err(StoreError::from)?);
         };
+        let found = unmet.take(Part::Key).flatten().ok_or_else(not_found)?;
         let key = record::key(&found).map_err(StoreError::from)?;
         match key.ended(now) {
             Some(ended) => Err(Error::KeyEnded { key: key.id, ended }),

@@ -67,7 +67,7 @@ async fn one_write_stops_every_key_and_one_restores_those_that_worked() {
     let before = table.items().await;
     table.meter.take();
     disable(&table, true).await;
-    assert_eq!(table.meter.take().requests.get("UpdateItem"), Some(&1));
+    assert_eq!(table.meter.take().requests.get("TransactWriteItems"), Some(&1));
     for key in LIVE {
         assert_eq!(refusal(verify(&latchkey, key).await), Refusal::OrganizationDisabled);
         let now = latchkey.verify(&key.token(), Freshness::Now).await;
