@@ -51,6 +51,7 @@ fn a_dependency_compiles_once_for_all_development_builds() {
         ("`cargo dev`", vec!["--package", "latchkey-dev"]),
         ("`cargo lambda watch`", functions),
         ("`cargo latchkey`", vec!["--package", "latchkey-cli", "--features", "dev"]),
+        ("`cargo simulate`", vec!["--package", "latchkey-simulator"]),
     ];
     let mut missing = Vec::new();
     for (build, selection) in builds {

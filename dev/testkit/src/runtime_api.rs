@@ -6,10 +6,12 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot};
+
+use crate::http1::Message;
 
 /// The API, and the requests that a function sent to it.
 pub struct RuntimeApi {
@@ -24,7 +26,7 @@ pub struct Call {
     pub line: String,
     /// The body; for a response, what the function returned.
     pub body: Vec<u8>,
-    reply: oneshot::Sender<String>,
+    reply: oneshot::Sender<Message>,
 }
 
 impl RuntimeApi {
@@ -90,20 +92,16 @@ impl Call {
     /// Delivers an event, or accepts a response if `event` is empty.
     pub fn reply(self, event: &str) {
         let (status, headers) = match event {
-            "" => ("202 Accepted", String::new()),
+            "" => ("202 Accepted", ""),
             // Far in the future: the year 2100.
             _ => (
                 "200 OK",
                 "lambda-runtime-aws-request-id: request\r\n\
                  lambda-runtime-deadline-ms: 4102444800000\r\n\
-                 lambda-runtime-invoked-function-arn: arn:aws:lambda:us-east-1:1:function:f\r\n"
-                    .to_owned(),
+                 lambda-runtime-invoked-function-arn: arn:aws:lambda:us-east-1:1:function:f\r\n",
             ),
         };
-        let length = event.len();
-        let _ = self.reply.send(format!(
-            "HTTP/1.1 {status}\r\n{headers}content-type: application/json\r\ncontent-length: {length}\r\n\r\n{event}"
-        ));
+        let _ = self.reply.send(Message::json(status, headers, event));
     }
 }
 
@@ -111,28 +109,10 @@ impl Call {
 async fn serve(stream: TcpStream, calls: mpsc::UnboundedSender<Call>) -> Option<()> {
     let mut stream = BufReader::new(stream);
     loop {
-        let request = line(&mut stream).await?;
-        let mut length = 0;
-        loop {
-            let header = line(&mut stream).await?.to_ascii_lowercase();
-            if header.is_empty() {
-                break;
-            }
-            if let Some(value) = header.strip_prefix("content-length:") {
-                length = value.trim().parse().ok()?;
-            }
-        }
-        let mut body = vec![0; length];
-        stream.read_exact(&mut body).await.ok()?;
+        let request = Message::read(&mut stream).await?;
         let (reply, replied) = oneshot::channel();
-        let line = request.strip_suffix(" HTTP/1.1")?.to_owned();
-        calls.send(Call { line, body, reply }).ok()?;
-        stream.get_mut().write_all(replied.await.ok()?.as_bytes()).await.ok()?;
+        let line = request.line().strip_suffix(" HTTP/1.1")?.to_owned();
+        calls.send(Call { line, body: request.body, reply }).ok()?;
+        stream.get_mut().write_all(&replied.await.ok()?.bytes()).await.ok()?;
     }
-}
-
-async fn line(stream: &mut BufReader<TcpStream>) -> Option<String> {
-    let mut line = String::new();
-    let read = stream.read_line(&mut line).await.ok()?;
-    (read > 0).then(|| line.trim_end().to_owned())
 }

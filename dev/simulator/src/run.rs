@@ -1,0 +1,215 @@
+//! Runs simulations, and reports what happened in them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use latchkey_testkit::project;
+use rand::rngs::ChaCha20Rng;
+use rand::{RngExt, SeedableRng};
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::{JoinSet, LocalSet};
+
+use crate::Options;
+use crate::clock::ClockLibrary;
+use crate::fleet::{FUNCTIONS, Programs};
+use crate::load;
+use crate::plan::Plan;
+use crate::stored::Stored;
+use crate::world::World;
+
+/// What happened how often.
+type Tally = BTreeMap<String, u64>;
+
+/// Runs all simulations.
+pub(crate) fn run(options: &Options) -> Result<(), String> {
+    let folder = match &options.functions {
+        Some(folder) => folder.clone(),
+        None => build(options.release)?,
+    };
+    let temporary = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let clock = ClockLibrary::build(temporary.path())?;
+    let programs = Programs { folder, clock };
+    if let Some(seconds) = options.load {
+        let duration = Duration::from_secs(seconds);
+        let load = load::run(&programs, temporary.path(), options.clients, duration);
+        return runtime().block_on(load);
+    }
+    let began = Instant::now();
+    let next = AtomicU64::new(options.seed);
+    let end = options.seed + options.plans;
+    let (total, failed) = (Mutex::new(Tally::new()), Mutex::new(Vec::new()));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                runtime().block_on(LocalSet::new().run_until(async {
+                    let mut simulations = JoinSet::new();
+                    loop {
+                        while simulations.len() < options.parallel.div_ceil(threads) {
+                            let seed = next.fetch_add(1, Ordering::Relaxed);
+                            if seed >= end {
+                                break;
+                            }
+                            let simulation = simulate(
+                                seed,
+                                programs.clone(),
+                                temporary.path().join(seed.to_string()),
+                            );
+                            simulations.spawn_local(async move {
+                                (seed, tokio::task::spawn_local(simulation).await)
+                            });
+                        }
+                        let Some(ended) = simulations.join_next().await else { break };
+                        match ended.expect("a simulation that reports") {
+                            (_, Ok(tally)) => {
+                                let mut total = total.lock().expect("no panic");
+                                for (what, count) in tally {
+                                    *total.entry(what).or_default() += count;
+                                }
+                            }
+                            (seed, Err(_)) => failed.lock().expect("no panic").push(seed),
+                        }
+                    }
+                }));
+            });
+        }
+    });
+    report(&total.into_inner().expect("no panic"));
+    let failed = failed.into_inner().expect("no panic");
+    let (plans, took) = (options.plans, began.elapsed().as_secs());
+    if failed.is_empty() {
+        println!("{plans} simulations in {took} s: nothing lost");
+        Ok(())
+    } else {
+        Err(format!("{} of {plans} simulations failed; their seeds: {failed:?}", failed.len()))
+    }
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+/// Runs one simulation.
+async fn simulate(seed: u64, programs: Programs, folder: PathBuf) -> Tally {
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let plan = Plan::draw(seed);
+    let world = Arc::new(World::start(plan.clone(), &programs, &folder).await);
+    let mut clients = JoinSet::new();
+    for client in 0..plan.clients {
+        let world = Arc::clone(&world);
+        let mut rng = ChaCha20Rng::seed_from_u64(seed * 1000 + client as u64);
+        clients.spawn_local(async move {
+            for _ in 0..world.plan.requests {
+                world.step(&mut rng).await;
+            }
+        });
+    }
+    let disturbed = tokio::task::spawn_local(disturb(Arc::clone(&world)));
+    while let Some(ended) = clients.join_next().await {
+        if let Err(failure) = ended {
+            eprintln!("simulation {seed} failed: {plan:?}");
+            std::panic::resume_unwind(failure.into_panic());
+        }
+    }
+    disturbed.abort();
+    // An abort takes effect at the next wait.
+    let _ = disturbed.await;
+    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    let checked = {
+        let world = Arc::clone(&world);
+        tokio::task::spawn_local(async move { world.check(&mut rng).await })
+    };
+    if let Err(failure) = checked.await {
+        eprintln!("simulation {seed} failed in its final check: {plan:?}");
+        std::panic::resume_unwind(failure.into_panic());
+    }
+    if std::env::var_os("SIM_LOGS").is_some() {
+        eprintln!("{}", world.fleet.output().await);
+    }
+    let mut tally = world.tally.lock().expect("no panic").clone();
+    for (fault, count) in world.dynamodb.injected() {
+        tally.insert(format!("fault: {fault}"), count);
+    }
+    let _ = std::fs::remove_dir_all(&folder);
+    tally
+}
+
+/// Kills processes, moves clocks, and deletes expired items, while the clients send their requests.
+async fn disturb(world: Arc<World>) {
+    let rng = &mut ChaCha20Rng::seed_from_u64(world.plan.seed ^ 0xD157);
+    let (mut crashes, mut jumps) = (world.plan.crashes, world.plan.jumps.clone());
+    loop {
+        tokio::time::sleep(Duration::from_millis(rng.random_range(1..60))).await;
+        let environment = rng.random_range(0..world.fleet.len());
+        match rng.random_range(0..6) {
+            0 | 1 if crashes > 0 => {
+                crashes -= 1;
+                world.fleet.crash(environment, rng.random_range(0..4), rng.random());
+            }
+            2 if !jumps.is_empty() => {
+                if let Some(millis) = jumps.pop() {
+                    world.jump(millis, rng);
+                    world.count("clock: jump");
+                }
+            }
+            3 if world.plan.skew => {
+                world.set_clock(environment, rng);
+                world.count("clock: step");
+            }
+            4 if !world.plan.jumps.is_empty() => expire(&world, rng).await,
+            _ => {}
+        }
+    }
+}
+
+/// Deletes some of the items that are past their time to live.
+async fn expire(world: &World, rng: &mut ChaCha20Rng) {
+    let stored = Stored::read(&world.table).await;
+    let now = world.now().1 / 1000;
+    for item in stored.all().filter(|item| item.number("ttl").is_some_and(|ttl| ttl < now)) {
+        let (Some(pk), Some(sk)) = (item.text("pk"), item.text("sk")) else { continue };
+        if rng.random() {
+            let key = sk.strip_prefix("KEY#");
+            // Noted before it happens, since the simulation may end in between.
+            if let Some(key) = key {
+                world.truth().note_removed(pk, key, item.number("revoked_at").is_none());
+            }
+            if world.dynamodb.expire(world.table.name(), pk, sk, now).await {
+                world.count("time to live: deleted");
+            }
+        }
+    }
+}
+
+/// Builds the functions and returns the folder with their programs.
+fn build(release: bool) -> Result<PathBuf, String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build.current_dir(project::root()).args(["build", "--quiet"]);
+    if release {
+        build.arg("--release");
+    } else {
+        // As `cargo dev` builds them.
+        build.args(["--features", "dev"]);
+    }
+    for function in FUNCTIONS {
+        build.args(["--package", function]);
+    }
+    let status = build.status().map_err(|error| format!("cannot run cargo: {error}"))?;
+    if !status.success() {
+        return Err(format!("cargo build: {status}"));
+    }
+    let own = std::env::current_exe().map_err(|error| error.to_string())?;
+    let target = own.parent().and_then(Path::parent).ok_or("no target folder")?;
+    Ok(target.join(if release { "release" } else { "debug" }))
+}
+
+fn report(tally: &Tally) {
+    for (what, count) in tally {
+        println!("{count:>9}  {what}");
+    }
+}
