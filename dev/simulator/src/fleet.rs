@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use latchkey_testkit::Answer;
-use latchkey_testkit::misbehaving::{Crash, Endpoint, MisbehavingDynamoDb};
+use latchkey_testkit::misbehaving::{Crash, Endpoint, Fault, MisbehavingDynamoDb};
 use latchkey_testkit::{ACCESS_KEY, REGION, Response, SECRET_KEY};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -109,6 +109,12 @@ impl Fleet {
         member.endpoint.crash(Crash { after, effect, kill: Box::new(kill) });
     }
 
+    /// Gives the next requests of a function's first environment these faults.
+    pub(crate) fn fail_next(&self, function: &str, operation: &'static str, faults: &[Fault]) {
+        let first = position(function) * self.per_function;
+        self.members[first].endpoint.fail_next(operation, faults.iter().copied());
+    }
+
     /// Sends an HTTP request to any environment of `function`.
     pub(crate) async fn request(&self, function: &str, event: &Value) -> Reply {
         match self.invoke(function, event).await {
@@ -161,8 +167,7 @@ impl Fleet {
 
     /// Sends an event to the next environment in turn, or to another one if that is busy.
     async fn invoke(&self, function: &str, event: &Value) -> Invocation {
-        let index = FUNCTIONS.iter().position(|known| *known == function).expect("a function");
-        let members = &self.members[index * self.per_function..][..self.per_function];
+        let members = &self.members[position(function) * self.per_function..][..self.per_function];
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let event = event.to_string();
         for offset in 0..members.len() {
@@ -173,6 +178,10 @@ impl Fleet {
         }
         members[turn % members.len()].environment.lock().await.invoke(&event).await
     }
+}
+
+fn position(function: &str) -> usize {
+    FUNCTIONS.iter().position(|known| *known == function).expect("a function")
 }
 
 impl Programs {

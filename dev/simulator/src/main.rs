@@ -3,6 +3,7 @@
 mod check;
 mod client;
 mod clock;
+mod delays;
 mod environment;
 mod fleet;
 mod load;
@@ -29,6 +30,7 @@ Options:
       --parallel <N>      Simulations at the same time [default: 12]
       --load <SECONDS>    Instead of simulations, let clients create, verify, and revoke keys for this time
       --clients <N>       Number of those clients [default: 32]
+      --delays            Instead of simulations, measure how long a request takes after one fault and two
       --functions <PATH>  Folder with the programs of the functions [default: built by this command]
       --release           Build the programs as they ship
   -h, --help              Print help
@@ -46,6 +48,7 @@ struct Options {
     parallel: usize,
     load: Option<u64>,
     clients: usize,
+    delays: bool,
     functions: Option<PathBuf>,
     release: bool,
 }
@@ -59,6 +62,7 @@ impl Options {
             parallel: 12,
             load: None,
             clients: 32,
+            delays: false,
             functions: None,
             release: false,
         };
@@ -69,6 +73,7 @@ impl Options {
                 Long("parallel") => options.parallel = arguments.value()?.parse()?,
                 Long("load") => options.load = Some(arguments.value()?.parse()?),
                 Long("clients") => options.clients = arguments.value()?.parse()?,
+                Long("delays") => options.delays = true,
                 Long("functions") => options.functions = Some(arguments.value()?.into()),
                 Long("release") => options.release = true,
                 Short('h') | Long("help") => return Ok(None),

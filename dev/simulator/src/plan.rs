@@ -52,7 +52,8 @@ impl Plan {
             stale: stale[rng.random_range(0..stale.len())],
             lag: Duration::from_millis(rng.random_range(1..300)),
         };
-        let jumps = [2 * HOUR, 30 * HOUR, 24 * 40 * HOUR];
+        // No jump ends near an expiry, which is whole days after a creation or a rotation.
+        let jumps = [2 * HOUR, 31 * HOUR, (40 * 24 + 5) * HOUR];
         let jump = |rng: &mut ChaCha20Rng| jumps[rng.random_range(0..jumps.len())];
         Self {
             seed,
@@ -73,6 +74,11 @@ impl Plan {
         }
     }
 
+    /// How far two clocks can be apart, in milliseconds.
+    pub(crate) fn skew_max(&self) -> i64 {
+        if self.skew { 2 * SKEW_MAX } else { 0 }
+    }
+
     /// How long an answer may be out of date: by the cache, and by the replica.
     pub(crate) fn staleness(&self) -> Duration {
         let lag = if self.faults.stale > 0.0 { self.faults.lag } else { Duration::ZERO };
@@ -80,7 +86,6 @@ impl Plan {
             return lag;
         }
         // A clock that steps back lengthens the cache's time.
-        let steps = if self.skew { 2 * SKEW_MAX as u64 } else { 0 };
-        lag + self.cache_ttl + Duration::from_millis(steps)
+        lag + self.cache_ttl + Duration::from_millis(self.skew_max().unsigned_abs())
     }
 }

@@ -16,10 +16,10 @@ use tokio::task::{JoinSet, LocalSet};
 use crate::Options;
 use crate::clock::ClockLibrary;
 use crate::fleet::{FUNCTIONS, Programs};
-use crate::load;
 use crate::plan::Plan;
 use crate::stored::Stored;
 use crate::world::World;
+use crate::{delays, load};
 
 /// What happened how often.
 type Tally = BTreeMap<String, u64>;
@@ -37,6 +37,9 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         let duration = Duration::from_secs(seconds);
         let load = load::run(&programs, temporary.path(), options.clients, duration);
         return runtime().block_on(load);
+    }
+    if options.delays {
+        return runtime().block_on(delays::run(&programs, temporary.path()));
     }
     let began = Instant::now();
     let next = AtomicU64::new(options.seed);

@@ -4,12 +4,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::plan::SKEW_MAX;
 use crate::register::Register;
 
-/// How far apart a time in a response and the simulated time can be, in milliseconds: two skewed clocks, and a
-/// request that takes its time.
-const MARGIN: i64 = 2 * SKEW_MAX + 10_000;
+/// The precision of times in the table and in responses, in milliseconds.
+const PRECISION: i64 = 2;
 
 /// An organization.
 #[derive(Clone, Debug)]
@@ -112,18 +110,28 @@ impl Key {
 }
 
 impl Truth {
-    /// The verdict on a key that any environment must give within `window`, if it may be `stale`.
-    pub(crate) fn expected(&self, key: usize, window: Window, stale: Duration) -> Expected {
+    /// The verdict on a key that any environment must give within `window`, if it may be `stale` and clocks
+    /// differ by up to `skew` milliseconds.
+    pub(crate) fn expected(
+        &self,
+        key: usize,
+        window: Window,
+        stale: Duration,
+        skew: i64,
+    ) -> Expected {
         let key = &self.keys[key];
         let account = &self.accounts[key.account];
         let (from, to) = (window.from.0, window.to.0);
         let is = |register: &Register<bool>, value| register.is(&value, from, to, stale);
         let conditions = [&key.ended, &account.deleted, &account.disabled];
         let (earliest, latest) = key.expiry;
-        let expired = window.from.1.saturating_sub(MARGIN) > latest;
+        let margin = skew + PRECISION;
+        // A rotation that changed the expiry may not be visible yet.
+        let late = margin + i64::try_from(stale.as_millis()).unwrap_or(i64::MAX);
+        let expired = window.from.1.saturating_sub(late) > latest;
         if expired || conditions.iter().any(|register| is(register, true)) {
             Expected::Refused
-        } else if window.to.1 < earliest.saturating_sub(MARGIN)
+        } else if window.to.1 < earliest.saturating_sub(margin)
             && conditions.iter().all(|register| is(register, false))
         {
             Expected::Accepted

@@ -136,14 +136,22 @@ async fn a_transient_fault_costs_milliseconds_and_a_lost_response_half_a_second(
     let transient = [
         Reply::from(faulty::error(500, "InternalServerError")),
         Reply::from(faulty::error(503, "ServiceUnavailable")),
+        Reply::Answer(200, "<html>".to_owned()),
         Reply::Closed,
     ];
+    let throttled = ["ThrottlingException", "ProvisionedThroughputExceededException"];
     let milliseconds = Duration::from_millis;
     for _ in 0..20 {
         for fault in &transient {
             let (one, two) = (delay(fault.clone(), 1).await, delay(fault.clone(), 2).await);
             assert!(one < milliseconds(100), "{fault:?}: {one:?}");
             assert!(two < milliseconds(100), "{fault:?}: {two:?}");
+        }
+        for code in throttled {
+            let fault = Reply::from(faulty::error(400, code));
+            let (one, two) = (delay(fault.clone(), 1).await, delay(fault, 2).await);
+            assert!(one < milliseconds(100), "{code}: {one:?}");
+            assert!(two < milliseconds(250), "{code}: {two:?}");
         }
         let (one, two) = (delay(Reply::Silence, 1).await, delay(Reply::Silence, 2).await);
         assert!((milliseconds(500)..milliseconds(700)).contains(&one), "{one:?}");

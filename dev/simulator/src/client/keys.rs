@@ -67,7 +67,9 @@ impl World {
             let (earliest, _) = &mut truth.keys[key].expiry;
             // If it takes effect. Whether it does, a refusal does not always tell.
             *earliest = end.min(*earliest);
-            let began = (days == 0).then(|| truth.keys[key].ended.begin(true));
+            // With clocks that differ, another one may still be before this end.
+            let at_once = days == 0 && !self.plan.skew;
+            let began = at_once.then(|| truth.keys[key].ended.begin(true));
             (id, truth.accounts[account].id.clone(), began)
         };
         let (learned, lost, era) = self.send(&call, caller, &account_id, &id, rng).await;

@@ -166,7 +166,7 @@ impl World {
             return;
         }
         let window = Window { from, to: self.now() };
-        let expected = self.truth().expected(caller, window, Duration::ZERO);
+        let expected = self.truth().expected(caller, window, Duration::ZERO, self.plan.skew_max());
         assert_ne!(expected, Expected::Refused, "{} by an ended key", call.operation);
     }
 

@@ -51,7 +51,7 @@ impl World {
             }
         };
         let window = Window { from, to: self.now() };
-        let expected = self.truth().expected(key, window, stale);
+        let expected = self.truth().expected(key, window, stale, self.plan.skew_max());
         for reply in replies {
             let text = format!("{reply:?}");
             let Some(accepted) = verdict(way, reply) else {

@@ -103,7 +103,7 @@ pub(super) enum End {
 
 impl Fault {
     /// Whether DynamoDB can fail an operation like this.
-    pub(super) fn concerns(self, operation: &str) -> bool {
+    pub fn concerns(self, operation: &str) -> bool {
         match self {
             Self::ItemThrottled | Self::TransactionInProgress => operation == "TransactWriteItems",
             Self::Conflict => writes(operation) && operation != "BatchWriteItem",

@@ -6,7 +6,7 @@
 mod fault;
 mod replica;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -57,7 +57,11 @@ pub struct Endpoint {
     /// The URL, for `AWS_ENDPOINT_URL_DYNAMODB`.
     pub url: String,
     crash: Arc<Mutex<Option<Crash>>>,
+    script: Script,
 }
+
+/// The operation whose next requests have faults, and these faults.
+type Script = Arc<Mutex<Option<(&'static str, VecDeque<Fault>)>>>;
 
 /// A process that is killed at one of its requests.
 pub struct Crash {
@@ -104,19 +108,22 @@ impl MisbehavingDynamoDb {
         let crash = Arc::<Mutex<Option<Crash>>>::default();
         let seed = self.0.plan.seed.wrapping_mul(1_000_003).wrapping_add(number);
         let rng = Arc::new(Mutex::new(ChaCha20Rng::seed_from_u64(seed)));
+        let script = Script::default();
         let (shared, armed) = (Arc::clone(&self.0), Arc::clone(&crash));
+        let scripted = Arc::clone(&script);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let connection = Connection {
                     shared: Arc::clone(&shared),
                     rng: Arc::clone(&rng),
                     crash: Arc::clone(&armed),
+                    script: Arc::clone(&scripted),
                     upstream: Upstream::new(shared.upstream),
                 };
                 tokio::spawn(connection.serve(stream));
             }
         });
-        Endpoint { url, crash }
+        Endpoint { url, crash, script }
     }
 
     /// Ends all faults, and brings the replica up to date.
@@ -170,6 +177,11 @@ impl MisbehavingDynamoDb {
 }
 
 impl Endpoint {
+    /// Gives the next requests for `operation` these faults, whatever the plan says.
+    pub fn fail_next(&self, operation: &'static str, faults: impl IntoIterator<Item = Fault>) {
+        *lock(&self.script) = Some((operation, faults.into_iter().collect()));
+    }
+
     /// Kills the process at one of its next requests.
     pub fn crash(&self, crash: Crash) {
         *lock(&self.crash) = Some(crash);
@@ -207,6 +219,7 @@ struct Connection {
     shared: Arc<Shared>,
     rng: Arc<Mutex<ChaCha20Rng>>,
     crash: Arc<Mutex<Option<Crash>>>,
+    script: Script,
     upstream: Upstream,
 }
 
@@ -321,8 +334,13 @@ impl Connection {
         Some(mixed(body, &fresh, &stale, &mut *lock(&self.rng)))
     }
 
-    /// Draws the fault of a request.
+    /// Returns the fault of a request: the next one of the script, or a drawn one.
     fn draw(&self, operation: &str) -> Option<Fault> {
+        if let Some((_, faults)) = lock(&self.script).as_mut().filter(|(of, _)| *of == operation)
+            && let Some(fault) = faults.pop_front()
+        {
+            return Some(fault);
+        }
         let mut rng = lock(&self.rng);
         if self.is_calm() || !rng.random_bool(self.shared.plan.rate) {
             return None;

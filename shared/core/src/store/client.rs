@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::interceptors::{
     BeforeSerializationInterceptorContextRef, FinalizerInterceptorContextRef,
 };
-use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::retry::{ClassifyRetry, RetryAction, RetryConfig};
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{
     BehaviorVersion, Builder, ConfigBag, Credentials, IdentityCache, Intercept, Region,
@@ -20,6 +20,7 @@ use aws_sdk_dynamodb::config::{
 use aws_sdk_dynamodb::error::BoxError;
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use aws_smithy_types::retry::RetrySpec;
 use tokio::task::JoinSet;
@@ -39,9 +40,13 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(3);
 /// "Retry behavior", 2026).
 const ATTEMPTS_MAX: u32 = 4;
 
-/// The longest wait before the first retry after a transient error, by the same source; it doubles with each
-/// retry. The wait after throttling starts at the SDK's default of 1 s, because a throttled table needs time.
+/// The longest wait before the first retry after a transient error, by the same source. It doubles with each
+/// retry.
 const BACKOFF: Duration = Duration::from_millis(25);
+
+/// The same after throttling. The SDK's default is 1 s, but an on-demand table makes room within moments, and the
+/// SDK's budget limits the retries of a table that does not.
+const THROTTLING_BACKOFF: Duration = Duration::from_millis(75);
 
 /// Creates the client of a Lambda function from the variables that Lambda sets. Calls `observe` with the
 /// duration of each request, including all of its attempts.
@@ -127,6 +132,7 @@ pub fn config(http_client: SharedHttpClient) -> Builder {
         .behavior_version(BehaviorVersion::v2026_01_12())
         .http_client(http_client)
         .identity_cache(IdentityCache::no_cache())
+        .retry_classifier(UnreadableResponses)
         .retry_config(retries())
         .sleep_impl(TokioSleep::new())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
@@ -136,7 +142,31 @@ pub fn config(http_client: SharedHttpClient) -> Builder {
 /// The SDK has these retries for DynamoDB, but only `aws-config` enables them, by a variable.
 fn retries() -> RetryConfig {
     let spec = RetrySpec::v2_1().with_non_throttling_initial_backoff(BACKOFF);
-    RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX).with_retry_spec(spec)
+    RetryConfig::standard()
+        .with_max_attempts(ATTEMPTS_MAX)
+        .with_initial_backoff(THROTTLING_BACKOFF)
+        .with_retry_spec(spec)
+}
+
+/// Makes the SDK retry a response that it cannot read, such as a garbled one. Each request can be repeated:
+/// writes have conditions or a client request token.
+#[derive(Debug)]
+struct UnreadableResponses;
+
+impl ClassifyRetry for UnreadableResponses {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let failed = context.output_or_error().is_some_and(|result| result.is_err());
+        let success = context.response().is_some_and(|response| response.status().is_success());
+        if failed && success {
+            RetryAction::transient_error()
+        } else {
+            RetryAction::NoActionIndicated
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "UnreadableResponses"
+    }
 }
 
 /// Uses HTTP for an `http://` endpoint, otherwise HTTPS over rustls and ring with the system's roots.
