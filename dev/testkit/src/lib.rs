@@ -17,6 +17,7 @@ pub mod project;
 mod replay;
 pub mod runtime_api;
 pub mod samples;
+pub mod schedule;
 pub mod secrets;
 pub mod suite;
 mod tenant;

@@ -41,10 +41,13 @@ impl Latchkey {
                 let created = self.store.create_account(&account, &self.policy, now, response);
                 created.await.map_err(|error| match error {
                     CreateError::Failed(error) => error,
-                    // The deletion began after the caller was verified.
-                    CreateError::OrganizationDeleting(id) => Error::OrganizationDisabled(id),
-                    // Every account's organization exists, because it is deleted after its accounts.
-                    _ => StoreError::corrupt("organization").into(),
+                    // The deletion began, or even ended, after the caller was verified.
+                    CreateError::OrganizationDeleting(id)
+                    | CreateError::OrganizationNotFound(id) => Error::OrganizationDisabled(id),
+                    // Only the creation of an organization fails with this.
+                    CreateError::OrganizationExists(_) => {
+                        StoreError::corrupt("organization").into()
+                    }
                 })
             };
             let created = || tracing::info!(account.id = %account.id, "service account created");

@@ -1,0 +1,194 @@
+//! The table that every schedule starts from.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use latchkey::Latchkey;
+use latchkey::account::{Organization, ServiceAccount};
+use latchkey::id::{OrganizationId, ServiceAccountId};
+use latchkey::key::{Key, KeySpec};
+use latchkey::policy::KeyPolicy;
+use latchkey::principal::AccountPrincipal;
+use latchkey::scope::Scopes;
+use latchkey::service::Clock;
+use latchkey::store::KeyStore;
+use latchkey::time::Timestamp;
+use latchkey::token::Prefix;
+use latchkey_testkit::schedule::Stage;
+use latchkey_testkit::{NO_CACHE, sample};
+use rand::rngs::SysRng;
+
+pub(crate) const ORGANIZATION: &str = "acme";
+
+/// The number of concurrent operations that a world has clients for.
+const ACTORS_MAX: usize = 4;
+
+/// An organization with two accounts: `ADMIN`, which every caller belongs to, and `WORK`, which the operations
+/// are about.
+pub(crate) struct World {
+    pub(crate) stage: Stage,
+    pub(crate) policy: KeyPolicy,
+    pub(crate) organization: OrganizationId,
+    pub(crate) caller: AccountPrincipal,
+    /// The account `WORK`.
+    pub(crate) account: ServiceAccountId,
+    /// The keys by name, with their tokens.
+    pub(crate) keys: BTreeMap<&'static str, (Key, String)>,
+    /// Names of the IDs that exist from the start.
+    pub(crate) names: BTreeMap<String, String>,
+}
+
+/// A process that serves one operation.
+pub(crate) struct Process {
+    pub(crate) latchkey: Latchkey,
+    pub(crate) store: KeyStore,
+    pub(crate) clock: Clock,
+}
+
+/// A clock's difference from the right time.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Skew {
+    pub(crate) millis: i64,
+    /// How far the clock steps back after it was read once.
+    pub(crate) back: i64,
+}
+
+pub(crate) fn now() -> Timestamp {
+    sample::now()
+}
+
+/// The time `millis` after [`now`].
+pub(crate) fn after(millis: i64) -> Timestamp {
+    Timestamp::from_millis(now().as_millis() + millis).expect("in range")
+}
+
+impl World {
+    /// Creates the accounts and the caller's key. The account `WORK` may have `limit` live keys, and the
+    /// organization three accounts.
+    pub(crate) async fn new(limit: u32) -> Self {
+        let stage = Stage::new(ACTORS_MAX).await;
+        let policy = KeyPolicy {
+            key_limit: NonZeroU32::new(limit),
+            account_limit: NonZeroU32::new(3),
+            retention: Duration::ZERO,
+            ..KeyPolicy::default()
+        };
+        let id: OrganizationId = ORGANIZATION.parse().expect("an id");
+        let name = "Acme".parse().expect("a name");
+        let organization = Organization { id: id.clone(), name, created_at: after(-HOURS) };
+        let admin = account(&id, "admin");
+        let (key, token) = key(&admin.id, Scopes::full_access(), -HOURS, None);
+        let store = stage.store();
+        store.create_organization(&organization, &admin, &key, &policy).await.expect("created");
+        let work = account(&id, "work");
+        store.create_account(&work, &policy, after(-HOURS), None).await.expect("created");
+        let root = ServiceAccountId::root();
+        let (root, root_token) = self::key(&root, Scopes::full_access(), -HOURS, None);
+        store.create_root_key(&root, &policy, after(-HOURS), None).await.expect("created");
+        let names = [
+            (admin.id.to_string(), "ADMIN".to_owned()),
+            (work.id.to_string(), "WORK".to_owned()),
+            (key.id.to_string(), "admin".to_owned()),
+            (root.id.to_string(), "root".to_owned()),
+        ];
+        let caller = AccountPrincipal {
+            organization: id.clone(),
+            account: admin.id,
+            key: key.id.clone(),
+            scopes: Scopes::full_access(),
+            expires_at: None,
+        };
+        let keys = [("admin", (key, token)), ("root", (root, root_token))].into();
+        let mut world = Self {
+            stage,
+            policy,
+            organization: id,
+            caller,
+            account: work.id,
+            keys,
+            names: names.into(),
+        };
+        world.stage.keep();
+        world
+    }
+
+    /// Adds a key of `WORK`, created `age` hours ago, which expires `lifetime` milliseconds from now.
+    pub(crate) async fn with(
+        mut self,
+        name: &'static str,
+        age: i64,
+        lifetime: Option<i64>,
+        scopes: &[&str],
+    ) -> Self {
+        let scopes = scopes.iter().map(|scope| scope.parse().expect("a scope")).collect();
+        let (key, token) = key(&self.account, scopes, -age * HOUR, lifetime.map(after));
+        let policy = KeyPolicy { key_limit: None, ..self.policy.clone() };
+        let store = self.stage.store();
+        let inserted = store.insert_key(&key, &self.organization, &policy, key.created_at, None);
+        inserted.await.expect("inserted");
+        self.names.insert(key.id.to_string(), name.to_owned());
+        self.keys.insert(name, (key, token));
+        self.stage.keep();
+        self
+    }
+
+    /// Adds a key that never expires.
+    pub(crate) async fn with_key(self, name: &'static str) -> Self {
+        self.with(name, 3, None, &[]).await
+    }
+
+    pub(crate) fn key(&self, name: &str) -> &Key {
+        &self.keys[name].0
+    }
+
+    pub(crate) fn token(&self, name: &str) -> &str {
+        &self.keys[name].1
+    }
+
+    /// A new process on the gated store of one of the concurrent operations.
+    pub(crate) fn gated(&self, actor: usize, skew: Skew) -> Process {
+        self.process(self.stage.gated_store(actor), skew)
+    }
+
+    /// A new process without gates, at `millis` after [`now`].
+    pub(crate) fn direct(&self, millis: i64) -> Process {
+        self.process(self.stage.store(), Skew { millis, back: 0 })
+    }
+
+    fn process(&self, store: KeyStore, Skew { millis, back }: Skew) -> Process {
+        let read = AtomicBool::new(false);
+        let clock = Clock::new(move || {
+            let back = if read.swap(true, Ordering::Relaxed) { back } else { 0 };
+            after(millis - back)
+        });
+        let latchkey = Latchkey::new(store.clone(), self.policy.clone(), &NO_CACHE, clock.clone());
+        // Uses are recorded at most once a minute.
+        let latchkey = latchkey.with_last_used(Duration::from_secs(60));
+        Process { latchkey, store, clock }
+    }
+}
+
+const HOUR: i64 = 60 * 60 * 1000;
+const HOURS: i64 = 4 * HOUR;
+
+fn account(organization: &OrganizationId, name: &str) -> ServiceAccount {
+    let (name, nothing) = (name.parse().expect("a name"), "".parse().expect("a description"));
+    let (organization, root) = (organization.clone(), ServiceAccountId::root());
+    ServiceAccount::create(&mut SysRng, after(-HOURS), organization, name, nothing, root)
+        .expect("random numbers")
+}
+
+fn key(
+    account: &ServiceAccountId,
+    scopes: Scopes,
+    created: i64,
+    expires_at: Option<Timestamp>,
+) -> (Key, String) {
+    let spec =
+        KeySpec { account: account.clone(), name: None, scopes, expires_at, created_by: None };
+    let minted = Key::mint(&mut SysRng, after(created), &Prefix::default(), spec);
+    let (key, token) = minted.expect("random numbers");
+    (key, token.expose().to_owned())
+}
