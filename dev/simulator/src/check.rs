@@ -14,9 +14,6 @@ use crate::stored::{Item, Stored};
 use crate::truth::{Account, Pending};
 use crate::world::World;
 
-/// How long before its expiry a key may no longer be counted, and clocks that differ, in milliseconds.
-const UNCOUNTED: i64 = 6 * 60 * 1000;
-
 impl World {
     /// Ends all faults, completes what was interrupted, and checks everything.
     pub(crate) async fn check(&self, rng: &mut ChaCha20Rng) {
@@ -28,7 +25,7 @@ impl World {
         self.finish_deletions().await;
         // Beyond every cache.
         let beyond = self.plan.staleness() + Duration::from_secs(10);
-        self.jump(i64::try_from(beyond.as_millis()).expect("some seconds"), rng);
+        self.jump(i64::try_from(beyond.as_millis()).expect("some seconds"), rng).await;
         let stored = Stored::read(&self.table).await;
         let accounts = self.truth().accounts.clone();
         for (index, account) in accounts.iter().enumerate() {
@@ -105,11 +102,7 @@ impl World {
         let replaced = unrevoked().filter(|key| {
             key.text("rotated_to").is_some() && key.number("expires_at") == key.number("updated_at")
         });
-        // A key that had expired, or soon would, is not subtracted when it is revoked.
-        let expired_first = keys.iter().filter(|key| {
-            let ends = key.number("revoked_at").zip(key.number("expires_at"));
-            ends.is_some_and(|(revoked, expiry)| expiry < revoked + UNCOUNTED)
-        });
+        let expired_first = keys.iter().filter(|key| key.stays_counted());
         let most = unrevoked().count() - replaced.count() + expired_first.count() + account.expired;
         let count = record.number("live_keys").expect("a count");
         let count = usize::try_from(count).expect("a count that is not negative");

@@ -74,6 +74,11 @@ impl Environment {
         invocation
     }
 
+    /// Ends the program.
+    pub(crate) fn stop(&mut self) {
+        self.running = None;
+    }
+
     /// The process; 0 while none runs.
     pub(crate) fn process(&self) -> Arc<AtomicU32> {
         Arc::clone(&self.process)

@@ -10,7 +10,7 @@ use latchkey_testkit::{ACCESS_KEY, REGION, Response, SECRET_KEY};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, RwLock, RwLockWriteGuard};
 
 use crate::clock::{ClockLibrary, SimulatedClock};
 use crate::environment::{Environment, Invocation};
@@ -30,6 +30,8 @@ pub(crate) struct Fleet {
     members: Vec<Member>,
     per_function: usize,
     turn: AtomicUsize,
+    /// Held while a request runs.
+    busy: RwLock<()>,
 }
 
 struct Member {
@@ -83,12 +85,17 @@ impl Fleet {
                 members.push(Member { environment, endpoint, clock, process });
             }
         }
-        Self { members, per_function, turn: AtomicUsize::new(0) }
+        Self { members, per_function, turn: AtomicUsize::new(0), busy: RwLock::new(()) }
     }
 
     /// How many environments there are.
     pub(crate) fn len(&self) -> usize {
         self.members.len()
+    }
+
+    /// Waits until no request runs, and lets none start until the returned value is dropped.
+    pub(crate) async fn pause(&self) -> RwLockWriteGuard<'_, ()> {
+        self.busy.write().await
     }
 
     /// Sets how many milliseconds the clock of an environment is ahead of the system's.
@@ -150,6 +157,13 @@ impl Fleet {
         replies
     }
 
+    /// Ends all programs.
+    pub(crate) async fn stop(&self) {
+        for member in &self.members {
+            member.environment.lock().await.stop();
+        }
+    }
+
     /// Everything that the programs printed.
     pub(crate) async fn output(&self) -> String {
         let mut output = String::new();
@@ -167,6 +181,7 @@ impl Fleet {
 
     /// Sends an event to the next environment in turn, or to another one if that is busy.
     async fn invoke(&self, function: &str, event: &Value) -> Invocation {
+        let _busy = self.busy.read().await;
         let members = &self.members[position(function) * self.per_function..][..self.per_function];
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let event = event.to_string();

@@ -83,6 +83,7 @@ pub(crate) async fn run(
         return Err(format!("{opened} connections for {clients} clients: some were lost"));
     }
     let memory = watched.await.map_err(|error| error.to_string())?;
+    fleet.stop().await;
     check_memory(&memory)
 }
 

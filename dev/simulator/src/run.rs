@@ -45,39 +45,20 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     let next = AtomicU64::new(options.seed);
     let end = options.seed + options.plans;
     let (total, failed) = (Mutex::new(Tally::new()), Mutex::new(Vec::new()));
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
-        for _ in 0..threads {
+        for _ in 0..options.parallel {
             scope.spawn(|| {
-                runtime().block_on(LocalSet::new().run_until(async {
-                    let mut simulations = JoinSet::new();
-                    loop {
-                        while simulations.len() < options.parallel.div_ceil(threads) {
-                            let seed = next.fetch_add(1, Ordering::Relaxed);
-                            if seed >= end {
-                                break;
-                            }
-                            let simulation = simulate(
-                                seed,
-                                programs.clone(),
-                                temporary.path().join(seed.to_string()),
-                            );
-                            simulations.spawn_local(async move {
-                                (seed, tokio::task::spawn_local(simulation).await)
-                            });
-                        }
-                        let Some(ended) = simulations.join_next().await else { break };
-                        match ended.expect("a simulation that reports") {
-                            (_, Ok(tally)) => {
-                                let mut total = total.lock().expect("no panic");
-                                for (what, count) in tally {
-                                    *total.entry(what).or_default() += count;
-                                }
-                            }
-                            (seed, Err(_)) => failed.lock().expect("no panic").push(seed),
-                        }
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= end {
+                        break;
                     }
-                }));
+                    let folder = temporary.path().join(seed.to_string());
+                    match run_one(seed, programs.clone(), folder) {
+                        Some(tally) => add(&mut total.lock().expect("no panic"), tally),
+                        None => failed.lock().expect("no panic").push(seed),
+                    }
+                }
             });
         }
     });
@@ -89,6 +70,21 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         Ok(())
     } else {
         Err(format!("{} of {plans} simulations failed; their seeds: {failed:?}", failed.len()))
+    }
+}
+
+/// Runs one simulation in a runtime of its own, with which all of its servers end. Returns `None` if it fails.
+fn run_one(seed: u64, programs: Programs, folder: PathBuf) -> Option<Tally> {
+    let simulation = async {
+        let ended = tokio::task::spawn_local(simulate(seed, programs, folder)).await;
+        ended.ok()
+    };
+    runtime().block_on(LocalSet::new().run_until(simulation))
+}
+
+fn add(total: &mut Tally, tally: Tally) {
+    for (what, count) in tally {
+        *total.entry(what).or_default() += count;
     }
 }
 
@@ -114,7 +110,7 @@ async fn simulate(seed: u64, programs: Programs, folder: PathBuf) -> Tally {
     let disturbed = tokio::task::spawn_local(disturb(Arc::clone(&world)));
     while let Some(ended) = clients.join_next().await {
         if let Err(failure) = ended {
-            eprintln!("simulation {seed} failed: {plan:?}");
+            explain(&world, "while requests ran").await;
             std::panic::resume_unwind(failure.into_panic());
         }
     }
@@ -127,11 +123,8 @@ async fn simulate(seed: u64, programs: Programs, folder: PathBuf) -> Tally {
         tokio::task::spawn_local(async move { world.check(&mut rng).await })
     };
     if let Err(failure) = checked.await {
-        eprintln!("simulation {seed} failed in its final check: {plan:?}");
+        explain(&world, "in its final check").await;
         std::panic::resume_unwind(failure.into_panic());
-    }
-    if std::env::var_os("SIM_LOGS").is_some() {
-        eprintln!("{}", world.fleet.output().await);
     }
     let mut tally = world.tally.lock().expect("no panic").clone();
     for (fault, count) in world.dynamodb.injected() {
@@ -139,6 +132,21 @@ async fn simulate(seed: u64, programs: Programs, folder: PathBuf) -> Tally {
     }
     let _ = std::fs::remove_dir_all(&folder);
     tally
+}
+
+/// Prints the plan of a failed simulation, and keeps what its programs logged and its table holds.
+async fn explain(world: &World, when: &str) {
+    let seed = world.plan.seed;
+    eprintln!("simulation {seed} failed {when}: {:?}", world.plan);
+    let mut text = world.fleet.output().await;
+    for item in Stored::read(&world.table).await.all() {
+        text.push_str(&format!("{item:?}\n"));
+    }
+    let kept = std::env::temp_dir().join(format!("latchkey-simulation-{seed}.log"));
+    match std::fs::write(&kept, text) {
+        Ok(()) => eprintln!("its logs and its table: {}", kept.display()),
+        Err(error) => eprintln!("cannot write {}: {error}", kept.display()),
+    }
 }
 
 /// Kills processes, moves clocks, and deletes expired items, while the clients send their requests.
@@ -155,7 +163,7 @@ async fn disturb(world: Arc<World>) {
             }
             2 if !jumps.is_empty() => {
                 if let Some(millis) = jumps.pop() {
-                    world.jump(millis, rng);
+                    world.jump(millis, rng).await;
                     world.count("clock: jump");
                 }
             }
@@ -179,7 +187,8 @@ async fn expire(world: &World, rng: &mut ChaCha20Rng) {
             let key = sk.strip_prefix("KEY#");
             // Noted before it happens, since the simulation may end in between.
             if let Some(key) = key {
-                world.truth().note_removed(pk, key, item.number("revoked_at").is_none());
+                let counted = item.number("revoked_at").is_none() || item.stays_counted();
+                world.truth().note_removed(pk, key, counted);
             }
             if world.dynamodb.expire(world.table.name(), pk, sk, now).await {
                 world.count("time to live: deleted");

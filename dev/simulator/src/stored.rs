@@ -6,6 +6,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use latchkey_testkit::TestTable;
 use serde_json::Value;
 
+/// How long before its expiry a key may no longer be counted, and clocks that differ, in milliseconds.
+const UNCOUNTED: i64 = 6 * 60 * 1000;
+
 /// An item.
 #[derive(Clone, Debug)]
 pub(crate) struct Item(HashMap<String, AttributeValue>);
@@ -72,6 +75,13 @@ impl Item {
         let list = self.0.get(attribute).and_then(|value| value.as_l().ok());
         let texts = list.into_iter().flatten().filter_map(|value| value.as_s().ok());
         texts.map(|text| Value::from(text.as_str())).collect()
+    }
+
+    /// Whether an account's count may still contain this revoked key: a key that had expired, or soon would, is
+    /// not subtracted when it is revoked.
+    pub(crate) fn stays_counted(&self) -> bool {
+        let ends = self.number("revoked_at").zip(self.number("expires_at"));
+        ends.is_some_and(|(revoked, expiry)| expiry < revoked + UNCOUNTED)
     }
 
     /// The key's ID.

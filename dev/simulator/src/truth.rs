@@ -28,7 +28,7 @@ pub(crate) struct Account {
     pub(crate) disabled: Register<bool>,
     /// Keys whose answer was lost.
     pub(crate) lost_keys: usize,
-    /// Keys that expired and were then deleted by their time to live.
+    /// Keys that the time to live deleted, and that the count may still contain.
     pub(crate) expired: usize,
 }
 
@@ -43,6 +43,8 @@ pub(crate) struct Key {
     pub(crate) scopes: Register<Value>,
     /// The earliest and the latest expiry that the key may have, in milliseconds of the simulated time.
     pub(crate) expiry: (i64, i64),
+    /// Whether it was created with an expiry, or may have been.
+    pub(crate) expires: bool,
 }
 
 /// A create or a rotation whose answer was lost, to be repeated with its idempotency key.
@@ -105,6 +107,7 @@ impl Key {
             name: Register::new(name),
             scopes: Register::new(scopes),
             expiry: (i64::MAX, i64::MAX),
+            expires: false,
         }
     }
 }
@@ -140,11 +143,11 @@ impl Truth {
         }
     }
 
-    /// Notes that the time to live deletes a key of a partition.
-    pub(crate) fn note_removed(&mut self, partition: &str, key: &str, unrevoked: bool) {
+    /// Notes that the time to live deletes a key of a partition, which its account may still count.
+    pub(crate) fn note_removed(&mut self, partition: &str, key: &str, counted: bool) {
         let account = partition.strip_prefix("ACCOUNT#").unwrap_or_default();
         let account = self.accounts.iter_mut().find(|known| known.id == account);
-        if let Some(account) = account.filter(|_| unrevoked) {
+        if let Some(account) = account.filter(|_| counted) {
             account.expired += 1;
         }
         self.removed.push(key.to_owned());

@@ -43,7 +43,8 @@ impl World {
         let id = self.truth().accounts[account].id.clone();
         let (learned, lost, era) = self.send(&call, caller, &id, "", rng).await;
         let scopes = scopes.unwrap_or_else(full_access);
-        self.learn_key(account, learned, (lost, era), name, scopes);
+        let may_expire = self.truth().keys[caller].expires;
+        self.learn_key(account, learned, (lost, era), name, scopes, may_expire);
     }
 
     pub(super) async fn rotate(&self, rng: &mut ChaCha20Rng) {
@@ -83,7 +84,11 @@ impl World {
             let (_, latest) = &mut self.truth().keys[key].expiry;
             *latest = end.min(*latest);
         }
-        self.learn_key(account, learned, (lost, era), name, scopes);
+        let may_expire = {
+            let truth = self.truth();
+            truth.keys[key].expires || truth.keys[caller].expires
+        };
+        self.learn_key(account, learned, (lost, era), name, scopes, may_expire);
     }
 
     pub(super) async fn revoke(&self, rng: &mut ChaCha20Rng) {
@@ -155,7 +160,8 @@ impl World {
         });
     }
 
-    /// Notes the key in a response, or that an answer with a key was lost.
+    /// Notes the key in a response, or that an answer with a key was lost. The key may expire although the
+    /// response does not say when, if it replaces a key that expires, or if its creator does.
     fn learn_key(
         &self,
         account: usize,
@@ -163,6 +169,7 @@ impl World {
         (lost, era): (usize, usize),
         name: Value,
         scopes: Value,
+        may_expire: bool,
     ) {
         let mut truth = self.truth();
         let Learned::Done(answer) = learned else {
@@ -180,6 +187,10 @@ impl World {
         if let Some(expiry) = expiry.into_iter().find_map(Value::as_str) {
             let expiry: Timestamp = expiry.parse().expect("a time");
             key.expiry = (expiry.as_millis(), expiry.as_millis());
+            key.expires = true;
+        } else if may_expire {
+            key.expiry = (i64::MIN, i64::MAX);
+            key.expires = true;
         }
         truth.keys.push(key);
     }
@@ -189,6 +200,6 @@ impl World {
         let (name, scopes) = (answer.body["name"].clone(), answer.body["scopes"].clone());
         let scopes = if scopes.is_null() { full_access() } else { scopes };
         let lost = (pending.lost, pending.era);
-        self.learn_key(pending.account, Learned::Done(answer), lost, name, scopes);
+        self.learn_key(pending.account, Learned::Done(answer), lost, name, scopes, true);
     }
 }

@@ -126,7 +126,7 @@ impl MisbehavingDynamoDb {
         Endpoint { url, crash, script }
     }
 
-    /// Ends all faults, and brings the replica up to date.
+    /// Ends all faults and crashes, and brings the replica up to date.
     ///
     /// # Panics
     ///
@@ -255,7 +255,7 @@ impl Connection {
                 }
                 Answer::None => {
                     // Returns when the client closes the connection.
-                    stream.read(&mut [0]).await.ok()?;
+                    let _ = stream.read_u8().await;
                     return None;
                 }
             }
@@ -264,6 +264,9 @@ impl Connection {
 
     /// Returns the crash that is due at this request.
     fn crash(&self) -> Option<Crash> {
+        if self.is_calm() {
+            return None;
+        }
         let mut armed = lock(&self.crash);
         match armed.as_mut() {
             Some(crash) if crash.after > 0 => {

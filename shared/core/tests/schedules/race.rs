@@ -40,10 +40,22 @@ enum Said {
     Anything,
 }
 
+/// How many orders of a race are checked unless `LATCHKEY_SCHEDULES` is set.
+const ORDERS_MAX: usize = 12;
+
 /// The number of random schedules of each race, which `LATCHKEY_SCHEDULES` sets.
 pub(crate) fn schedules() -> usize {
-    let schedules = std::env::var("LATCHKEY_SCHEDULES").ok();
-    schedules.map_or(10, |schedules| schedules.parse().expect("a number"))
+    set().unwrap_or(4)
+}
+
+/// How many orders of a race are checked: all of them, if `LATCHKEY_SCHEDULES` is set.
+pub(crate) fn orders_max() -> usize {
+    if set().is_some() { usize::MAX } else { ORDERS_MAX }
+}
+
+fn set() -> Option<usize> {
+    let schedules = std::env::var("LATCHKEY_SCHEDULES").ok()?;
+    Some(schedules.parse().expect("a number"))
 }
 
 impl Race {
@@ -67,24 +79,25 @@ impl Race {
         Self { world, operations: operations.to_vec(), exact: false, timed: false, serials }
     }
 
-    /// Checks every order of the requests. Returns how many there are.
-    pub(crate) async fn every_order(&self) -> usize {
-        self.every_schedule(Faults::default()).await.schedules
+    /// Checks every order of the requests, or the first `most`. Returns how many there are.
+    pub(crate) async fn every_order(&self, most: usize) -> usize {
+        self.every_schedule(Faults::default(), most).await.schedules
     }
 
     /// Checks every order with each single fault at each request and response.
     pub(crate) async fn every_fault(&self) -> Checked {
-        self.every_schedule(Faults { most: 1, kills: true, deliveries: true }).await
+        let faults = Faults { most: 1, kills: true, deliveries: true };
+        self.every_schedule(faults, usize::MAX).await
     }
 
-    async fn every_schedule(&self, faults: Faults) -> Checked {
+    async fn every_schedule(&self, faults: Faults, most: usize) -> Checked {
         let mut choices = Choices::exhaustive();
         let mut checked = Checked::default();
         let skews = vec![Skew::default(); self.operations.len()];
         loop {
             checked.faults += self.check(&mut choices, faults, &skews, "a schedule").await;
             checked.schedules += 1;
-            if !choices.advance() {
+            if checked.schedules == most || !choices.advance() {
                 return checked;
             }
         }

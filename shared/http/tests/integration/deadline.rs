@@ -18,7 +18,7 @@ async fn a_request_is_given_up_on_before_the_function_is() {
     let latchkey = Latchkey::new(store, KeyPolicy::default(), &NO_CACHE, Clock::new(sample::now));
     let began = tokio::time::Instant::now();
     let work = async {
-        for _ in 0..3 {
+        for _ in 0..10 {
             let _ = latchkey.verify(&SampleKey::FullAccess.token(), Freshness::Cached).await;
         }
         Ok::<_, Error>(())
