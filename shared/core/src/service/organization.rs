@@ -1,7 +1,7 @@
 //! The caller's organization.
 
 use crate::account::Organization;
-use crate::error::{Error, StoreError};
+use crate::error::{Error, Refusal};
 use crate::principal::{AccountPrincipal, Denial};
 
 use super::Latchkey;
@@ -11,11 +11,10 @@ impl Latchkey {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`].
+    /// [`Error::Unauthenticated`] if it was deleted after the caller was verified, [`Error::Store`].
     pub async fn organization(&self, caller: &AccountPrincipal) -> Result<Organization, Error> {
         let organization = self.store.organization(&caller.organization).await?;
-        // Every account's organization exists, because it is deleted after its accounts.
-        organization.ok_or_else(|| StoreError::corrupt("organization").into())
+        organization.ok_or(Error::Unauthenticated(Refusal::OrganizationDisabled))
     }
 
     /// Checks that `selected`, an organization's ID or its exact name, is the caller's organization.

@@ -178,6 +178,20 @@ async fn delete(store: &KeyStore) -> Result<usize, OperatorError> {
     operator::delete_organization(store, &sample_organization()).await
 }
 
+#[tokio::test]
+async fn a_caller_whose_organization_was_just_deleted_is_refused() {
+    let table = TestTable::start().await;
+    let latchkey = table.latchkey(KeyPolicy::default());
+    let principal = verify(&latchkey, SampleKey::FullAccess).await.expect("valid");
+    let caller = principal.service_account().expect("an account");
+    delete(&table.store()).await.expect("deleted");
+    let refused = latchkey.organization(caller).await.expect_err("deleted");
+    assert!(
+        matches!(refused, Error::Unauthenticated(Refusal::OrganizationDisabled)),
+        "{refused:?}"
+    );
+}
+
 fn of_organization(item: &std::collections::HashMap<String, AttributeValue>) -> bool {
     let accounts = [sample::ACCOUNT, sample::FULL_ACCOUNT, sample::DISABLED_ACCOUNT];
     let partition = item["pk"].as_s().expect("a text");
