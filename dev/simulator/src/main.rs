@@ -27,7 +27,7 @@ Usage: cargo simulate [OPTIONS]
 Options:
       --plans <N>         Number of simulations, each with its own seed [default: 20]
       --seed <SEED>       Seed of the first simulation [default: 1]
-      --parallel <N>      Simulations at the same time [default: 12]
+      --parallel <N>      Simulations at the same time [default: 6]
       --load <SECONDS>    Instead of simulations, let clients create, verify, and revoke keys for this time
       --clients <N>       Number of those clients [default: 32]
       --delays            Instead of simulations, measure how long a request takes after one fault and two
@@ -59,7 +59,7 @@ impl Options {
         let mut options = Self {
             plans: 20,
             seed: 1,
-            parallel: 12,
+            parallel: 6,
             load: None,
             clients: 32,
             delays: false,
