@@ -32,7 +32,7 @@ impl ClockLibrary {
 /// The clock of one program.
 #[derive(Debug)]
 pub(crate) struct SimulatedClock {
-    library: ClockLibrary,
+    preloaded: ClockLibrary,
     path: PathBuf,
     file: File,
 }
@@ -42,7 +42,7 @@ impl SimulatedClock {
     pub(crate) fn new(library: &ClockLibrary, folder: &Path, name: &str) -> Self {
         let path = folder.join(name);
         let file = File::options().create(true).truncate(true).write(true).open(&path);
-        let clock = Self { library: library.clone(), path, file: file.expect("a clock's file") };
+        let clock = Self { preloaded: library.clone(), path, file: file.expect("a clock's file") };
         clock.set(0);
         clock
     }
@@ -55,7 +55,7 @@ impl SimulatedClock {
     /// The variables that give a program this clock.
     pub(crate) fn variables(&self) -> [(&'static str, String); 2] {
         let text = |path: &Path| path.display().to_string();
-        [("LD_PRELOAD", text(&self.library.0)), ("SIMULATED_CLOCK", text(&self.path))]
+        [("LD_PRELOAD", text(&self.preloaded.0)), ("SIMULATED_CLOCK", text(&self.path))]
     }
 }
 

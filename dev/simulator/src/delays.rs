@@ -1,7 +1,7 @@
 //! How much longer a request takes when DynamoDB fails once or twice.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use latchkey_testkit::misbehaving::{ALL, Fault, FaultPlan, MisbehavingDynamoDb};
 use latchkey_testkit::{TestTable, event, sample};
@@ -23,9 +23,7 @@ struct Case {
 /// Prints the median time of a verification and of a create, with no fault, one, and two of each kind.
 pub(crate) async fn run(programs: &Programs, folder: &Path) -> Result<(), String> {
     let table = TestTable::start().await;
-    let calm =
-        FaultPlan { seed: 0, rate: 0.0, faults: Vec::new(), stale: 0.0, lag: Duration::ZERO };
-    let dynamodb = MisbehavingDynamoDb::start(&table, calm).await;
+    let dynamodb = MisbehavingDynamoDb::start(&table, FaultPlan::calm()).await;
     let settings = [
         ("LATCHKEY_TABLE", table.name().to_owned()),
         ("LATCHKEY_KEY_LIMIT", "0".to_owned()),

@@ -50,9 +50,7 @@ pub(crate) async fn run(
     duration: Duration,
 ) -> Result<(), String> {
     let table = TestTable::start().await;
-    let calm =
-        FaultPlan { seed: 0, rate: 0.0, faults: Vec::new(), stale: 0.0, lag: Duration::ZERO };
-    let dynamodb = MisbehavingDynamoDb::start(&table, calm).await;
+    let dynamodb = MisbehavingDynamoDb::start(&table, FaultPlan::calm()).await;
     let settings = [
         ("LATCHKEY_TABLE", table.name().to_owned()),
         ("LATCHKEY_KEY_LIMIT", "0".to_owned()),

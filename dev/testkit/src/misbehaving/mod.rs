@@ -40,6 +40,13 @@ pub struct FaultPlan {
     pub lag: Duration,
 }
 
+impl FaultPlan {
+    /// Without faults.
+    pub fn calm() -> Self {
+        Self { seed: 0, rate: 0.0, faults: Vec::new(), stale: 0.0, lag: Duration::ZERO }
+    }
+}
+
 /// A running proxy, which stops with its runtime.
 pub struct MisbehavingDynamoDb(Arc<Shared>);
 
