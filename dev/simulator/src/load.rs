@@ -30,8 +30,8 @@ const VERIFICATIONS: usize = 8;
 /// The longest body that the server accepts.
 const BODY_MAX: usize = 128 * 1024;
 
-/// By how much the memory of the programs may grow in the second half.
-const GROWTH_MAX: f64 = 1.05;
+/// By how much the memory of the programs may grow in the second half. Full caches take 5% of it.
+const GROWTH_MAX: f64 = 1.10;
 
 /// What all clients saw.
 #[derive(Debug, Default)]
