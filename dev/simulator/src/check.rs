@@ -115,7 +115,10 @@ impl World {
         let truth = self.truth();
         let unknown = keys.iter().filter(|key| truth.key(key.id()).is_none()).count();
         let lost = truth.accounts[index].lost_keys;
-        assert!(unknown <= lost, "{unknown} keys that nobody got, {lost} answers lost: {keys:?}");
+        assert!(
+            unknown <= lost,
+            "{unknown} unknown keys, but only {lost} lost responses: {keys:?}"
+        );
     }
 
     /// Every acknowledged key is there, as it was acknowledged.
@@ -167,7 +170,7 @@ impl World {
             assert!(known.is_subset(&listed), "not listed: {known:?} {listed:?}");
             let unknown = listed.difference(&known).count();
             let lost = organization.lost_accounts;
-            assert!(unknown <= lost, "{unknown} accounts that nobody created, {lost} lost");
+            assert!(unknown <= lost, "{unknown} unknown accounts, but only {lost} lost responses");
         }
     }
 

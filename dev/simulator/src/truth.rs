@@ -13,7 +13,7 @@ const PRECISION: i64 = 2;
 #[derive(Clone, Debug)]
 pub(crate) struct Organization {
     pub(crate) id: String,
-    /// Its first key, which nobody ends.
+    /// Its first key, which no client ends.
     pub(crate) admin: usize,
     /// Creations of accounts whose answer was lost.
     pub(crate) lost_accounts: usize,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rand::{Rng, RngExt};
 use serde_json::{Value, json};
 
-use super::Upstream;
+use super::upstream::Upstream;
 use crate::http1::Message;
 
 /// What the replica's name adds to the table's.

@@ -60,7 +60,7 @@ pub(crate) enum Failure {
     Refused(String),
     /// Others interfered; a retry may succeed.
     Busy,
-    /// The table did not respond, so nobody knows what happened.
+    /// The table did not respond, so the outcome is unknown.
     Lost,
 }
 
