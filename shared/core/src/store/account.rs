@@ -198,12 +198,14 @@ impl KeyStore {
         organization: &OrganizationId,
         id: &ServiceAccountId,
     ) -> Result<(), Error> {
-        let delete = self
-            .client
-            .delete_item()
+        let delete = Delete::builder()
             .table_name(&self.table)
-            .set_key(Some(record::directory_key(organization, id)));
-        delete.send().await.map_err(StoreError::from)?;
+            .set_key(Some(record::directory_key(organization, id)))
+            .build()
+            .map_err(StoreError::from)?;
+        // A transaction, because those are retried when they conflict with others.
+        self.transact(&[(Part::Entry, TransactWriteItem::builder().delete(delete).build())])
+            .await?;
         Ok(())
     }
 }
