@@ -1,94 +1,144 @@
-//! The steps of a test case.
+//! The steps of a test case, drawn before anything is known about keys and accounts.
 
+use latchkey_testkit::wire::Fault;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-/// The dialect of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Dialect {
-    LakeSail,
-    Chaser,
+use super::state::Millis;
+
+/// The number of environments that serve requests. The first half serves LakeSail, the others Chaser.
+pub(crate) const ENVIRONMENTS: usize = 4;
+
+/// A test case.
+#[derive(Clone, Debug)]
+pub(crate) struct History {
+    pub(crate) key_limit: usize,
+    pub(crate) max_lifetime_days: Option<i64>,
+    /// How far the clocks of environments may be from the right time.
+    pub(crate) skew: Millis,
+    pub(crate) steps: Vec<Step>,
 }
 
-/// The caller: any key that ever existed, or the first one of the organization that the step concerns.
-///
-/// The first one is there so that enough happens.
+/// One step.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    /// Time passes.
+    Advance(Millis),
+    /// Time passes until shortly before or after a key expires, or a minute after it was created.
+    Approach { key: Index, minute: bool, past: Millis },
+    /// A clock is set. `part` is a share of the history's skew, in thousandths.
+    SetClock { clock: Index, part: i64 },
+    /// Requests are served at the same time. With `subject`, all of them are about this key.
+    Serve { subject: Option<Index>, draws: Vec<Draw> },
+}
+
+/// A request, in terms of all that ever existed.
+#[derive(Clone, Debug)]
+pub(crate) struct Draw {
+    pub(crate) environment: Index,
+    pub(crate) caller: Caller,
+    pub(crate) subject: Index,
+    pub(crate) action: Action,
+    /// Whether the request has an idempotency key.
+    pub(crate) keyed: bool,
+    /// Whether a request with an idempotency key is sent again after its response.
+    pub(crate) again: bool,
+    pub(crate) fault: Option<(u32, Fault)>,
+    /// How many turns each request to the table leaves to concurrent work.
+    pub(crate) pace: Vec<u8>,
+}
+
+/// Whose key a request presents.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Caller {
+    /// The first key of the subject's organization. Without it, too little would happen.
     First,
+    /// The subject itself.
+    Subject,
     Any(Index),
 }
 
-/// One step. Its caller and subject are drawn from all that ever existed.
+/// What a request asks for.
 #[derive(Clone, Debug)]
-pub(crate) enum Step {
-    Advance {
-        millis: i64,
-    },
-    CreateAccount {
-        dialect: Dialect,
-        caller: Caller,
-    },
-    Mint {
-        dialect: Dialect,
-        caller: Caller,
-        account: Index,
-        days: Option<i64>,
-        scopes: u8,
-        repeat: bool,
-    },
-    Rotate {
-        caller: Caller,
-        key: Index,
-        days: i64,
-        at_once: bool,
-    },
-    Update {
-        caller: Caller,
-        key: Index,
-        name: Option<Option<String>>,
-        scopes: Option<u8>,
-    },
-    Revoke {
-        dialect: Dialect,
-        caller: Caller,
-        key: Index,
-    },
-    Disable {
-        caller: Caller,
-        account: Index,
-        disabled: bool,
-    },
-    Delete {
-        dialect: Dialect,
-        caller: Caller,
-        account: Index,
-    },
+pub(crate) enum Action {
+    CreateAccount,
+    Mint { days: Option<i64>, scopes: u8 },
+    Rotate { days: i64 },
+    Update { name: Option<Option<String>>, scopes: Option<u8> },
+    Revoke,
+    Disable(bool),
+    Delete,
 }
 
-/// Any step; those that create keys are more frequent than those that end them.
-pub(crate) fn step() -> impl Strategy<Value = Step> {
-    let dialect = || prop_oneof![Just(Dialect::LakeSail), Just(Dialect::Chaser)];
-    let index = any::<Index>;
-    let caller =
-        || prop_oneof![2 => Just(Caller::First), 1 => any::<Index>().prop_map(Caller::Any)];
-    let days = prop_oneof![Just(0_i64), 1_i64..=30];
+pub(crate) fn history() -> impl Strategy<Value = History> {
+    let skew = prop_oneof![2 => Just(0), 1 => 1_i64..=5000];
+    let steps = prop::collection::vec(step(), 1..50);
+    (2_usize..5, prop::option::of(5_i64..20), skew, steps).prop_map(
+        |(key_limit, max_lifetime_days, skew, steps)| History {
+            key_limit,
+            max_lifetime_days,
+            skew,
+            steps,
+        },
+    )
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let passing = prop_oneof![0_i64..20_000, 0_i64..864_000_000];
+    let near = prop_oneof![-6000_i64..6000, -1_i64..=1];
     prop_oneof![
-        4 => prop_oneof![0_i64..20_000, 0_i64..864_000_000].prop_map(|millis| Step::Advance { millis }),
-        1 => (dialect(), caller()).prop_map(|(dialect, caller)| Step::CreateAccount { dialect, caller }),
-        6 => (dialect(), caller(), index(), prop::option::of(1_i64..25), any::<u8>(), any::<bool>())
-            .prop_map(|(dialect, caller, account, days, scopes, repeat)| {
-                Step::Mint { dialect, caller, account, days, scopes, repeat }
-            }),
-        5 => (caller(), index(), days, any::<bool>())
-            .prop_map(|(caller, key, days, at_once)| Step::Rotate { caller, key, days, at_once }),
-        2 => (caller(), index(), prop::option::of(prop::option::of("[a-z]{0,4}")), prop::option::of(any::<u8>()))
-            .prop_map(|(caller, key, name, scopes)| Step::Update { caller, key, name, scopes }),
-        2 => (dialect(), caller(), index())
-            .prop_map(|(dialect, caller, key)| Step::Revoke { dialect, caller, key }),
-        3 => (caller(), index(), any::<bool>())
-            .prop_map(|(caller, account, disabled)| Step::Disable { caller, account, disabled }),
-        1 => (dialect(), caller(), index())
-            .prop_map(|(dialect, caller, account)| Step::Delete { dialect, caller, account }),
+        3 => passing.prop_map(Step::Advance),
+        2 => (any::<Index>(), any::<bool>(), near)
+            .prop_map(|(key, minute, past)| Step::Approach { key, minute, past }),
+        2 => (any::<Index>(), -1000_i64..=1000)
+            .prop_map(|(clock, part)| Step::SetClock { clock, part }),
+        14 => draw(true).prop_map(|draw| Step::Serve { subject: None, draws: vec![draw] }),
+        6 => (prop::option::weighted(0.8, any::<Index>()), prop::collection::vec(draw(false), 2..=3))
+            .prop_map(|(subject, draws)| Step::Serve { subject, draws }),
     ]
+}
+
+/// A request. One that is `alone` has nobody to leave turns to.
+fn draw(alone: bool) -> impl Strategy<Value = Draw> {
+    let caller = prop_oneof![
+        5 => Just(Caller::First),
+        1 => Just(Caller::Subject),
+        1 => any::<Index>().prop_map(Caller::Any),
+    ];
+    let request = (any::<Index>(), caller, any::<Index>(), action(), any::<bool>(), any::<bool>());
+    let pace = prop::collection::vec(0_u8..5, if alone { 0..=0 } else { 0..=8 });
+    (request, prop::option::weighted(0.3, fault()), pace).prop_map(|(request, fault, pace)| {
+        let (environment, caller, subject, action, keyed, again) = request;
+        Draw { environment, caller, subject, action, keyed, again, fault, pace }
+    })
+}
+
+/// Any action; those that create keys are more frequent than those that end them.
+fn action() -> impl Strategy<Value = Action> {
+    let name = prop::option::of(prop::option::of("[a-z]{0,4}"));
+    prop_oneof![
+        1 => Just(Action::CreateAccount),
+        6 => (prop::option::of(1_i64..25), any::<u8>())
+            .prop_map(|(days, scopes)| Action::Mint { days, scopes }),
+        5 => prop_oneof![Just(0_i64), 1_i64..=30].prop_map(|days| Action::Rotate { days }),
+        3 => (name, prop::option::of(any::<u8>()))
+            .prop_map(|(name, scopes)| Action::Update { name, scopes }),
+        2 => Just(Action::Revoke),
+        3 => any::<bool>().prop_map(Action::Disable),
+        1 => Just(Action::Delete),
+    ]
+}
+
+/// A fault of one of the first requests to the table. The very first only verifies the caller.
+fn fault() -> impl Strategy<Value = (u32, Fault)> {
+    let kind = prop_oneof![
+        1 => Just(Fault::Failed),
+        1 => Just(Fault::Throttled),
+        2 => Just(Fault::Conflict),
+        1 => Just(Fault::LeftOut),
+        3 => Just(Fault::Lost),
+        2 => Just(Fault::Down),
+        3 => Just(Fault::LostThenDown),
+    ];
+    (prop_oneof![1 => Just(0_u32), 6 => 1_u32..5], kind)
 }

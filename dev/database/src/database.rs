@@ -10,6 +10,8 @@ use latchkey::store::client;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use crate::in_process::InProcess;
+
 /// A running embedded DynamoDB, which stops when this is dropped.
 pub struct LocalDatabase {
     database: Database,
@@ -59,6 +61,11 @@ impl LocalDatabase {
     /// A client with the shipped configuration.
     pub fn client(&self) -> Client {
         Client::from_conf(self.client_config().build())
+    }
+
+    /// The same database without the connection.
+    pub fn in_process(&self) -> InProcess {
+        InProcess::new(self.database.clone())
     }
 
     /// Deletes items past their time to live, as DynamoDB does on its own; returns how many.

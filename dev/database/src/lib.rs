@@ -3,7 +3,9 @@
 //! `cargo dev` and the tests use it.
 
 mod database;
+mod in_process;
 pub mod sample;
 pub mod table;
 
 pub use database::{ACCESS_KEY, LocalDatabase, REGION, SECRET_KEY};
+pub use in_process::InProcess;

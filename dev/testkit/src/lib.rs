@@ -4,6 +4,7 @@
 
 pub mod actions;
 mod answer;
+mod connector;
 pub mod contract;
 pub mod event;
 pub mod faulty;
@@ -22,6 +23,7 @@ pub mod secrets;
 pub mod suite;
 mod tenant;
 mod test_table;
+pub mod wire;
 
 pub use answer::Answer;
 pub use latchkey_database::{ACCESS_KEY, REGION, SECRET_KEY, sample, table};

@@ -11,11 +11,11 @@ use latchkey::policy::{CachePolicy, KeyPolicy};
 use latchkey::service::Clock;
 use latchkey::store::KeyStore;
 use latchkey::time::Timestamp;
-use latchkey_database::LocalDatabase;
+use latchkey_database::{InProcess, LocalDatabase};
 
 use crate::interruption::Interruption;
 use crate::meter::Meter;
-use crate::{sample, table};
+use crate::{sample, table, wire};
 
 /// A fresh table with the sample data, in its own embedded DynamoDB that stops with the test.
 pub struct TestTable {
@@ -53,7 +53,7 @@ impl TestTable {
     }
 
     /// Writes the sample data: the first table of a process as `cargo dev` does, the others as a copy of it,
-    /// which takes a tenth of the requests.
+    /// which takes a tenth of the requests and no connection.
     async fn write_sample(&self) {
         static SAMPLE: OnceLock<Vec<Item>> = OnceLock::new();
         let Some(items) = SAMPLE.get() else {
@@ -62,12 +62,13 @@ impl TestTable {
             let _ = SAMPLE.set(self.items().await);
             return;
         };
+        let client = wire::client(self);
         for batch in items.chunks(MAX_BATCH) {
             let puts = batch.iter().map(|item| {
                 let put = PutRequest::builder().set_item(Some(item.clone())).build();
                 WriteRequest::builder().put_request(put.expect("an item")).build()
             });
-            let written = self.client.batch_write_item().request_items(NAME, puts.collect());
+            let written = client.batch_write_item().request_items(NAME, puts.collect());
             let written = written.send().await.expect("a batch");
             assert!(written.unprocessed_items().is_none_or(HashMap::is_empty));
         }
@@ -87,6 +88,11 @@ impl TestTable {
     pub fn client_with(&self, interceptor: impl Intercept + 'static) -> Client {
         let config = self.database.client_config().interceptor(interceptor);
         Client::from_conf(config.build())
+    }
+
+    /// The table's database without the connection.
+    pub(crate) fn in_process(&self) -> InProcess {
+        self.database.in_process()
     }
 
     /// The service of this table at [`sample::now`].

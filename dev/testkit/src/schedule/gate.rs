@@ -2,18 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_types::body::SdkBody;
-use dynoxide::Database;
-use serde_json::{Value, json};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use latchkey_database::InProcess;
 
-use super::database;
+use crate::connector::{self, conflict};
 
 /// A request at a gate: the operation that sent it, and its number within that.
 pub(super) type Ticket = (usize, u32);
@@ -125,7 +121,7 @@ impl Gates {
 
 /// Calls the database in the process, with gates before and after.
 pub(super) struct Gated {
-    pub(super) database: Database,
+    pub(super) database: InProcess,
     pub(super) gates: Arc<SharedGates>,
     /// The operation that sends the requests; `None` for one without gates.
     pub(super) actor: Option<usize>,
@@ -139,53 +135,20 @@ impl fmt::Debug for Gated {
 
 impl HttpConnector for Gated {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let target = request.headers().get("x-amz-target").expect("an operation");
-        let operation = target.rsplit('.').next().expect("a name").to_owned();
-        let body = request.body().bytes().expect("a body in memory").to_vec();
-        let body = String::from_utf8(body).expect("a text");
+        let (operation, body) = connector::received(&request);
         let (database, gates, actor) = (self.database.clone(), Arc::clone(&self.gates), self.actor);
         HttpConnectorFuture::new(async move {
             let Some(actor) = actor else {
-                return Ok(response(database::answer(&database, &operation, &body)));
+                return Ok(connector::response(database.serve(&operation, &body)));
             };
             if gates.wait(actor, Point::Send(operation.clone())).await == Fate::Conflict {
-                return Ok(response(conflict(&operation, &body)));
+                return Ok(connector::response(conflict(&operation, &body)));
             }
-            let answered = database::answer(&database, &operation, &body);
+            let answered = database.serve(&operation, &body);
             match gates.wait(actor, Point::Deliver).await {
-                Fate::Lose | Fate::Cut => {
-                    Err(ConnectorError::io(std::io::Error::from(ErrorKind::ConnectionReset).into()))
-                }
-                _ => Ok(response(answered)),
+                Fate::Lose | Fate::Cut => Err(connector::closed()),
+                _ => Ok(connector::response(answered)),
             }
         })
     }
-}
-
-fn response((status, body): (u16, String)) -> HttpResponse {
-    let status = status.try_into().expect("a status");
-    let mut response = HttpResponse::new(status, SdkBody::from(body));
-    response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
-    response
-}
-
-/// Whether DynamoDB rejects an operation while another transaction writes one of its items.
-pub(super) fn may_conflict(operation: &str) -> bool {
-    matches!(operation, "TransactWriteItems" | "UpdateItem" | "DeleteItem")
-}
-
-fn conflict(operation: &str, body: &str) -> (u16, String) {
-    let kind = |name: &str| format!("com.amazonaws.dynamodb.v20120810#{name}");
-    let body = if operation == "TransactWriteItems" {
-        let request: Value = serde_json::from_str(body).expect("JSON");
-        let items = request["TransactItems"].as_array().expect("items").len();
-        let reasons: Vec<Value> = (0..items)
-            .map(|item| json!({ "Code": if item == 0 { "TransactionConflict" } else { "None" } }))
-            .collect();
-        let kind = kind("TransactionCanceledException");
-        json!({ "__type": kind, "Message": "as asked for", "CancellationReasons": reasons })
-    } else {
-        json!({ "__type": kind("TransactionConflictException"), "message": "as asked for" })
-    };
-    (400, body.to_string())
 }

@@ -4,8 +4,10 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use crate::connector::may_conflict;
+
 use super::choices::Choices;
-use super::gate::{Fate, Point, Ticket, may_conflict};
+use super::gate::{Fate, Point, Ticket};
 use super::stage::Stage;
 
 /// A concurrent operation.

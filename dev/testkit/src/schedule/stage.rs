@@ -5,15 +5,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::retry::{RetryPartition, TokenBucket};
+use aws_sdk_dynamodb::config::retry::TokenBucket;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{Credentials, Region, SharedHttpClient};
-use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
-use dynoxide::Database;
 use latchkey::store::KeyStore;
 use latchkey::time::Timestamp;
-use latchkey_database::{ACCESS_KEY, REGION, SECRET_KEY, table};
+use latchkey_database::{InProcess, table};
 use serde_json::Value;
+
+use crate::connector;
 
 use super::database::{self, Items};
 use super::gate::{Fate, Gated, Point, SharedGates};
@@ -22,7 +21,7 @@ pub(super) const TABLE: &str = "latchkey-test";
 
 /// A table in its own embedded DynamoDB, with a client for each of several concurrent operations.
 pub struct Stage {
-    database: Database,
+    database: InProcess,
     pub(super) gates: Arc<SharedGates>,
     direct: Client,
     clients: Vec<Client>,
@@ -42,7 +41,7 @@ impl Stage {
     ///
     /// If it cannot be created.
     pub async fn new(actors: usize) -> Self {
-        let database = Database::memory().expect("an embedded DynamoDB");
+        let database = InProcess::in_memory();
         let gates = Arc::new(SharedGates::default());
         let client = |actor| client(&database, &gates, actor);
         let direct = client(None);
@@ -119,16 +118,10 @@ impl Stage {
 }
 
 /// A client with the shipped configuration, but without time limits: a response that is lost is lost at once.
-fn client(database: &Database, gates: &Arc<SharedGates>, actor: Option<usize>) -> Client {
+fn client(database: &InProcess, gates: &Arc<SharedGates>, actor: Option<usize>) -> Client {
     let connector = Gated { database: database.clone(), gates: Arc::clone(gates), actor };
-    let connector = SharedHttpConnector::new(connector);
-    let http_client = SharedHttpClient::new(http_client_fn(move |_, _| connector.clone()));
     // Otherwise a schedule would depend on the faults of earlier ones.
-    let budget = RetryPartition::custom("stage").token_bucket(TokenBucket::unlimited()).build();
-    let config = latchkey::store::client::config(http_client)
-        .retry_partition(budget)
-        .timeout_config(TimeoutConfig::disabled())
-        .region(Region::new(REGION))
-        .credentials_provider(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "local"));
+    let config = connector::config(connector, TokenBucket::unlimited())
+        .timeout_config(TimeoutConfig::disabled());
     Client::from_conf(config.build())
 }
