@@ -111,9 +111,10 @@ impl Latchkey {
         }
         self.check_own(caller, id).await?;
         let organization = &caller.organization;
-        let changed = self.store.update_account(organization, id, change, self.clock.now()).await?;
+        let now = self.clock.now();
+        let changed = self.store.update_account(organization, id, change, now).await?;
         if change.disabled.is_some() {
-            self.verifier.forget_all();
+            self.verifier.account_changed(now);
         }
         tracing::info!(account.id = %id, account.disabled = changed.disabled, "service account changed");
         Ok(changed)
@@ -141,7 +142,7 @@ impl Latchkey {
         }
         let deleted = self.store.delete_account(&caller.organization, id).await;
         // Runs even if keys remain, because they are already rejected.
-        self.verifier.forget_all();
+        self.verifier.account_changed(self.clock.now());
         deleted
     }
 }

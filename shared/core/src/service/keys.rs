@@ -86,7 +86,7 @@ impl Latchkey {
         }
         let now = self.clock.now();
         let changed = self.store.update_key(account, key, &found.spec.scopes, change, now).await?;
-        self.verifier.forget(&changed.digest);
+        self.verifier.key_changed(&changed.digest, now);
         tracing::info!(account.id = %account, key.id = %key, "key changed");
         Ok(changed)
     }

@@ -111,7 +111,7 @@ impl Latchkey {
 
     /// Handles a revocation by any caller: from now on, this process rejects the key.
     fn record_revoked(&self, revocation: &Revocation) {
-        self.verifier.forget(&revocation.key().digest);
+        self.verifier.key_changed(&revocation.key().digest, self.clock.now());
         if let Revocation::Revoked(_) = revocation {
             self.metrics.count(Counter::KeysRevoked, 1);
         }

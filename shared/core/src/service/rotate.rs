@@ -81,7 +81,7 @@ impl Latchkey {
     }
 
     fn record_rotated(&self, caller: &AccountPrincipal, Rotation { old, new, .. }: &Rotation) {
-        self.verifier.forget(&old.digest);
+        self.verifier.key_changed(&old.digest, new.created_at);
         self.metrics.count(Counter::KeysRotated, 1);
         tracing::info!(
             account.id = %new.spec.account,

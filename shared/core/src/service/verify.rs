@@ -1,5 +1,6 @@
 //! Verification of tokens.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -19,6 +20,10 @@ use super::metrics::{Counter, Metrics};
 
 /// The time limit for recording uses of keys after the response.
 const RECORDING_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long an environment reads consistently after a change of its own, in milliseconds. DynamoDB's replicas
+/// usually agree within a second (Amazon DynamoDB Developer Guide, "Read consistency").
+const REPLICATION: u64 = 2000;
 
 /// The required freshness of a verdict on a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +45,8 @@ pub(crate) struct Verifier {
     store: KeyStore,
     cache: Option<VerdictCache>,
     deployment: KnownDeployment,
+    /// When this environment last changed a key or an account, in milliseconds since the Unix epoch.
+    changed_at: AtomicI64,
     last_used: LastUsed,
     metrics: Metrics,
 }
@@ -51,6 +58,7 @@ impl Verifier {
             store,
             cache: VerdictCache::new(cache),
             deployment: KnownDeployment::new(cache),
+            changed_at: AtomicI64::new(i64::MIN),
             last_used: LastUsed::new(Duration::ZERO),
             metrics: Metrics::off(),
         }
@@ -226,15 +234,21 @@ impl Verifier {
         failed
     }
 
-    /// Clears the cache, for example because an account was disabled.
-    pub(crate) fn forget_all(&self) {
+    /// Clears the cache because this environment changed an account at `now`.
+    pub(crate) fn account_changed(&self, now: Timestamp) {
+        self.changed_at.store(now.as_millis(), Ordering::Relaxed);
         if let Some(cache) = &self.cache {
             cache.forget_all();
         }
     }
 
-    /// Removes the cached verdict on a token.
-    pub(crate) fn forget(&self, digest: &TokenDigest) {
+    /// Removes the cached verdict on a key because this environment changed the key at `now`.
+    pub(crate) fn key_changed(&self, digest: &TokenDigest, now: Timestamp) {
+        self.changed_at.store(now.as_millis(), Ordering::Relaxed);
+        self.forget(digest);
+    }
+
+    fn forget(&self, digest: &TokenDigest) {
         if let Some(cache) = &self.cache {
             cache.forget(digest.to_bytes());
         }
@@ -259,17 +273,19 @@ impl Verifier {
     ) -> Result<(Lookup, Arc<Deployment>), StoreError> {
         let (account, key) = (token.account(), token.key());
         // Eventually consistent, at half the price. It may miss a revocation for about a second, which is
-        // within the documented bound.
+        // within the documented bound, unless this environment revoked the key.
+        let changed_at = self.changed_at.load(Ordering::Relaxed);
+        let consistent = now.as_millis().abs_diff(changed_at) < REPLICATION;
         let (found, deployment) = match known {
-            Some(known) => (self.store.lookup(account, key, false).await?, known),
+            Some(known) => (self.store.lookup(account, key, consistent).await?, known),
             None => {
-                let read = self.store.lookup_with_deployment(account, key, false).await?;
+                let read = self.store.lookup_with_deployment(account, key, consistent).await?;
                 (read.0, self.deployment.observe(read.1, now))
             }
         };
         let missing =
             found.key.is_none() || (found.account.is_none() && !token.account().is_root());
-        if !missing {
+        if !missing || consistent {
             return Ok((found, deployment));
         }
         // Reads again consistently, so that a key works as soon as it is minted.

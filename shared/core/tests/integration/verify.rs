@@ -214,6 +214,28 @@ async fn what_was_revoked_elsewhere_is_refused_within_the_bound() {
     }
 }
 
+/// Otherwise a replica that lags could give the environment that revoked a key its old verdict, for as long as
+/// the cache keeps it.
+#[tokio::test]
+async fn an_environment_that_revoked_a_key_reads_consistently_for_two_seconds() {
+    let table = TestTable::start().await;
+    let clock = SetClock::new();
+    let latchkey = clock.latchkey(&table);
+    let units = async |key: SampleKey| {
+        table.meter.take();
+        let verdict = latchkey.verify(&key.token(), Freshness::Cached).await;
+        (verdict.is_ok(), table.meter.take().units["BatchGetItem"])
+    };
+    latchkey.verify(&SampleKey::Other.token(), Freshness::Cached).await.expect("valid");
+    assert_eq!(units(SampleKey::FullAccess).await, (true, 1.0));
+    latchkey.revoke_presented(&SampleKey::FullAccess.token()).await.expect("revoked");
+    assert_eq!(units(SampleKey::FullAccess).await, (false, 2.0));
+    clock.advance(1_999);
+    assert_eq!(units(SampleKey::Minter).await, (true, 2.0));
+    clock.advance(1);
+    assert_eq!(units(SampleKey::Reader).await, (true, 1.0));
+}
+
 #[tokio::test]
 async fn a_kept_key_ends_the_instant_that_it_expires() {
     let table = TestTable::start().await;
