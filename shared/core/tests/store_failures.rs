@@ -296,14 +296,14 @@ async fn the_tries_of_a_change_take_effect_once() {
         }
     });
     let store = KeyStore::new(client, "table");
-    let AccountPrincipal { organization, account, key, scopes, .. } = caller();
+    let AccountPrincipal { organization, account, .. } = caller();
     let disable = AccountChange { disabled: Some(true), ..AccountChange::default() };
     let rename = KeyChange { name: Some(None), ..KeyChange::default() };
     let now = sample::now();
     // The items that they change are not there to be returned.
     let changed = store.update_account(&organization, &account, &disable, now).await;
     assert!(matches!(changed, Err(Error::AccountNotFound(_))), "{changed:?}");
-    let changed = store.update_key(&account, &key, &scopes, &rename, now).await;
+    let changed = store.update_key(&caller(), SampleKey::FullAccess.mint().0, &rename, now).await;
     assert!(matches!(changed, Err(Error::KeyNotFound(_))), "{changed:?}");
     store.set_organization_disabled(&organization, true).await.expect("disabled");
     store.begin_deleting_organization(&organization).await.expect("marked");

@@ -80,12 +80,12 @@ impl Latchkey {
         }
         let organization = Some(&caller.organization);
         let (_, found) = find_key(&self.store, organization, account, key).await?;
-        caller.outrank(&found.spec.scopes)?;
         if change.is_empty() {
+            caller.outrank(&found.spec.scopes)?;
             return Ok(found);
         }
         let now = self.clock.now();
-        let changed = self.store.update_key(account, key, &found.spec.scopes, change, now).await?;
+        let changed = self.store.update_key(caller, found, change, now).await?;
         self.verifier.key_changed(&changed.digest, now);
         tracing::info!(account.id = %account, key.id = %key, "key changed");
         Ok(changed)

@@ -3,9 +3,8 @@
 use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, Update};
 
 use crate::error::Error;
-use crate::id::{KeyId, ServiceAccountId};
 use crate::key::{Key, KeyChange};
-use crate::scope::Scopes;
+use crate::principal::AccountPrincipal;
 use crate::time::Timestamp;
 
 use super::attribute::number;
@@ -13,28 +12,54 @@ use super::record;
 use super::transaction::{Outcome, Part};
 use super::{KeyStore, StoreError};
 
+/// The maximum number of attempts while others change the key's scopes.
+const ATTEMPTS_MAX: u32 = 4;
+
 impl KeyStore {
-    /// Changes and returns a key that has not ended and still has the scopes `had`, which authorized the
-    /// change.
+    /// Changes `key` as `caller` and returns it, unless it has ended. The change is conditional on the scopes that
+    /// authorized it. If they have changed since, the change is authorized anew.
     ///
     /// # Errors
     ///
-    /// [`Error::KeyNotFound`], [`Error::KeyEnded`], [`Error::Busy`], also if the scopes differ, or
-    /// [`Error::Store`]. On error, the key is unchanged, unless the table did not respond.
+    /// [`Error::Denied`] for a key that by now has scopes that the caller lacks, [`Error::KeyNotFound`],
+    /// [`Error::KeyEnded`], [`Error::Busy`], or [`Error::Store`]. On error, the key is unchanged, unless the table
+    /// did not respond.
     pub async fn update_key(
         &self,
-        account: &ServiceAccountId,
-        id: &KeyId,
-        had: &Scopes,
+        caller: &AccountPrincipal,
+        mut key: Key,
         change: &KeyChange,
         now: Timestamp,
     ) -> Result<Key, Error> {
+        for _ in 0..ATTEMPTS_MAX {
+            caller.outrank(&key.spec.scopes)?;
+            let place = record::key_key(&key.spec.account, &key.id);
+            let not_found = || Error::KeyNotFound(key.id.clone());
+            let update = self.change(&key, change, now)?;
+            let found = match self.update_once(Part::Key, update).await? {
+                Outcome::Refused(mut unmet) => unmet.take(Part::Key).flatten(),
+                // Deleted since, if it is missing.
+                _ => {
+                    let changed = self.item(place).await?.ok_or_else(not_found)?;
+                    return Ok(record::key(&changed).map_err(StoreError::from)?);
+                }
+            };
+            key = record::key(&found.ok_or_else(not_found)?).map_err(StoreError::from)?;
+            if let Some(ended) = key.ended(now) {
+                return Err(Error::KeyEnded { key: key.id, ended });
+            }
+        }
+        Err(Error::Busy)
+    }
+
+    /// Returns an update of a key that has not ended and has the scopes of `key`.
+    fn change(&self, key: &Key, change: &KeyChange, now: Timestamp) -> Result<Update, StoreError> {
         let mut set = vec!["updated_at = :now".to_owned()];
         let mut remove = Vec::new();
-        let (same_scopes, scopes) = record::has_scopes(had);
+        let (same_scopes, scopes) = record::has_scopes(&key.spec.scopes);
         let mut update = Update::builder()
             .table_name(&self.table)
-            .set_key(Some(record::key_key(account, id)))
+            .set_key(Some(record::key_key(&key.spec.account, &key.id)))
             .expression_attribute_values(":now", number(now.as_millis()))
             .condition_expression(format!(
                 "attribute_exists(pk) AND attribute_not_exists(revoked_at) \
@@ -65,18 +90,6 @@ impl KeyStore {
         if !remove.is_empty() {
             expression.push_str(&format!(" REMOVE {}", remove.join(", ")));
         }
-        let update = update.update_expression(expression).build().map_err(StoreError::from)?;
-        let not_found = || Error::KeyNotFound(id.clone());
-        let Outcome::Refused(mut unmet) = self.update_once(Part::Key, update).await? else {
-            // Deleted since, if it is missing.
-            let changed = self.item(record::key_key(account, id)).await?.ok_or_else(not_found)?;
-            return Ok(record::key(&changed).map_err(StoreError::from)?);
-        };
-        let found = unmet.take(Part::Key).flatten().ok_or_else(not_found)?;
-        let key = record::key(&found).map_err(StoreError::from)?;
-        match key.ended(now) {
-            Some(ended) => Err(Error::KeyEnded { key: key.id, ended }),
-            None => Err(Error::Busy),
-        }
+        Ok(update.update_expression(expression).build()?)
     }
 }
