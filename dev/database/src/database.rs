@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{Builder, Credentials, Region};
 use dynoxide::Database;
 use latchkey::store::client;
@@ -49,13 +51,19 @@ impl LocalDatabase {
         format!("http://{}", self.address)
     }
 
-    /// A client configuration: the shipped one, with this endpoint and dummy credentials.
+    /// A client configuration: the shipped one, with this endpoint and dummy credentials. It waits longer,
+    /// because a busy machine is slower than DynamoDB.
     pub fn client_config(&self) -> Builder {
         let endpoint = self.endpoint();
+        let patient = TimeoutConfig::builder()
+            .operation_attempt_timeout(Duration::from_secs(10))
+            .operation_timeout(Duration::from_secs(30))
+            .build();
         client::config(client::http_client(Some(&endpoint)))
             .region(Region::new(REGION))
             .credentials_provider(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "local"))
             .endpoint_url(endpoint)
+            .timeout_config(patient)
     }
 
     /// A client with the shipped configuration.
