@@ -45,6 +45,8 @@ pub(crate) struct Key {
     pub(crate) expiry: (i64, i64),
     /// Whether it was created with an expiry, or may have been.
     pub(crate) expires: bool,
+    /// Whether a rotation may have given it an end, which keys that it creates from then on inherit.
+    pub(crate) rotated: bool,
 }
 
 /// A create or a rotation whose answer was lost, to be repeated with its idempotency key.
@@ -108,7 +110,13 @@ impl Key {
             scopes: Register::new(scopes),
             expiry: (i64::MAX, i64::MAX),
             expires: false,
+            rotated: false,
         }
+    }
+
+    /// Whether the key may have an end, which keys that it creates inherit.
+    pub(crate) fn may_end(&self) -> bool {
+        self.expires || self.rotated
     }
 }
 

@@ -43,7 +43,7 @@ impl World {
         let id = self.truth().accounts[account].id.clone();
         let (learned, lost, era) = self.send(&call, caller, &id, "", rng).await;
         let scopes = scopes.unwrap_or_else(full_access);
-        let may_expire = self.truth().keys[caller].expires;
+        let may_expire = self.truth().keys[caller].may_end();
         self.learn_key(account, learned, (lost, era), name, scopes, may_expire);
     }
 
@@ -65,6 +65,7 @@ impl World {
             let truth = &mut *truth;
             let id = truth.keys[key].id.clone();
             let end = self.now().1 + days * DAY;
+            truth.keys[key].rotated = true;
             let (earliest, _) = &mut truth.keys[key].expiry;
             // If it takes effect. Whether it does, a refusal does not always tell.
             *earliest = end.min(*earliest);
@@ -86,7 +87,7 @@ impl World {
         }
         let may_expire = {
             let truth = self.truth();
-            truth.keys[key].expires || truth.keys[caller].expires
+            truth.keys[key].expires || truth.keys[caller].may_end()
         };
         self.learn_key(account, learned, (lost, era), name, scopes, may_expire);
     }

@@ -6,6 +6,7 @@ mod verdict;
 
 use std::time::{Duration, Instant};
 
+use latchkey_testkit::misbehaving::Fault;
 use latchkey_testkit::{Answer, event};
 use rand::RngExt;
 use rand::rngs::ChaCha20Rng;
@@ -132,7 +133,11 @@ impl World {
                     }
                     return (Learned::Done(answer), lost, era);
                 }
-                Outcome::Refused(_) => return (Learned::Refused, lost, era),
+                Outcome::Refused(_) => {
+                    // An attempt may take effect after its retry was refused.
+                    let late = self.plan.faults.faults.contains(&Fault::LateEffect);
+                    return (Learned::Refused, lost + usize::from(late), era);
+                }
                 Outcome::Unknown => lost += 1,
             }
         }
