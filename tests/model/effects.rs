@@ -58,7 +58,7 @@ impl Model {
         }
         let full = self.filled_by(request).map(|account| self.is_full(account, request.now));
         // Where either answer is right, the model follows the service.
-        let full = full.map_or(false, |full| full.unwrap_or(status == 409));
+        let full = full.is_some_and(|full| full.unwrap_or(status == 409));
         let expected = self.status(request, caller, full);
         let is_right = if fate == Fate::Answered { status == expected } else { expected < 300 };
         if !is_right {
