@@ -36,7 +36,7 @@ struct Created {
 }
 
 impl Model {
-    /// Applies a request by `caller`, or by nobody if the caller was rejected.
+    /// Applies a request by `caller`, which is `None` if authentication rejected it.
     ///
     /// Returns the status that the model expects if this is not what was seen.
     pub(crate) fn apply(

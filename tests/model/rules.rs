@@ -6,8 +6,8 @@ use super::state::{Key, Millis, Model, Standing};
 const MINUTE: Millis = 60_000;
 
 impl Model {
-    /// The status of a request by `caller`, which was valid when the request began. `full` tells whether the
-    /// account has no room for another key.
+    /// The expected status of a request that authenticated as `caller`. `full` means that the account has no room
+    /// for another key.
     pub(crate) fn status(&self, request: &Request, caller: &Key, full: bool) -> u16 {
         let (dialect, now) = (request.dialect, request.now);
         match &request.ask {

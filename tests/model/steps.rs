@@ -98,7 +98,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A request. One that is `alone` has nobody to leave turns to.
+/// A request. If it is `alone`, it gives no turns to other requests.
 fn draw(alone: bool) -> impl Strategy<Value = Draw> {
     let caller = prop_oneof![
         5 => Just(Caller::First),
