@@ -5,6 +5,7 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::Client;
 use latchkey::store::KeyStore;
+use latchkey::store::client::{self, CaBundle};
 use latchkey::store::environment::Environment;
 
 use crate::args::Target;
@@ -27,7 +28,9 @@ pub(crate) async fn connect(target: Target) -> Result<Connection, String> {
         "no table: pass `--table` or set `LATCHKEY_TABLE` to the stack's output `TableName`",
     )?;
     // The same TLS as the functions, not the SDK's own, so that there is only one stack to trust.
-    let http_client = latchkey::store::client::http_client(None);
+    let environment = Environment::of_process();
+    let roots = CaBundle::from_environment(&environment).map_err(|invalid| invalid.to_string())?;
+    let http_client = client::http_client(None, roots.as_ref());
     let mut loader =
         aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http_client.clone());
     if let Some(profile) = &target.profile {
@@ -50,7 +53,7 @@ pub(crate) async fn connect(target: Target) -> Result<Connection, String> {
         let provider = ProfileFileCredentialsProvider::builder().configure(&provider_config);
         config = config.credentials_provider(provider.profile_name(profile).build());
     }
-    let variable = Environment::of_process().text("AWS_ENDPOINT_URL_DYNAMODB");
+    let variable = environment.text("AWS_ENDPOINT_URL_DYNAMODB");
     let endpoint = target.endpoint_url.or(variable).filter(|endpoint| !endpoint.is_empty());
     if let Some(endpoint) = &endpoint {
         if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {

@@ -59,7 +59,7 @@ impl LocalDatabase {
             .operation_attempt_timeout(Duration::from_secs(10))
             .operation_timeout(Duration::from_secs(30))
             .build();
-        client::config(client::http_client(Some(&endpoint)))
+        client::config(client::http_client(Some(&endpoint), None))
             .region(Region::new(REGION))
             .credentials_provider(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "local"))
             .endpoint_url(endpoint)

@@ -23,6 +23,7 @@ pub mod secrets;
 pub mod suite;
 mod tenant;
 mod test_table;
+pub mod tls;
 pub mod wire;
 
 pub use answer::Answer;

@@ -8,3 +8,4 @@ mod authorize;
 mod cases;
 mod contract;
 mod program;
+mod tls;

@@ -4,6 +4,8 @@
 //! handshake. It reads region and credentials directly from the environment that Lambda sets, without a
 //! provider chain. It sends one request before the first event, so that the connection is open.
 
+mod tls;
+
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -19,7 +21,6 @@ use aws_sdk_dynamodb::config::{
 };
 use aws_sdk_dynamodb::error::BoxError;
 use aws_smithy_async::rt::sleep::TokioSleep;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use aws_smithy_types::retry::RetrySpec;
@@ -27,6 +28,8 @@ use tokio::task::JoinSet;
 
 use super::environment::{Environment, InvalidSetting};
 use super::{Deployment, KeyStore};
+
+pub use self::tls::CaBundle;
 
 /// The time limit of one attempt, including the connection. DynamoDB responds within single-digit
 /// milliseconds, and almost never later than this, so a longer wait is one for a lost response.
@@ -51,11 +54,12 @@ const THROTTLING_BACKOFF: Duration = Duration::from_millis(75);
 /// Creates the client of a Lambda function from the variables that Lambda sets. Calls `observe` with the
 /// duration of each request, including all of its attempts.
 ///
-/// `AWS_ENDPOINT_URL_DYNAMODB` sets a different endpoint, such as a local one.
+/// `AWS_ENDPOINT_URL_DYNAMODB` sets a different endpoint, such as a local one, and `AWS_CA_BUNDLE` other root
+/// certificates.
 ///
 /// # Errors
 ///
-/// Names the first missing variable.
+/// Names the first variable that is missing or invalid.
 pub fn from_environment(
     environment: &Environment,
     observe: impl Fn(Duration) + Send + Sync + 'static,
@@ -69,7 +73,8 @@ pub fn from_environment(
         "environment",
     );
     let endpoint = environment.text("AWS_ENDPOINT_URL_DYNAMODB");
-    let mut config = config(http_client(endpoint.as_deref()))
+    let roots = CaBundle::from_environment(environment)?;
+    let mut config = config(http_client(endpoint.as_deref(), roots.as_ref()))
         .region(Region::new(read("AWS_REGION")?))
         .credentials_provider(credentials)
         .interceptor(Latency(Box::new(observe)));
@@ -169,14 +174,13 @@ impl ClassifyRetry for UnreadableResponses {
     }
 }
 
-/// Uses HTTP for an `http://` endpoint, otherwise HTTPS over rustls and ring with the system's roots.
-pub fn http_client(endpoint: Option<&str>) -> SharedHttpClient {
-    let builder = aws_smithy_http_client::Builder::new();
+/// Uses HTTP for an `http://` endpoint, otherwise HTTPS with `roots`. Without them, it trusts Amazon's roots,
+/// and the system's if those are not enough.
+pub fn http_client(endpoint: Option<&str>, roots: Option<&CaBundle>) -> SharedHttpClient {
     if endpoint.is_some_and(|url| url.starts_with("http://")) {
-        builder.build_http()
-    } else {
-        builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+        return aws_smithy_http_client::Builder::new().build_http();
     }
+    roots.map_or_else(tls::client, CaBundle::client)
 }
 
 /// Reads the deployment's item over `connections` concurrent connections and returns one of the results. This
