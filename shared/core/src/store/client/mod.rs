@@ -4,6 +4,7 @@
 //! handshake. It reads region and credentials directly from the environment that Lambda sets, without a
 //! provider chain. It sends one request before the first event, so that the connection is open.
 
+mod overhead;
 mod tls;
 
 use std::fmt;
@@ -26,6 +27,7 @@ use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use aws_smithy_types::retry::RetrySpec;
 use tokio::task::JoinSet;
 
+use self::overhead::PlainHeaders;
 use super::environment::{Environment, InvalidSetting};
 use super::{Deployment, KeyStore};
 
@@ -137,6 +139,7 @@ pub fn config(http_client: SharedHttpClient) -> Builder {
         .behavior_version(BehaviorVersion::v2026_01_12())
         .http_client(http_client)
         .identity_cache(IdentityCache::no_cache())
+        .interceptor(PlainHeaders)
         .retry_classifier(UnreadableResponses)
         .retry_config(retries())
         .sleep_impl(TokioSleep::new())
