@@ -27,7 +27,7 @@ use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use aws_smithy_types::retry::RetrySpec;
 use tokio::task::JoinSet;
 
-use self::overhead::PlainHeaders;
+use self::overhead::{PlainHeaders, ResolvedOnce};
 use super::environment::{Environment, InvalidSetting};
 use super::{Deployment, KeyStore};
 
@@ -137,6 +137,7 @@ pub fn config(http_client: SharedHttpClient) -> Builder {
         .build();
     aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
+        .endpoint_resolver(ResolvedOnce::default())
         .http_client(http_client)
         .identity_cache(IdentityCache::no_cache())
         .interceptor(PlainHeaders)

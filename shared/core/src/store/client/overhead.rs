@@ -3,9 +3,14 @@
 //! It takes 6% of the instructions of minting a key. AWS no longer sees the version and the features of the
 //! SDK, nor which requests are attempts of one; it sees [`USER_AGENT`], which `CloudTrail` records.
 
+use std::sync::OnceLock;
+
 use aws_runtime::invocation_id::InvocationIdInterceptor;
 use aws_runtime::request_info::RequestInfoInterceptor;
 use aws_runtime::user_agent::UserAgentInterceptor;
+use aws_sdk_dynamodb::config::endpoint::{
+    DefaultResolver, Endpoint, EndpointFuture, Params, ResolveEndpoint,
+};
 use aws_sdk_dynamodb::config::interceptors::{
     BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
 };
@@ -49,6 +54,26 @@ impl Intercept for PlainHeaders {
     }
 }
 
+/// Evaluates the endpoint's rules once. Their result is the same for each request, because neither region nor
+/// credentials change, and the credentials have no account ID.
+#[derive(Debug, Default)]
+pub(super) struct ResolvedOnce {
+    rules: DefaultResolver,
+    endpoint: OnceLock<Endpoint>,
+}
+
+impl ResolveEndpoint for ResolvedOnce {
+    fn resolve_endpoint<'a>(&'a self, params: &'a Params) -> EndpointFuture<'a> {
+        if let Some(endpoint) = self.endpoint.get() {
+            return EndpointFuture::ready(Ok(endpoint.clone()));
+        }
+        EndpointFuture::new(async move {
+            let endpoint = self.rules.resolve_endpoint(params).await?;
+            Ok(self.endpoint.get_or_init(|| endpoint).clone())
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
@@ -87,6 +112,7 @@ mod tests {
             .region(Region::new("eu-central-1"))
             .credentials_provider(Credentials::new("AKID", "secret", None, None, "test"));
         let client = Client::from_conf(config.build());
+        // Twice, because the second request has its endpoint from the first.
         for _ in 0..2 {
             client.get_item().table_name("table").send().await.expect_err("refused");
         }
