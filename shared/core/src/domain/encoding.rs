@@ -13,12 +13,32 @@ pub(crate) fn base36(number: u128) -> String {
     digits.iter().map(|&digit| char::from(digit)).collect()
 }
 
+/// The most digits that [`push_base62`] writes; 62^43 is just over 2^256.
+const WIDTH_MAX: usize = 44;
+
+/// The digits of one division: 62^5 is the largest power below 2^32.
+const GROUP: usize = 5;
+
 /// Appends `number` as `width` base62 digits, dropping the high digits if it needs more.
-pub(crate) fn push_base62(text: &mut String, mut number: [u8; 32], width: usize) {
-    let start = text.len();
-    for _ in 0..width {
-        text.insert(start, char::from(BASE62[usize::from(divide_by_62(&mut number))]));
+///
+/// # Panics
+///
+/// If `width` is over [`WIDTH_MAX`].
+pub(crate) fn push_base62(text: &mut String, number: [u8; 32], width: usize) {
+    let mut limbs = [0_u32; 8];
+    for (limb, bytes) in limbs.iter_mut().zip(number.as_chunks().0) {
+        *limb = u32::from_be_bytes(*bytes);
     }
+    let mut digits = [0_u8; WIDTH_MAX];
+    let digits = &mut digits[..width];
+    for group in digits.rchunks_mut(GROUP) {
+        let mut rest = divide(&mut limbs, 62_u32.pow(GROUP as u32));
+        for digit in group.iter_mut().rev() {
+            *digit = BASE62[(rest % 62) as usize];
+            rest /= 62;
+        }
+    }
+    text.extend(digits.iter().map(|&digit| char::from(digit)));
 }
 
 /// Widens a checksum to a number that [`push_base62`] takes.
@@ -28,16 +48,16 @@ pub(crate) fn widen(number: u32) -> [u8; 32] {
     wide
 }
 
-/// Divides the big-endian `number` by 62 in place and returns the remainder.
-fn divide_by_62(number: &mut [u8; 32]) -> u8 {
-    let mut remainder = 0_u16;
-    for byte in number {
-        let current = remainder << 8 | u16::from(*byte);
-        // `current` is below 62 * 256, so the quotient fits in a byte.
-        *byte = (current / 62) as u8;
-        remainder = current % 62;
+/// Divides the number in `limbs`, most significant first, in place and returns the remainder.
+fn divide(limbs: &mut [u32; 8], divisor: u32) -> u32 {
+    let mut remainder = 0;
+    for limb in limbs {
+        let current = u64::from(remainder) << 32 | u64::from(*limb);
+        // The remainder is below the divisor, so the quotient fits in a limb.
+        *limb = (current / u64::from(divisor)) as u32;
+        remainder = (current % u64::from(divisor)) as u32;
     }
-    remainder as u8
+    remainder
 }
 
 #[cfg(test)]
