@@ -118,17 +118,15 @@ impl KeyStore {
         now: Timestamp,
     ) -> Result<Outcome, Error> {
         let response = response.map(|response| self.put_response(response, now)).transpose()?;
-        let items: Vec<TransactWriteItem> =
-            parts.iter().map(|(_, item)| item.clone()).chain(response).collect();
         let token = request_token()?;
         let mut obstacle = Error::Busy;
         for attempt in 0..ATTEMPTS_MAX {
             if attempt > 0 {
                 tokio::time::sleep(backoff(attempt)).await;
             }
+            let items = parts.iter().map(|(_, item)| item).chain(&response).cloned().collect();
             let request = self.client.transact_write_items();
-            let request =
-                request.set_transact_items(Some(items.clone())).client_request_token(&token);
+            let request = request.set_transact_items(Some(items)).client_request_token(&token);
             obstacle = match request.send().await {
                 Ok(_) => return Ok(Outcome::Written),
                 Err(error) => match cancellation(error)? {
