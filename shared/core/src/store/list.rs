@@ -12,8 +12,16 @@ use super::attribute::Item;
 use super::record;
 use super::{KeyStore, StoreError, StoredOrganization};
 
-/// The maximum number of queries for a page that a filter leaves incomplete.
+/// The maximum number of queries for a page that a filter leaves incomplete. With their growing sizes, they
+/// read at least 3000 items.
 const QUERIES_MAX: usize = 8;
+
+/// The number of items that a filtered page reads beyond its limit, in place of those that the filter drops. Ten
+/// keys are about one read unit, which another query would cost as well.
+const READ_AHEAD: usize = 10;
+
+/// The maximum number of items in one query, about 100 read units.
+const QUERY_SIZE_MAX: usize = 1000;
 
 /// The maximum number of keys in a `BatchGetItem` call.
 /// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>
@@ -155,7 +163,8 @@ impl KeyStore {
         Ok(items.iter().map(record::account).collect::<Result<_, _>>()?)
     }
 
-    /// Requests one item more than `limit`, so that `next` is set only if more items exist.
+    /// Requests one item more than `limit`, so that `next` is set only if more items exist. While a filter leaves
+    /// the page incomplete, queries double in size, because what it drops is often contiguous.
     async fn page(
         &self,
         query: &Query<'_>,
@@ -164,6 +173,8 @@ impl KeyStore {
     ) -> Result<Page<Item>, StoreError> {
         let Query { partition, prefix, filter } = query;
         let mut items: Vec<Item> = Vec::new();
+        let ahead = if filter.is_some() { READ_AHEAD } else { 0 };
+        let mut size = limit.saturating_add(1 + ahead);
         let mut start =
             after.map(|id| record::primary_key(partition.clone(), format!("{prefix}{id}")));
         for _ in 0..QUERIES_MAX {
@@ -176,9 +187,10 @@ impl KeyStore {
                 .set_filter_expression(filter.map(str::to_owned))
                 .expression_attribute_values(":pk", AttributeValue::S(partition.clone()))
                 .expression_attribute_values(":prefix", AttributeValue::S((*prefix).to_owned()))
-                .limit(i32::try_from(limit.saturating_add(1)).unwrap_or(i32::MAX))
+                .limit(i32::try_from(size).unwrap_or(i32::MAX))
                 .set_exclusive_start_key(start.take());
             let answer = request.send().await?;
+            size = size.saturating_mul(2).min(QUERY_SIZE_MAX.max(size));
             items.extend(answer.items.unwrap_or_default());
             if items.len() > limit {
                 items.truncate(limit);
