@@ -30,7 +30,8 @@ pub(crate) async fn create(
 ) -> Result<Response, Error> {
     let repeatable = request.idempotency("create-current-service-account-key", &[account])?;
     let mint = mint_request(app, wire::account_id(account)?, request)?;
-    Ok(app.latchkey.mint_and_describe(caller, mint, repeatable, created).await?)
+    let own = request.own_account();
+    Ok(app.latchkey.mint_and_describe(caller, own, mint, repeatable, created).await?)
 }
 
 /// Reads the key to create from a request.

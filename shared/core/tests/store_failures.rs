@@ -338,33 +338,6 @@ async fn a_transaction_that_is_wrong_in_itself_is_not_retried() {
     assert_eq!(calls.count(), 1);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_key_whose_answer_cannot_be_given_does_not_stay() {
-    let transactions = Arc::new(std::sync::Mutex::new(Vec::<Value>::new()));
-    let seen = Arc::clone(&transactions);
-    let client = faulty::client(move |operation, body| match operation {
-        "GetItem" => faulty::error(500, "InternalServerError"),
-        _ => {
-            seen.lock()
-                .expect("no panic elsewhere")
-                .push(serde_json::from_str(body).expect("JSON"));
-            (200, "{}".to_owned())
-        }
-    });
-    let error = latchkey(client)
-        .mint_and_describe(&caller(), request(), None, |minted, _| respond(minted))
-        .await
-        .expect_err("no answer");
-    assert_eq!(status(error), 503);
-
-    let transactions = transactions.lock().expect("no panic elsewhere");
-    let [minted, removed] = transactions.as_slice() else { panic!("{transactions:?}") };
-    let put = &minted["TransactItems"][1]["Put"]["Item"];
-    let delete = &removed["TransactItems"][1]["Delete"]["Key"];
-    assert_eq!((&put["pk"], &put["sk"]), (&delete["pk"], &delete["sk"]));
-    assert!(put["sk"].is_object());
-}
-
 /// The key may be in the table, so the operator must be able to find and revoke it.
 #[tokio::test(start_paused = true)]
 async fn a_key_whose_mint_was_not_answered_is_logged_with_its_id() {

@@ -1,6 +1,7 @@
 //! Authenticating requests: reads the bearer token once and keeps everything derived from it.
 
 use latchkey::Latchkey;
+use latchkey::account::ServiceAccount;
 use latchkey::error::Refusal;
 use latchkey::principal::{AccountPrincipal, Denial, Principal};
 use latchkey::service::{Authenticated, CallerSecret, Freshness, IdempotentRequest};
@@ -19,6 +20,7 @@ use crate::request::Request;
 pub struct AuthenticatedRequest<'r> {
     request: &'r Request,
     principal: Principal,
+    account: Option<ServiceAccount>,
     secret: CallerSecret,
 }
 
@@ -45,8 +47,9 @@ pub async fn authenticate_for_management<'r>(
 ) -> Result<AuthenticatedRequest<'r>, Error> {
     let token = presented(latchkey, request)?;
     let freshness = if request.method.is_safe() { Freshness::Cached } else { Freshness::ForChange };
-    let Authenticated { principal, secret } = latchkey.authenticate(token, freshness).await?;
-    Ok(AuthenticatedRequest { request, principal, secret })
+    let authenticated = latchkey.authenticate(token, freshness).await?;
+    let Authenticated { principal, account, secret } = authenticated;
+    Ok(AuthenticatedRequest { request, principal, account, secret })
 }
 
 /// Counts a request that presents no key, or presents it in the wrong form, and returns its error.
@@ -76,6 +79,11 @@ impl AuthenticatedRequest<'_> {
     /// [`Denial::RootKey`] for a root key, which belongs to no organization.
     pub fn service_account(&self) -> Result<&AccountPrincipal, Denial> {
         self.principal.service_account()
+    }
+
+    /// The caller's account, if authenticating the request has read it, which is so for a change.
+    pub fn own_account(&self) -> Option<&ServiceAccount> {
+        self.account.as_ref()
     }
 
     /// The request.

@@ -1,9 +1,10 @@
 //! Authentication: the caller of a request, and secrets derived from its key.
 
+use crate::account::ServiceAccount;
 use crate::error::{Error, Refusal};
 use crate::principal::Principal;
 
-use super::verify::Freshness;
+use super::verify::{Freshness, Verified};
 use super::{CallerSecret, Latchkey};
 
 /// An authenticated caller.
@@ -11,6 +12,8 @@ use super::{CallerSecret, Latchkey};
 pub struct Authenticated {
     /// The caller.
     pub principal: Principal,
+    /// The caller's account, if it was read just now, which is so for a change.
+    pub account: Option<ServiceAccount>,
     /// Seals data that only this caller can open again.
     pub secret: CallerSecret,
 }
@@ -22,7 +25,7 @@ impl Latchkey {
     ///
     /// [`Error::Unauthenticated`], [`Error::Store`].
     pub async fn verify(&self, token: &str, freshness: Freshness) -> Result<Principal, Error> {
-        self.verifier.verify(token, freshness, self.clock.now()).await
+        Ok(self.verifier.verify(token, freshness, self.clock.now()).await?.principal)
     }
 
     /// Verifies `token` as [`Latchkey::verify`] does, and also derives the caller's sealing secret.
@@ -35,8 +38,9 @@ impl Latchkey {
         token: &str,
         freshness: Freshness,
     ) -> Result<Authenticated, Error> {
-        let principal = self.verify(token, freshness).await?;
-        Ok(Authenticated { principal, secret: CallerSecret::of(token) })
+        let verified = self.verifier.verify(token, freshness, self.clock.now()).await?;
+        let Verified { principal, account } = verified;
+        Ok(Authenticated { principal, account, secret: CallerSecret::of(token) })
     }
 
     /// Counts a request that presents no key, or presents it in the wrong form.

@@ -1,12 +1,11 @@
 //! Minting keys.
 
 use crate::account::ServiceAccount;
-use crate::error::{Error, causes};
+use crate::error::Error;
 use crate::id::ServiceAccountId;
-use crate::key::{Key, KeySpec, Minted};
+use crate::key::{KeySpec, Minted};
 use crate::principal::AccountPrincipal;
 use crate::scope::{KEYS_WRITE, Scopes};
-use crate::store::StoreError;
 use crate::text::KeyName;
 use crate::time::Timestamp;
 
@@ -36,7 +35,7 @@ impl Latchkey {
     ///
     /// [`Error::Denied`], [`Error::InvalidExpiry`], [`Error::IdempotencyKeyReused`], and the errors of
     /// [`crate::store::KeyStore::insert_key`]. On error, no key is created. The exception is
-    /// [`StoreError::Unavailable`], after which the key may exist; a retry with the same idempotency key
+    /// [`crate::store::StoreError::Unavailable`], after which the key may exist; a retry with the same idempotency key
     /// returns it.
     pub async fn mint<R: Replay>(
         &self,
@@ -54,11 +53,8 @@ impl Latchkey {
         .await
     }
 
-    /// Mints a key like [`Latchkey::mint`], for a response that also describes the account.
-    ///
-    /// Reads the caller's own account while the transaction runs. Reads any other account first, because it
-    /// may belong to another organization. With a `request`, reads the account first as well, because the
-    /// same transaction stores the response.
+    /// Mints a key like [`Latchkey::mint`], for a response that also describes the account. `own` is the
+    /// caller's account, if authenticating the request has read it; any other account is read.
     ///
     /// # Errors
     ///
@@ -66,28 +62,25 @@ impl Latchkey {
     pub async fn mint_and_describe<R: Replay>(
         &self,
         caller: &AccountPrincipal,
+        own: Option<&ServiceAccount>,
         mint: MintRequest,
         request: Option<IdempotentRequest>,
         respond: impl FnOnce(&Minted, &ServiceAccount) -> R,
     ) -> Result<R, Error> {
         let now = self.clock.now();
         let id = mint.account.clone();
-        if request.is_none() && id == caller.account {
-            let minted = self.decide_mint(caller, mint, now)?;
-            let (written, account) = tokio::join!(
-                self.store.insert_key(&minted.key, &caller.organization, &self.policy, now, None),
-                self.store.account(&caller.organization, &id),
-            );
-            written.inspect_err(|error| warn_if_orphaned(error, &minted.key))?;
-            self.record_minted(caller, &minted);
-            let account = self.describe_minted(caller, &minted, account).await?;
-            return Ok(respond(&minted, &account));
-        }
         self.with_replay(request, now, async |writer| {
             let minted = self.decide_mint(caller, mint, now)?;
-            let account = self.store.account(&caller.organization, &id).await?;
-            let account = account.ok_or(Error::AccountNotFound(id))?;
-            let response = respond(&minted, &account);
+            let read;
+            let account = match own.filter(|own| own.id == id) {
+                Some(own) => own,
+                None => {
+                    let found = self.store.account(&caller.organization, &id).await?;
+                    read = found.ok_or(Error::AccountNotFound(id))?;
+                    &read
+                }
+            };
+            let response = respond(&minted, account);
             self.write_minted(caller, &minted, now, writer, response).await
         })
         .await
@@ -128,41 +121,6 @@ impl Latchkey {
             written.await.inspect_err(|error| warn_if_orphaned(error, key))
         };
         writer.write(response, write, || self.record_minted(caller, minted)).await
-    }
-
-    /// Returns the account of a minted key, given the result of the concurrent read.
-    async fn describe_minted(
-        &self,
-        caller: &AccountPrincipal,
-        minted: &Minted,
-        read: Result<Option<ServiceAccount>, StoreError>,
-    ) -> Result<ServiceAccount, Error> {
-        let id = &minted.key.spec.account;
-        let account = match read {
-            Ok(Some(account)) => return Ok(account),
-            // The key exists and must reach its holder, so try once more.
-            Ok(None) | Err(_) => self.store.account(&caller.organization, id).await,
-        };
-        let error = match account {
-            Ok(Some(account)) => return Ok(account),
-            Ok(None) => Error::AccountNotFound(id.clone()),
-            Err(error) => error.into(),
-        };
-        // Nobody will ever hold this key, so delete it.
-        self.delete_orphan(&minted.key).await;
-        Err(error)
-    }
-
-    /// Deletes a key whose token was never handed out. Best effort, because the store is already failing.
-    async fn delete_orphan(&self, key: &Key) {
-        if let Err(error) = self.store.remove_key(key).await {
-            let error = causes(&error);
-            tracing::error!(
-                key.id = %key.id,
-                error.source = error,
-                "could not delete this key, which no caller received; revoke it"
-            );
-        }
     }
 
     fn record_minted(&self, caller: &AccountPrincipal, Minted { key, .. }: &Minted) {

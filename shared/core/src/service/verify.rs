@@ -39,6 +39,14 @@ pub enum Freshness {
     Now,
 }
 
+/// A token that was verified.
+#[derive(Debug)]
+pub(crate) struct Verified {
+    pub(crate) principal: Principal,
+    /// The principal's account, if the table was read for the change that it wants to make.
+    pub(crate) account: Option<ServiceAccount>,
+}
+
 /// Verifies tokens against the table or recent results from it.
 #[derive(Debug)]
 pub(crate) struct Verifier {
@@ -84,10 +92,13 @@ impl Verifier {
         presented: &str,
         freshness: Freshness,
         now: Timestamp,
-    ) -> Result<Principal, Error> {
+    ) -> Result<Verified, Error> {
         let token = presented.parse().map_err(|error| self.refuse(Refusal::Malformed(error)))?;
         match (freshness, self.deployment.recent(now)) {
-            (Freshness::Cached, known) => self.verify_cached(&token, known, now).await,
+            (Freshness::Cached, known) => {
+                let principal = self.verify_cached(&token, known, now).await?;
+                Ok(Verified { principal, account: None })
+            }
             (Freshness::ForChange, Some(deployment)) => {
                 let found = self.store.lookup(token.account(), token.key(), true).await?;
                 self.conclude_past_cache(&token, found, &deployment, now)
@@ -128,7 +139,7 @@ impl Verifier {
             None => {
                 // If it is missing, the verdict is from a concurrent read, which has observed the deployment.
                 let Some(deployment) = known.or_else(|| self.deployment.recent(now)) else {
-                    return self.verify_now(token, now).await;
+                    return Ok(self.verify_now(token, now).await?.principal);
                 };
                 self.metrics.count(Counter::CacheHits, 1);
                 deployment
@@ -137,7 +148,7 @@ impl Verifier {
         self.conclude(verdict, &deployment, now)
     }
 
-    async fn verify_now(&self, token: &Token, now: Timestamp) -> Result<Principal, Error> {
+    async fn verify_now(&self, token: &Token, now: Timestamp) -> Result<Verified, Error> {
         let (account, key) = (token.account(), token.key());
         let (found, deployment) = self.store.lookup_with_deployment(account, key, true).await?;
         let deployment = self.deployment.observe(deployment, now);
@@ -174,15 +185,17 @@ impl Verifier {
         found: Lookup,
         deployment: &Deployment,
         now: Timestamp,
-    ) -> Result<Principal, Error> {
+    ) -> Result<Verified, Error> {
         self.observe(&found);
         let digest = token.digest();
+        let account = found.account.clone();
         let verdict = judge(&digest, token, found, now);
         if verdict.is_err() {
             // Once a token is rejected, an older verdict must not accept it again.
             self.forget(&digest);
         }
-        self.conclude(verdict, deployment, now)
+        let principal = self.conclude(verdict, deployment, now)?;
+        Ok(Verified { principal, account })
     }
 
     fn conclude(

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use aws_sdk_dynamodb::types::{
-    AttributeValue, Delete, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 
 use crate::error::Error;
@@ -91,28 +91,6 @@ impl KeyStore {
             return Err(Error::KeyLimitReached { account: account.clone(), limit: limit.get() });
         }
         self.recount(account, count, limit.get(), now).await
-    }
-
-    /// Removes a key that was just inserted and subtracts it from the count.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Busy`] or [`Error::Store`]. On error, the key remains, unless the table did not respond.
-    pub async fn remove_key(&self, key: &Key) -> Result<(), Error> {
-        let account = &key.spec.account;
-        let delete = Delete::builder()
-            .table_name(&self.table)
-            .set_key(Some(record::key_key(account, &key.id)))
-            // If it is revoked, the revocation has already subtracted it from the count.
-            .condition_expression("attribute_exists(pk) AND attribute_not_exists(revoked_at)")
-            .build()
-            .map_err(StoreError::from)?;
-        let parts = [
-            (Part::Account, self.count_one_less(account)?),
-            (Part::Key, TransactWriteItem::builder().delete(delete).build()),
-        ];
-        // Rejected if the key is revoked or gone, or if its account is gone and so are its keys.
-        self.transact(&parts).await.map(drop)
     }
 
     /// Returns a transaction's update that subtracts one live key from an account.

@@ -264,7 +264,7 @@ async fn another_organizations_account_costs_what_one_that_does_not_exist_costs(
             latchkey.keys(&caller, &id, Listed::All, 100, None),
             latchkey.key(&caller, &id, &key),
             latchkey.mint(&caller, request(), None, id_of),
-            latchkey.mint_and_describe(&caller, request(), None, describe),
+            latchkey.mint_and_describe(&caller, None, request(), None, describe),
             latchkey.update_key(&caller, &id, &key, &change),
             latchkey.revoke_key(&caller, &id, &key),
             latchkey.rotate(&caller, &rotation, None, describe),

@@ -165,18 +165,6 @@ async fn a_key_about_to_expire_gives_its_place_to_no_other() {
     assert_eq!(bound(&table).await, 2);
 }
 
-#[tokio::test]
-async fn what_was_revoked_meanwhile_is_not_subtracted_with_its_removal() {
-    let table = TestTable::start().await;
-    let (store, policy) = (table.store(), limit(10));
-    let key = mint(&table, &policy, sample::now(), None).await.expect("room");
-    mint(&table, &policy, sample::now(), None).await.expect("room");
-    let revoked = store.revoke_key(None, &key.spec.account, &key.id, &policy, sample::now()).await;
-    revoked.expect("revoked");
-    store.remove_key(&key).await.expect("nothing to do");
-    assert_eq!(bound(&table).await, 2);
-}
-
 /// Checks the cost of a rejected mint, and whether the next ones read anything.
 #[tokio::test]
 async fn a_full_account_is_refused_at_a_bounded_price() {

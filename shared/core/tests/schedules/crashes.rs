@@ -14,7 +14,6 @@ const OPERATIONS: &[Operation] = &[
     Mint { repeat: None },
     Mint { repeat: AGAIN },
     MintAndDescribe,
-    MintOwnAndDescribe,
     Rotate { key: "old", grace: GRACE, repeat: None },
     Rotate { key: "old", grace: GRACE, repeat: AGAIN },
     Rotate { key: "old", grace: 0, repeat: AGAIN },

@@ -20,7 +20,6 @@ pub(crate) enum Operation {
     },
     MintForAnHour,
     MintAndDescribe,
-    MintOwnAndDescribe,
     Rotate {
         key: &'static str,
         grace: u64,
@@ -109,7 +108,6 @@ impl Operation {
             | Self::CreateRootKey { .. } => self.is_idempotent(),
             Self::MintForAnHour
             | Self::MintAndDescribe
-            | Self::MintOwnAndDescribe
             | Self::OperatorCreateAccount
             | Self::OperatorMint
             | Self::OperatorRotate(_)
@@ -190,13 +188,7 @@ impl Operation {
                 text(latchkey.mint(caller, mint(end), None, token).await?)
             }
             Self::MintAndDescribe => {
-                text(latchkey.mint_and_describe(caller, mint(None), None, token_of).await?)
-            }
-            Self::MintOwnAndDescribe => {
-                // The account is read while the transaction runs.
-                let mut own = caller.clone();
-                own.account = account.clone();
-                text(latchkey.mint_and_describe(&own, mint(None), None, token_of).await?)
+                text(latchkey.mint_and_describe(caller, None, mint(None), None, token_of).await?)
             }
             Self::Rotate { key, grace, repeat } => {
                 let request = request(repeat, "rotate", "admin");

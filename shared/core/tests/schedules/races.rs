@@ -78,7 +78,6 @@ race! {
     two_rotations_make_one_successor: new plain().await, 6, [ROTATE, ROTATE];
     no_key_outlives_its_deleted_account: new plain().await, 18, [DeleteAccount, MINT];
     no_key_is_left_by_a_mint_that_describes: new plain().await, 18, [DeleteAccount, MintAndDescribe];
-    no_key_is_left_by_a_mint_for_its_own_account: new plain().await, 116, [DeleteAccount, MintOwnAndDescribe];
     no_key_is_minted_for_a_disabled_account: new plain().await, 6, [SetDisabled(true), MINT];
     no_key_is_rotated_in_a_disabled_account: new plain().await, 6, [SetDisabled(true), ROTATE];
     a_revocation_and_a_recount_lose_no_key: timed full_with_expired().await, 21, [Revoke("old"), MINT];
