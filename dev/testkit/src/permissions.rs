@@ -26,7 +26,7 @@ pub async fn check_role(function: &str, cases: Vec<Case>, serve: impl AsyncFn(&L
     for case in cases {
         let table = TestTable::start().await;
         let client = table.client_with(actions.clone());
-        client::prewarm(&client, table.name(), 1).await;
+        client::prewarm(&client, table.name()).await;
         let store = KeyStore::new(client, table.name());
         let latchkey =
             Latchkey::new(store, KeyPolicy::default(), &NO_CACHE, Clock::new(sample::now))

@@ -7,7 +7,7 @@ use latchkey_http::{runtime, serve, start};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     let environment = Environment::of_process();
-    let latchkey = start("authorizer", &environment, 1).await?;
+    let latchkey = start("authorizer", &environment).await?;
     let app = App { latchkey, settings: Settings::from_environment(&environment)? };
     if !app.settings.organizations.is_restricted() {
         app.latchkey.warn_if_several_organizations();

@@ -7,7 +7,7 @@ use oauth::{App, Settings, handle};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let environment = Environment::of_process();
-    let latchkey = start("oauth", &environment, 1).await?;
+    let latchkey = start("oauth", &environment).await?;
     let app = App { latchkey, settings: Settings::from_environment(&environment)? };
     if !app.settings.organizations.is_restricted() {
         app.latchkey.warn_if_several_organizations();

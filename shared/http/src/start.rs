@@ -52,8 +52,7 @@ impl Settings {
     }
 }
 
-/// Starts the service of `function` with the settings of `environment`, and logs its version first. Opens
-/// `connections` connections to the store, as many as one event uses at the same time.
+/// Starts the service of `function` with the settings of `environment`, and logs its version first.
 ///
 /// # Errors
 ///
@@ -61,7 +60,6 @@ impl Settings {
 pub async fn start(
     function: &'static str,
     environment: &Environment,
-    connections: usize,
 ) -> Result<Latchkey, InvalidSetting> {
     log::init(function, environment)?;
     tracing::info!(function, version = env!("CARGO_PKG_VERSION"), "starting");
@@ -71,7 +69,7 @@ pub async fn start(
     let client = client::from_environment(environment, move |took| measured.latency(took))?;
     let clock = Clock::system();
     let asked_at = clock.now();
-    let deployment = client::prewarm(&client, &settings.table, connections).await;
+    let deployment = client::prewarm(&client, &settings.table).await;
     let store = KeyStore::new(client, settings.table);
     let latchkey = Latchkey::new(store, settings.policy, &settings.cache, clock)
         .with_last_used(settings.last_used_interval)

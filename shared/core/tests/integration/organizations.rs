@@ -152,7 +152,7 @@ async fn knowing_the_deployment_costs_half_a_unit_once_in_a_while() {
         assert_eq!(read.to_bits(), 1.5_f64.to_bits());
     }
     let (started, _) = caching(&table);
-    let read = client::prewarm(&table.client, table.name(), 2).await.expect("read");
+    let read = client::prewarm(&table.client, table.name()).await.expect("read");
     started.observe_deployment(read, sample::now());
     assert_eq!(units(&table, &started, SampleKey::FullAccess).await.to_bits(), 1_f64.to_bits());
 }
@@ -305,11 +305,11 @@ async fn a_start_knows_of_several_organizations_at_no_cost() {
     let table = TestTable::start().await;
     let latchkey = table.latchkey(KeyPolicy::default());
     assert_eq!(latchkey.several_organizations(), None, "nothing is known");
-    let read = client::prewarm(&table.client, table.name(), 1).await.expect("read");
+    let read = client::prewarm(&table.client, table.name()).await.expect("read");
     latchkey.observe_deployment(read, sample::now());
     assert_eq!(latchkey.several_organizations(), Some(2));
     delete(&table.store()).await.expect("deleted");
-    let read = client::prewarm(&table.client, table.name(), 1).await.expect("read");
+    let read = client::prewarm(&table.client, table.name()).await.expect("read");
     latchkey.observe_deployment(read, sample::now());
     assert_eq!(latchkey.several_organizations(), None);
 }

@@ -25,7 +25,6 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use aws_smithy_types::retry::RetrySpec;
-use tokio::task::JoinSet;
 
 use self::overhead::{PlainHeaders, ResolvedOnce};
 use super::environment::{Environment, InvalidSetting};
@@ -187,17 +186,13 @@ pub fn http_client(endpoint: Option<&str>, roots: Option<&CaBundle>) -> SharedHt
     roots.map_or_else(tls::client, CaBundle::client)
 }
 
-/// Reads the deployment's item over `connections` concurrent connections and returns one of the results. This
-/// opens as many connections before the first event as one event uses at the same time.
+/// Reads the deployment's item, which opens the connection before the first event. One is enough, because the
+/// requests of an event follow each other.
 ///
 /// Initialization has a whole core; the first event at 128 MB has one fourteenth. Best effort: an error that
 /// occurs here will occur again where it can be reported.
-pub async fn prewarm(client: &Client, table: &str, connections: usize) -> Option<Deployment> {
-    let mut reads = JoinSet::new();
-    for _ in 0..connections {
-        let store = KeyStore::new(client.clone(), table);
-        reads.spawn(async move { store.deployment_soon().await.ok() });
-    }
-    let read = tokio::time::timeout(Duration::from_secs(1), reads.join_all()).await;
-    read.ok()?.into_iter().flatten().next()
+pub async fn prewarm(client: &Client, table: &str) -> Option<Deployment> {
+    let store = KeyStore::new(client.clone(), table);
+    let read = tokio::time::timeout(Duration::from_secs(1), store.deployment_soon()).await;
+    read.ok()?.ok()
 }
