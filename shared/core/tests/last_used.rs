@@ -186,7 +186,7 @@ async fn a_write_that_fails_is_counted_and_fails_nothing() {
 /// DynamoDB rejects an update of an item that a transaction is writing, and the SDK does not retry it.
 #[tokio::test(start_paused = true)]
 async fn a_write_that_meets_a_transaction_is_repeated() {
-    for (conflicts, writes, warnings) in [(3, 4, 0), (100, 8, 1)] {
+    for (conflicts, writes, warnings) in [(3, 4, 0), (100, 12, 1)] {
         let logs = Logs::capture("authorizer");
         let sent = Arc::new(AtomicU32::new(0));
         let count = Arc::clone(&sent);

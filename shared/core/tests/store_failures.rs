@@ -275,7 +275,7 @@ async fn endless_conflicts_end_in_a_503_that_says_when_to_come_back() {
     assert!(matches!(error, Error::Busy), "{error:?}");
     let error = HttpError::from(error);
     assert_eq!((error.status().as_u16(), error.retry_after_seconds()), (503, Some(1)));
-    assert_eq!(calls.count(), 8);
+    assert_eq!(calls.count(), 12);
 }
 
 /// An attempt can reach the table after its retry has succeeded. There it must not undo what others changed in

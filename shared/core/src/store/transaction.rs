@@ -21,7 +21,7 @@ use super::record;
 use super::{KeyStore, StoreError};
 
 /// The maximum number of attempts for a write that conflicts with other transactions.
-const ATTEMPTS_MAX: u32 = 8;
+const ATTEMPTS_MAX: u32 = 12;
 
 /// Half of the longest wait before the second attempt. The wait doubles for each later attempt, up to
 /// [`BACKOFF_MAX`].
