@@ -4,6 +4,7 @@
 
 mod costs;
 mod features;
+mod figures;
 mod layers;
 mod links;
 mod model;

@@ -2,21 +2,20 @@
 
 import dataclasses
 import os
+import re
 import shutil
 import subprocess
 
 from processes import ROOT
 
 TOOLS = ROOT / ".tools"
-FOLDER = TOOLS / "proxies"
-PARTIAL = TOOLS / "proxies.partial"
 APT_WITHIN_SECONDS = 600
 
 # Uses separate lists and a separate cache, without the hooks that clean up those of the system.
-CONFIGURATION = f"""\
-Dir::State "{PARTIAL}/state";
+CONFIGURATION = """\
+Dir::State "{partial}/state";
 Dir::State::status "/var/lib/dpkg/status";
-Dir::Cache "{PARTIAL}/cache";
+Dir::Cache "{partial}/cache";
 Acquire::Languages "none";
 Acquire::Retries "3";
 APT::Sandbox::User "root";
@@ -33,13 +32,17 @@ class Program:
     environment: dict
 
 
-def find(asked):
-    """Returns programs by name. `asked` maps each name to the argument that prints the version."""
-    missing = [name for name in asked if not shutil.which(name)]
+def find(asked, name):
+    """Returns programs by name. `asked` maps each name to the argument that prints the version.
+
+    Those that are not on the PATH are extracted to the folder `name` in .tools.
+    """
+    folder = TOOLS / name
+    missing = [program for program in asked if not shutil.which(program)]
     try:
-        if missing and not runs(FOLDER, missing, asked):
-            fetch(missing, asked)
-        return {name: program(name, FOLDER, argument) for name, argument in asked.items()}
+        if missing and not runs(folder, missing, asked):
+            fetch(folder, missing, asked)
+        return {name: program(name, folder, argument) for name, argument in asked.items()}
     except (OSError, subprocess.SubprocessError) as problem:
         names = " and ".join(asked)
         raise AssertionError(f"cannot run or fetch {names}; install them yourself: {problem}") from problem
@@ -49,10 +52,13 @@ def program(name, folder, argument):
     environment = dict(os.environ)
     path = shutil.which(name)
     if not path:
-        path = next((str(path) for path in folder.glob(f"usr/*bin/{name}")), name)
+        # Debian's `valgrind` is a script that starts the installed `valgrind.bin`.
+        found = [*folder.glob(f"usr/*bin/{name}.bin"), *folder.glob(f"usr/*bin/{name}")]
+        path = str(found[0]) if found else name
         libraries = [str(path) for path in folder.glob("**/lib/*-linux-gnu*")]
         if libraries:
             environment["LD_LIBRARY_PATH"] = ":".join(libraries)
+        environment["VALGRIND_LIB"] = str(folder / "usr/libexec/valgrind")
     done = subprocess.run(
         [path, argument],
         env=environment,
@@ -61,9 +67,8 @@ def program(name, folder, argument):
         text=True,
         check=True,
     )
-    # `nginx version: nginx/1.22.1`, `2.6.2` or `v2.10.2 h1:...`
-    version = done.stdout.split("/")[-1] if name == "nginx" else done.stdout
-    return Program(path, version.split()[0].removeprefix("v"), environment)
+    # `nginx version: nginx/1.22.1`, `2.6.2`, `v2.10.2 h1:...`, or `valgrind-3.19.0`
+    return Program(path, re.search(r"\d[\d.]*", done.stdout)[0], environment)
 
 
 def runs(folder, names, asked):
@@ -73,39 +78,40 @@ def runs(folder, names, asked):
         return False
 
 
-def fetch(names, asked):
+def fetch(folder, names, asked):
     """Fills a temporary folder, and moves it into place when it is complete."""
-    shutil.rmtree(PARTIAL, ignore_errors=True)
-    for folder in ["state/lists/partial", "cache/archives/partial", "whole"]:
-        (PARTIAL / folder).mkdir(parents=True)
-    (PARTIAL / "apt.conf").write_text(CONFIGURATION)
-    apt("apt-get", "--quiet=2", "update")
-    extract(names)
-    if not runs(PARTIAL / "whole", names, asked):
-        extract(libraries(names))
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    (PARTIAL / "whole").rename(FOLDER)
-    shutil.rmtree(PARTIAL)
+    partial = folder.with_suffix(".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    for part in ["state/lists/partial", "cache/archives/partial", "whole"]:
+        (partial / part).mkdir(parents=True)
+    (partial / "apt.conf").write_text(CONFIGURATION.format(partial=partial))
+    apt(partial, "apt-get", "--quiet=2", "update")
+    extract(partial, names)
+    if not runs(partial / "whole", names, asked):
+        extract(partial, libraries(partial, names))
+    shutil.rmtree(folder, ignore_errors=True)
+    (partial / "whole").rename(folder)
+    shutil.rmtree(partial)
 
 
-def extract(packages):
-    apt("apt-get", "--quiet=2", "download", *packages)
-    for archive in PARTIAL.glob("*.deb"):
-        subprocess.run(["dpkg-deb", "--extract", archive, PARTIAL / "whole"], check=True)
+def extract(partial, packages):
+    apt(partial, "apt-get", "--quiet=2", "download", *packages)
+    for archive in partial.glob("*.deb"):
+        subprocess.run(["dpkg-deb", "--extract", archive, partial / "whole"], check=True)
         archive.unlink()
 
 
-def libraries(packages):
+def libraries(partial, packages):
     """The libraries that `packages` depend on, except the C library, which the system provides."""
-    lines = apt("apt-cache", "depends", *packages).split("\n")
+    lines = apt(partial, "apt-cache", "depends", *packages).split("\n")
     depended = {line.split()[-1] for line in lines if "Depends: lib" in line}
     return sorted(name for name in depended if name != "libc6")
 
 
-def apt(command, *arguments):
+def apt(partial, command, *arguments):
     return subprocess.run(
-        [command, f"--config-file={PARTIAL}/apt.conf", *arguments],
-        cwd=PARTIAL,
+        [command, f"--config-file={partial}/apt.conf", *arguments],
+        cwd=partial,
         stdout=subprocess.PIPE,
         text=True,
         check=True,

