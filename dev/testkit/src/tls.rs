@@ -1,4 +1,4 @@
-//! HTTPS in front of the embedded DynamoDB, with a certificate authority that no system knows.
+//! HTTPS in front of the embedded DynamoDB, with a certificate authority of its own.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -52,7 +52,7 @@ pub struct Drawn {
     pub token: String,
     /// The token's SHA-256.
     pub digest: [u8; 32],
-    /// The part of the token that is no secret.
+    /// The public part of the token.
     pub prefix: String,
     /// The time, in milliseconds since the Unix epoch.
     pub now: u64,
