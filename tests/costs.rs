@@ -33,7 +33,7 @@ impl Month {
     fn time(self) -> f64 {
         let share = self.share_from_cache();
         let seconds = self.verifications * (share * 0.002 + (1.0 - share) * 0.006);
-        seconds * 0.125 * 0.000_013_333_4
+        seconds * 0.25 * 0.000_013_333_4
     }
 
     /// How often the environments read the deployment's item.
