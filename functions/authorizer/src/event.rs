@@ -1,6 +1,6 @@
 //! An authorizer's event, in all of its forms.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use latchkey_http::bearer;
 use serde::Deserialize;
@@ -16,8 +16,8 @@ use serde::Deserialize;
 #[serde(rename_all = "camelCase", default)]
 pub struct Event {
     version: Option<String>,
-    headers: Option<HashMap<String, Option<String>>>,
-    multi_value_headers: Option<HashMap<String, Option<Vec<String>>>>,
+    headers: Option<BTreeMap<String, Option<String>>>,
+    multi_value_headers: Option<BTreeMap<String, Option<Vec<String>>>>,
     // HTTP APIs, payload 2.0.
     route_arn: Option<String>,
     route_key: Option<String>,

@@ -4,7 +4,7 @@
 //! with a space, a quote, or an angle bracket is not a valid URL. With `panic = "abort"`, that would end the
 //! environment.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -29,10 +29,10 @@ pub struct Event {
     // Payload 1.0.
     path: Option<String>,
     http_method: Option<String>,
-    multi_value_headers: Option<HashMap<String, Option<Vec<String>>>>,
-    multi_value_query_string_parameters: Option<HashMap<String, Option<Vec<String>>>>,
+    multi_value_headers: Option<BTreeMap<String, Option<Vec<String>>>>,
+    multi_value_query_string_parameters: Option<BTreeMap<String, Option<Vec<String>>>>,
     // Both.
-    headers: Option<HashMap<String, Option<String>>>,
+    headers: Option<BTreeMap<String, Option<String>>>,
     body: Option<String>,
     is_base64_encoded: Option<bool>,
     request_context: Option<EventContext>,
@@ -93,7 +93,7 @@ fn body(body: Option<String>, base64: bool) -> Option<Vec<u8>> {
 }
 
 /// Encodes the query parameters. Payload 1.0 sends them decoded, each with all of its values.
-fn encode_query(multi: Option<HashMap<String, Option<Vec<String>>>>) -> String {
+fn encode_query(multi: Option<BTreeMap<String, Option<Vec<String>>>>) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     for (name, values) in multi.unwrap_or_default() {
         for value in values.unwrap_or_default() {
@@ -105,8 +105,8 @@ fn encode_query(multi: Option<HashMap<String, Option<Vec<String>>>>) -> String {
 
 /// Reads the headers. Payload 1.0 sends each header twice, and only the list with all values is used.
 fn headers(
-    single: Option<HashMap<String, Option<String>>>,
-    multi: Option<HashMap<String, Option<Vec<String>>>>,
+    single: Option<BTreeMap<String, Option<String>>>,
+    multi: Option<BTreeMap<String, Option<Vec<String>>>>,
 ) -> HeaderMap {
     let all: Vec<(String, String)> = match multi.filter(|multi| !multi.is_empty()) {
         Some(multi) => multi
@@ -138,7 +138,7 @@ fn headers(
 #[serde(rename_all = "camelCase")]
 pub struct EventResponse {
     status_code: u16,
-    headers: HashMap<String, String>,
+    headers: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<String>,
     is_base64_encoded: bool,
@@ -151,7 +151,7 @@ pub struct EventResponse {
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct PayloadV2 {
-    multi_value_headers: HashMap<String, String>,
+    multi_value_headers: BTreeMap<String, String>,
     cookies: [String; 0],
 }
 
