@@ -18,6 +18,7 @@ import tomllib
 
 import expected
 import goals
+import pairs
 import scale
 
 BENCH = pathlib.Path(__file__).parent
@@ -137,12 +138,6 @@ RATES = [
 ]
 
 
-def ratio(figures, name, one, other):
-    """How many times as much one variant takes as another, or nothing."""
-    values = [figures.get(variant, {}).get(name) for variant in (one, other)]
-    return median(values[0]) / median(values[1]) if all(values) else None
-
-
 def memory_sizes(figures):
     """What each memory size costs and brings, for a key that Latchkey creates and one that it verifies."""
     lines = ["| | memory, MB | paced p50, ms | back to back p50, ms | back to back p99, ms | Lambda's time for a million, $ |",
@@ -159,7 +154,7 @@ def memory_sizes(figures):
 MEMORY_VERDICT = """\
 At 128 MB, the third key in a row uses up the CPU time of a period of 20 ms, so it waits for the next period.
 A control group counts as strictly as this; Lambda may be kinder.
-With 256 MB, the keys wait for DynamoDB only, for about two cents more per million requests."""
+With 256 MB, the template's default, keys in a row wait for DynamoDB only, for about two cents more per million requests."""
 
 
 def in_short(figures):
@@ -167,10 +162,10 @@ def in_short(figures):
     ours = "create a key: Latchkey (LakeSail)"
 
     def times(name, peer):
-        return f"{ratio(figures, name, f'create a key: {peer}', ours):.0f} times"
+        return f"{pairs.ratio(figures, name, f'create a key: {peer}', ours):.0f} times"
 
     first, cold, warm = "first invoke at 128 MB, ms", "cold CPU, ms", "warm CPU, us"
-    limit = ratio(figures, cold, ours, "create a key: limit")
+    limit = pairs.ratio(figures, cold, ours, "create a key: limit")
     lines = [
         f"The first key at 128 MB: Rust as in tutorials takes {times(first, 'tutorial Rust')} as long as Latchkey.",
         f"The first key at 128 MB: Node takes {times(first, 'Node')} as long as Latchkey.",
@@ -211,7 +206,7 @@ def write(figures, sizes_of_tables):
     plot(plots / "memory.svg", "Latchkey creates a key: p50 by memory size", "ms", cliff)
     parts = [
         "# Results",
-        "`dev/bench/run` wrote this page. Figures are medians; in parentheses, the range of the middle half.",
+        "`dev/bench/run` wrote this page. Figures are medians, and ratios medians of the ratios within each round; in parentheses, the range of the middle half.",
         f"{datetime.date.today()}, {rounds} rounds, each of which measured all variants one after another, on {machine()}: {versions()}.\n"
         "All programs call a canned DynamoDB over TLS 1.3 on the same machine.\n"
         "At memory sizes, a control group gives the program the share of a core that Lambda gives, after its start, and DynamoDB takes 3 ms.\n"

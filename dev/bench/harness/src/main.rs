@@ -82,7 +82,7 @@ fn measure<'v>(
     variants: impl Iterator<Item = &'v Variant> + Clone,
     rounds: usize,
 ) -> Result<BTreeMap<String, Figures>, String> {
-    let effort = Effort { cold: 2, warm: 400, throttled: 30, paced: 15 };
+    let effort = Effort { cold: 4, first: 4, warm: 400, throttled: 30, paced: 15 };
     let mut all = BTreeMap::<String, Figures>::new();
     for round in 1..=rounds {
         for variant in variants.clone() {

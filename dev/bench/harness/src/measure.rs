@@ -21,6 +21,7 @@ const PACE: Duration = Duration::from_millis(60);
 #[derive(Clone, Copy)]
 pub(crate) struct Effort {
     pub(crate) cold: usize,
+    pub(crate) first: usize,
     pub(crate) warm: usize,
     pub(crate) throttled: usize,
     pub(crate) paced: usize,
@@ -101,12 +102,11 @@ impl Bench {
         share: &Share,
         figures: &mut Figures,
     ) -> Result<(), String> {
-        let mut process = self.start(variant);
-        self.lambda.ready(&mut process)?;
-        share.take(&process);
-        let first = self.invoke(&mut process, 1, Duration::ZERO)?;
         let name = |what: &str| format!("{what} at {memory} MB, ms");
-        add(figures, &name("first invoke"), millis(at(&first.took, 50)));
+        for _ in 1..effort.first {
+            self.first(variant, share, &name("first invoke"), figures)?;
+        }
+        let mut process = self.first(variant, share, &name("first invoke"), figures)?;
         let connections = self.dynamodb.connections() as f64;
         add(figures, &format!("connections at {memory} MB"), connections);
         let seen = self.invoke(&mut process, effort.throttled, Duration::ZERO)?;
@@ -116,6 +116,24 @@ impl Bench {
         add(figures, &name("paced p50"), millis(at(&seen.took, 50)));
         add(figures, &name("paced p99"), millis(at(&seen.took, 99)));
         Ok(())
+    }
+
+    /// Starts a process on a whole core, and measures its first event on a share of it.
+    fn first(
+        &self,
+        variant: &Variant,
+        share: &Share,
+        name: &str,
+        figures: &mut Figures,
+    ) -> Result<Process, String> {
+        let mut process = self.start(variant);
+        self.lambda.ready(&mut process)?;
+        share.take(&process);
+        // What the process before has used is not this one's to wait for.
+        std::thread::sleep(PACE);
+        let seen = self.invoke(&mut process, 1, Duration::ZERO)?;
+        add(figures, name, millis(at(&seen.took, 50)));
+        Ok(process)
     }
 
     /// Serves `count` events under a profiler, which writes its result when the process ends.
