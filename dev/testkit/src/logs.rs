@@ -24,10 +24,18 @@ impl Logs {
     ///
     /// If the process already has another subscriber.
     pub fn capture(function: &'static str) -> Self {
+        Self::capture_at(function, LevelFilter::TRACE)
+    }
+
+    /// Captures what this thread logs from now on at `level`, which every test of the file must name.
+    ///
+    /// # Panics
+    ///
+    /// If the process already has another subscriber.
+    pub fn capture_at(function: &'static str, level: LevelFilter) -> Self {
         static INSTALL: Once = Once::new();
         INSTALL.call_once(|| {
-            let subscriber =
-                latchkey_http::log::subscriber(function, LevelFilter::TRACE, || ThisThread);
+            let subscriber = latchkey_http::log::subscriber(function, level, || ThisThread);
             tracing::subscriber::set_global_default(subscriber).expect("the first subscriber");
         });
         let logs = Self::default();

@@ -14,12 +14,12 @@ mod settings;
 use lambda_runtime::Diagnostic;
 use latchkey::Latchkey;
 use latchkey::error::Refusal;
-use latchkey::principal::AccountPrincipal;
+use latchkey::principal::{AccountPrincipal, Principal};
 use latchkey::scope::Scope;
 use latchkey::service::Freshness;
 use latchkey_http::authenticate::refuse;
 use latchkey_http::serve::with_deadline;
-use latchkey_http::{Error, StatusCode};
+use latchkey_http::{Error, StatusCode, log};
 
 pub use event::Event;
 pub use response::Response;
@@ -72,8 +72,10 @@ impl From<NoVerdict> for Diagnostic {
 pub async fn handle(app: &App, event: Event) -> Result<Response, NoVerdict> {
     let judged = judge(app, &event).await;
     // A store failure has already been logged where it occurred.
-    if let Err(error @ (NoVerdict::NoApi | NoVerdict::NoRoute)) = &judged {
-        tracing::error!("{error}");
+    if let Err(error @ (NoVerdict::NoApi | NoVerdict::NoRoute)) = &judged
+        && let Some(left_out) = app.latchkey.admit_line("no verdict")
+    {
+        tracing::error!(left_out, "{error}");
     }
     judged
 }
@@ -81,8 +83,10 @@ pub async fn handle(app: &App, event: Event) -> Result<Response, NoVerdict> {
 async fn judge(app: &App, event: &Event) -> Result<Response, NoVerdict> {
     let form = response::Form::of(event, app.settings.response)?;
     let Some(required) = app.settings.routes.required(event)? else {
-        let route = event.routes().into_iter().next();
-        tracing::info!(route, "denied, because RouteScopes does not list this route");
+        if let Some(left_out) = app.latchkey.admit_line("route not listed") {
+            let route = event.routes().into_iter().next();
+            tracing::info!(route, left_out, "denied, because RouteScopes does not list this route");
+        }
         return Ok(form.deny());
     };
     match with_deadline(&app.latchkey, authorize(app, event, required)).await {
@@ -99,14 +103,25 @@ async fn authorize(
 ) -> Result<AccountPrincipal, Error> {
     let token = event.credential(&app.settings.header);
     let token = token.ok_or_else(|| refuse(&app.latchkey, Refusal::Missing))?;
-    let principal = app.latchkey.verify(token, Freshness::Cached).await?;
+    let verified = app.latchkey.verify(token, Freshness::Cached).await;
+    let principal = verified.inspect_err(|_| log::presented(token))?;
+    let allowed = allowed(app, &principal, required);
+    allowed.cloned().inspect_err(|_| log::caller(&principal))
+}
+
+/// Checks that a verified caller may use a route that requires some scopes.
+fn allowed<'p>(
+    app: &App,
+    principal: &'p Principal,
+    required: &[Scope],
+) -> Result<&'p AccountPrincipal, Error> {
     // Root keys administer Latchkey; they give no access to other APIs.
     let caller = principal.service_account()?;
     app.settings.organizations.check(caller)?;
     for scope in required {
         caller.require(scope)?;
     }
-    Ok(caller.clone())
+    Ok(caller)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! No item, log line, error, or second response contains a secret.
+//! No item, log line, error, or second response contains a secret; and the log says who changed what.
 
 mod cases;
 #[expect(dead_code, reason = "the dialect alone is needed here")]
@@ -10,6 +10,21 @@ use latchkey_testkit::scenario_tests;
 
 scenario_tests!(Chaser, secrets(cases::all(), &["create-key", "rotate-key", "rotate-key-no-grace", "create-own-key"]):
     no_item_log_line_or_error_holds_a_secret,
+);
+
+scenario_tests!(Chaser, secrets(
+    cases::all(),
+    &[
+        "api_key.create",
+        "api_key.revoke",
+        "api_key.rotate",
+        "api_key.update",
+        "service_account.create",
+        "service_account.delete",
+        "service_account.update",
+    ]
+):
+    every_change_is_logged_with_its_caller,
 );
 
 scenario_tests!(Chaser, paused secrets():

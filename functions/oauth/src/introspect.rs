@@ -3,14 +3,14 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use latchkey::error::Refusal;
-use latchkey::principal::{AccountPrincipal, Principal};
+use latchkey::principal::{AccountPrincipal, Denial, Principal};
 use latchkey::scope::KEYS_READ;
 use latchkey::service::Freshness;
 use latchkey_http::authenticate::{self, refuse};
 use latchkey_http::form::form_parameter;
 use latchkey_http::http::header::{AUTHORIZATION, CACHE_CONTROL};
 use latchkey_http::http::{HeaderMap, HeaderValue};
-use latchkey_http::{Error, Request, Response, StatusCode};
+use latchkey_http::{Error, Request, Response, StatusCode, log};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
@@ -44,8 +44,7 @@ struct Introspection {
 
 pub(crate) async fn introspect(app: &App, request: &Request) -> Result<Response, Refused> {
     let principal = authenticate(app, request).await?;
-    let caller = principal.service_account()?;
-    caller.require(&KEYS_READ)?;
+    let caller = caller(&principal).inspect_err(|_| log::caller(&principal))?;
     let token = form_parameter(request, "token")?;
     let freshness =
         if wants_no_cache(&request.headers) { Freshness::Now } else { Freshness::Cached };
@@ -58,6 +57,13 @@ pub(crate) async fn introspect(app: &App, request: &Request) -> Result<Response,
         Err(error) => return Err(error.into()),
     };
     Ok(Response::json(StatusCode::OK, &introspection))
+}
+
+/// Returns the caller if it may introspect keys.
+fn caller(principal: &Principal) -> Result<&AccountPrincipal, Denial> {
+    let caller = principal.service_account()?;
+    caller.require(&KEYS_READ)?;
+    Ok(caller)
 }
 
 /// Authenticates the caller by a key.
@@ -76,6 +82,7 @@ async fn authenticate(app: &App, request: &Request) -> Result<Principal, Refused
         return Err(refused(refuse(&app.latchkey, Refusal::Scheme)));
     };
     let verified = app.latchkey.verify(&key, Freshness::Cached).await;
+    let verified = verified.inspect_err(|_| log::presented(&key));
     match verified.map_err(|error| refused(error.into()))? {
         Principal::ServiceAccount(caller) if caller.account.as_ref() != client_id => {
             Err(refused(latchkey::Error::Unauthenticated(Refusal::Unknown).into()))

@@ -2,11 +2,11 @@
 
 use latchkey::id::InvalidOrganizationId;
 use latchkey::organizations::AllowedOrganizations;
-use latchkey::principal::AccountPrincipal;
+use latchkey::principal::{AccountPrincipal, Principal};
 use latchkey::scope::{InvalidScope, Scope};
 use latchkey_http::authenticate::authenticate;
 use latchkey_http::http::{HeaderName, HeaderValue};
-use latchkey_http::{Error, Request, Response, StatusCode};
+use latchkey_http::{Error, Request, Response, StatusCode, log};
 
 use crate::App;
 
@@ -17,14 +17,16 @@ use crate::App;
 /// narrow them.
 pub(crate) async fn verify(app: &App, request: &Request) -> Result<Response, Error> {
     let principal = authenticate(&app.latchkey, request).await?;
-    let caller = principal.service_account()?;
-    let (organizations, scopes) = (organizations(request)?, scopes(request)?);
-    app.settings.organizations.check(caller)?;
-    organizations.check(caller)?;
-    for scope in scopes {
-        caller.require(&scope)?;
-    }
-    Ok(passed(caller, StatusCode::NO_CONTENT))
+    let allowed = |caller: &AccountPrincipal| {
+        let (organizations, scopes) = (organizations(request)?, scopes(request)?);
+        app.settings.organizations.check(caller)?;
+        organizations.check(caller)?;
+        for scope in scopes {
+            caller.require(&scope)?;
+        }
+        Ok(())
+    };
+    check(&principal, allowed, StatusCode::NO_CONTENT)
 }
 
 /// The same for Envoy, which accepts only 200.
@@ -33,9 +35,19 @@ pub(crate) async fn verify(app: &App, request: &Request) -> Result<Response, Err
 /// affects the verdict: only the deployment's own organizations restrict it.
 pub(crate) async fn verify_path(app: &App, request: &Request) -> Result<Response, Error> {
     let principal = authenticate(&app.latchkey, request).await?;
-    let caller = principal.service_account()?;
-    app.settings.organizations.check(caller)?;
-    Ok(passed(caller, StatusCode::OK))
+    let allowed = |caller: &AccountPrincipal| Ok(app.settings.organizations.check(caller)?);
+    check(&principal, allowed, StatusCode::OK)
+}
+
+/// Responds with `status` if `allowed` lets a verified caller pass; the log names a caller that it rejects.
+fn check(
+    principal: &Principal,
+    allowed: impl FnOnce(&AccountPrincipal) -> Result<(), Error>,
+    status: StatusCode,
+) -> Result<Response, Error> {
+    let caller = principal.service_account().map_err(Error::from);
+    let passed = caller.and_then(|caller| allowed(caller).map(|()| passed(caller, status)));
+    passed.inspect_err(|_| log::caller(principal))
 }
 
 /// The response that lets the request pass and names the key's owner.

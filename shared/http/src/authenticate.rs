@@ -12,6 +12,7 @@ use crate::body::InvalidBody;
 use crate::error::Error;
 use crate::idempotency::idempotency_key;
 use crate::json::Fields;
+use crate::log;
 use crate::page::PageRequest;
 use crate::request::Request;
 
@@ -32,7 +33,8 @@ pub struct AuthenticatedRequest<'r> {
 /// [`latchkey::Error::Store`].
 pub async fn authenticate(latchkey: &Latchkey, request: &Request) -> Result<Principal, Error> {
     let token = presented(latchkey, request)?;
-    Ok(latchkey.verify(token, Freshness::Cached).await?)
+    let verified = latchkey.verify(token, Freshness::Cached).await;
+    Ok(verified.inspect_err(|_| log::presented(token))?)
 }
 
 /// Authenticates a request to manage keys and accounts. A request that changes something is verified with a
@@ -47,8 +49,10 @@ pub async fn authenticate_for_management<'r>(
 ) -> Result<AuthenticatedRequest<'r>, Error> {
     let token = presented(latchkey, request)?;
     let freshness = if request.method.is_safe() { Freshness::Cached } else { Freshness::ForChange };
-    let authenticated = latchkey.authenticate(token, freshness).await?;
+    let authenticated = latchkey.authenticate(token, freshness).await;
+    let authenticated = authenticated.inspect_err(|_| log::presented(token))?;
     let Authenticated { principal, account, secret } = authenticated;
+    log::caller(&principal);
     Ok(AuthenticatedRequest { request, principal, account, secret })
 }
 

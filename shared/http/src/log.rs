@@ -1,9 +1,13 @@
 //! Logs: one JSON object per line on standard output, with the request's ID.
 
-use http::StatusCode;
+use latchkey::Latchkey;
 use latchkey::error::causes;
+use latchkey::principal::Principal;
+use latchkey::service::metrics;
 use latchkey::store::environment::{Environment, InvalidSetting};
+use latchkey::token::Token;
 use tracing::level_filters::LevelFilter;
+use tracing::{Level, Span, record_all};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -61,20 +65,51 @@ fn level(environment: &Environment) -> Result<LevelFilter, InvalidSetting> {
     Ok(level?.unwrap_or(LevelFilter::INFO))
 }
 
-/// Logs a failed request once, before its response is rendered.
-pub(crate) fn failure(error: &Error) {
+/// Logs a failed request, before its response is rendered.
+///
+/// Of each status, and of each reason for a 401, it logs one request in ten seconds, and how many it left out
+/// before. At `DEBUG`, it logs every request.
+pub(crate) fn failure(latchkey: &Latchkey, error: &Error) {
     let status = error.status();
-    let code = status.as_u16();
-    if status == StatusCode::UNAUTHORIZED {
-        let reason = match error {
-            Error::Service(latchkey::Error::Unauthenticated(refusal)) => Some(refusal.to_string()),
-            _ => None,
-        };
-        tracing::info!(http.status = code, auth.refusal = reason, "{error}");
-    } else if status.is_server_error() {
-        tracing::error!(http.status = code, error.source = causes(error), "{error}");
+    let refusal = match error {
+        Error::Service(latchkey::Error::Unauthenticated(refusal)) => Some(*refusal),
+        _ => None,
+    };
+    let kind = refusal.map(metrics::reason).or(status.canonical_reason());
+    let admitted = latchkey.admit_line(kind.unwrap_or("other"));
+    if admitted.is_none() && !tracing::enabled!(Level::DEBUG) {
+        return;
+    }
+    let (code, left_out) = (status.as_u16(), admitted.filter(|left_out| *left_out > 0));
+    if status.is_server_error() {
+        tracing::error!(http.status = code, left_out, error.source = causes(error), "{error}");
     } else {
-        tracing::info!(http.status = code, "{error}");
+        let reason = refusal.map(|refusal| refusal.to_string());
+        tracing::info!(http.status = code, left_out, auth.refusal = reason, "{error}");
+    }
+}
+
+/// Adds the caller to the request's further lines.
+pub fn caller(principal: &Principal) {
+    match principal {
+        Principal::ServiceAccount(caller) => record_all!(
+            Span::current(),
+            caller.organization.id = %caller.organization,
+            caller.account.id = %caller.account,
+            caller.key.id = %caller.key,
+        ),
+        Principal::Root { key, .. } => record_all!(Span::current(), caller.key.id = %key),
+    }
+}
+
+/// Adds the ID of a key that was presented, but not accepted, to the request's further lines.
+pub fn presented(token: &str) {
+    if let Ok(token) = token.parse::<Token>() {
+        record_all!(
+            Span::current(),
+            presented.account.id = %token.account(),
+            presented.key.id = %token.key(),
+        );
     }
 }
 

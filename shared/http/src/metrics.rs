@@ -211,18 +211,46 @@ mod tests {
     }
 
     #[test]
-    fn what_is_waited_for_is_written_at_once() {
+    fn a_change_is_written_at_once() {
         let (metrics, lines) = metrics();
         metrics.flush(at(0));
-        for (second, counter) in
-            [Counter::KeysMinted, Counter::KeysRevoked, Counter::StoreFailures].iter().enumerate()
-        {
-            metrics.count(*counter, 1);
-            metrics.flush(at(second as i64));
+        for counter in [Counter::KeysMinted, Counter::KeysRotated, Counter::KeysRevoked] {
+            metrics.count(counter, 1);
+            metrics.flush(at(1));
             let lines = take(&lines);
             assert_eq!(lines.len(), 1);
             assert_eq!(lines[0][counter.name()], 1);
         }
+    }
+
+    #[test]
+    fn what_anyone_can_cause_is_written_every_ten_seconds_at_most() {
+        let (metrics, lines) = metrics();
+        for second in 0..=100 {
+            for _ in 0..1_000 {
+                metrics.refused(Refusal::Unknown);
+                metrics.count(Counter::StoreFailures, 1);
+            }
+            // Full latencies are written in between, and only they.
+            for _ in 0..LATENCIES_MAX {
+                metrics.latency(Duration::from_millis(1));
+            }
+            metrics.flush(at(second));
+        }
+        let read: Vec<_> = take(&lines).iter().flat_map(read).collect();
+        for name in ["Refused", "StoreFailures"] {
+            let told = read
+                .iter()
+                .filter(|(metric, dimensions, _)| metric == name && dimensions.len() == 1);
+            let told: Vec<u64> = told.filter_map(|(_, _, value)| value.as_u64()).collect();
+            assert_eq!(told.len(), 11, "{name}");
+            assert_eq!(told.iter().sum::<u64>(), 101_000, "{name}");
+        }
+        let latencies = read.iter().filter(|(name, ..)| name == STORE_LATENCY);
+        assert_eq!(
+            latencies.filter_map(|(_, _, values)| values.as_array()).flatten().count(),
+            101 * LATENCIES_MAX
+        );
     }
 
     #[test]

@@ -9,6 +9,7 @@ use latchkey::service::REQUEST_TIMEOUT;
 use latchkey::service::metrics::Counter;
 use latchkey::store::StoreError;
 use tracing::Instrument;
+use tracing::field::Empty;
 
 use crate::error::Error;
 use crate::event::{Event, EventResponse};
@@ -53,12 +54,20 @@ pub async fn answer(id: &str, work: impl Future<Output = Response>) -> Response 
     response
 }
 
-/// Adds the request's ID to each line that `work` logs.
+/// Adds the request's ID to each line that `work` logs, and whatever else the request learns of its caller.
 pub fn with_request_id<W: Future>(id: &str, work: W) -> impl Future<Output = W::Output> + use<W> {
-    work.instrument(tracing::error_span!("request", id))
+    work.instrument(tracing::error_span!(
+        "request",
+        id,
+        caller.organization.id = Empty,
+        caller.account.id = Empty,
+        caller.key.id = Empty,
+        presented.account.id = Empty,
+        presented.key.id = Empty,
+    ))
 }
 
-/// Serves a request with `work` in bounded time. Logs and counts a failure once.
+/// Serves a request with `work` in bounded time. Counts a failure, and logs it unless it is one of many.
 ///
 /// # Errors
 ///
@@ -77,7 +86,7 @@ pub async fn with_deadline<T, E: From<Error> + AsRef<Error>>(
     };
     if let Err(failed) = &answer {
         let error = failed.as_ref();
-        log::failure(error);
+        log::failure(latchkey, error);
         if let Error::Service(latchkey::Error::Store(_)) = error {
             latchkey.metrics().count(Counter::StoreFailures, 1);
         }

@@ -22,8 +22,11 @@ pub(crate) fn serve(root: &Path, stack: &Stack, port: u16) -> Result<Group, Stri
         .arg("--disable-cors")
         .envs(stack.environment().iter())
         .env_remove("AWS_SESSION_TOKEN");
-    if std::env::var_os("RUST_LOG").is_none() {
-        watch.env("RUST_LOG", "cargo_lambda=warn");
+    // At `INFO`, the functions log one of many rejected requests.
+    for (name, value) in [("RUST_LOG", "cargo_lambda=warn"), ("AWS_LAMBDA_LOG_LEVEL", "DEBUG")] {
+        if std::env::var_os(name).is_none() {
+            watch.env(name, value);
+        }
     }
     Group::spawn("cargo-lambda", &mut watch)
 }

@@ -2,6 +2,8 @@
 //!
 //! Each scenario captures the logs of its thread, so their tests are in a file of their own.
 
+use std::collections::BTreeSet;
+
 use latchkey::Latchkey;
 use latchkey::policy::KeyPolicy;
 use latchkey::service::Clock;
@@ -12,6 +14,7 @@ use serde_json::Value;
 use super::change::header;
 use super::{Case, Dialect};
 use crate::logs::Logs;
+use crate::sample::SampleKey;
 use crate::secrets::Secrets;
 use crate::{Answer, NO_CACHE, TestTable, event, faulty, sample};
 
@@ -52,6 +55,46 @@ pub async fn no_item_log_line_or_error_holds_a_secret<D: Dialect>(
     assert!(kept.matches("S(\"IDEMPOTENCY#").count() >= minted.len(), "an answer was not kept");
     secrets.check_items(&table).await;
     secrets.check(&logs.text(), "a log line");
+}
+
+/// Each change is logged in one line with its caller and the request's ID; `actions` are all that `cases` do.
+///
+/// # Panics
+///
+/// If one is not, or if the actions are others.
+pub async fn every_change_is_logged_with_its_caller<D: Dialect>(
+    cases: Vec<Case>,
+    actions: &[&str],
+) {
+    let logs = Logs::capture(D::NAME);
+    let mut seen = BTreeSet::new();
+    for case in &cases {
+        // What one case ends, another one may need.
+        let table = TestTable::start().await;
+        let dialect = D::over(table.latchkey(KeyPolicy::default()));
+        let before = logs.lines().len();
+        let answer = answer(&dialect, case.name(), case.event(D::NAME)).await;
+        let lines = logs.lines().split_off(before);
+        let changes: Vec<_> = lines.iter().filter(|line| line["action"].is_string()).collect();
+        let [change] = changes.as_slice() else {
+            assert!(changes.is_empty(), "{}: {changes:#?}", case.name());
+            continue;
+        };
+        assert!(answer.status < 300, "{}: {change:#}", case.name());
+        let (action, caller) = (change["action"].as_str().expect("an action"), &change["span"]);
+        seen.insert(action.to_owned());
+        assert_eq!((&change["level"], &caller["id"]), (&"INFO".into(), &case.name().into()));
+        assert!(caller["caller.key.id"].is_string(), "{change:#}");
+        let target = if action.starts_with("service_account") { "account.id" } else { "key.id" };
+        assert!(change[target].is_string(), "{change:#}");
+        // A root key belongs to no organization.
+        if caller["caller.key.id"] != SampleKey::Root.mint().0.id.as_ref() {
+            assert_eq!(caller["caller.organization.id"], sample::ORGANIZATION, "{change:#}");
+            assert!(caller["caller.account.id"].is_string(), "{change:#}");
+        }
+    }
+    let actions: BTreeSet<_> = actions.iter().map(|action| (*action).to_owned()).collect();
+    assert_eq!(seen, actions);
 }
 
 /// A store that rejects requests causes a 500, which is logged once with the request's ID.

@@ -50,7 +50,10 @@ impl Latchkey {
                     }
                 })
             };
-            let created = || tracing::info!(account.id = %account.id, "service account created");
+            let created = || {
+                let id = &account.id;
+                tracing::info!(action = "service_account.create", account.id = %id, "service account created");
+            };
             writer.write(respond(&account), write, created).await
         })
         .await
@@ -116,7 +119,12 @@ impl Latchkey {
         if change.disabled.is_some() {
             self.verifier.account_changed(now);
         }
-        tracing::info!(account.id = %id, account.disabled = changed.disabled, "service account changed");
+        tracing::info!(
+            action = "service_account.update",
+            account.id = %id,
+            account.disabled = changed.disabled,
+            "service account changed"
+        );
         Ok(changed)
     }
 

@@ -87,7 +87,7 @@ impl Latchkey {
         let now = self.clock.now();
         let changed = self.store.update_key(caller, found, change, now).await?;
         self.verifier.key_changed(&changed.digest, now);
-        tracing::info!(account.id = %account, key.id = %key, "key changed");
+        tracing::info!(action = "api_key.update", account.id = %account, key.id = %key, "key changed");
         Ok(changed)
     }
 

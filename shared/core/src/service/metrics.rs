@@ -1,8 +1,9 @@
 //! Metrics, counted in memory and passed to a writer.
 //!
-//! Frequent events are written once a minute per environment. Events that operators watch for, such as a
-//! minted or rejected key, are written with their request. An environment that shuts down loses the frequent
-//! counts of its last minute.
+//! Each environment writes frequent events once a minute. It writes a changed key with its request, and what
+//! anyone can cause, such as a rejected key, every ten seconds at most, so that a flood does not pay for lines.
+//! The first event after a pause is written at once. An environment that shuts down loses what it has not
+//! written: the frequent counts of its last minute, and the rejections of its last ten seconds.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,8 +16,10 @@ use crate::time::Timestamp;
 /// The interval between writes of frequent counts.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// The number of latencies that makes a batch urgent, which is the maximum of one line in CloudWatch's
-/// format.
+/// The minimum interval between writes of what anyone can cause.
+pub const TROUBLE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// The number of latencies that are written at once: the maximum of one line in CloudWatch's format.
 pub const LATENCIES_MAX: usize = 100;
 
 /// A counted event.
@@ -52,9 +55,34 @@ impl Counter {
         }
     }
 
-    /// Returns whether the count can wait for a minute.
-    fn is_frequent(self) -> bool {
-        matches!(self, Self::Verified | Self::CacheHits)
+    fn urgency(self) -> Urgency {
+        match self {
+            Self::Verified | Self::CacheHits => Urgency::Frequent,
+            Self::StoreFailures | Self::LastUsedFailures => Urgency::Trouble,
+            Self::KeysMinted | Self::KeysRotated | Self::KeysRevoked => Urgency::Change,
+        }
+    }
+}
+
+/// How soon a batch is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Urgency {
+    /// After [`INTERVAL`].
+    #[default]
+    Frequent,
+    /// After [`TROUBLE_INTERVAL`].
+    Trouble,
+    /// With its request.
+    Change,
+}
+
+impl Urgency {
+    fn interval(self) -> Duration {
+        match self {
+            Self::Frequent => INTERVAL,
+            Self::Trouble => TROUBLE_INTERVAL,
+            Self::Change => Duration::ZERO,
+        }
     }
 }
 
@@ -67,7 +95,7 @@ pub struct Batch {
     pub refused: BTreeMap<&'static str, u64>,
     /// The latencies of requests to the store, in milliseconds.
     pub latencies: Vec<f64>,
-    is_urgent: bool,
+    urgency: Urgency,
     written_at: Option<Timestamp>,
 }
 
@@ -97,7 +125,7 @@ impl Metrics {
     pub fn count(&self, counter: Counter, number: usize) {
         self.add(|batch| {
             *batch.counts.entry(counter).or_default() += number as u64;
-            batch.is_urgent |= !counter.is_frequent();
+            batch.urgency = batch.urgency.max(counter.urgency());
         });
     }
 
@@ -105,7 +133,7 @@ impl Metrics {
     pub fn refused(&self, refusal: Refusal) {
         self.add(|batch| {
             *batch.refused.entry(reason(refusal)).or_default() += 1;
-            batch.is_urgent = true;
+            batch.urgency = batch.urgency.max(Urgency::Trouble);
         });
     }
 
@@ -114,20 +142,22 @@ impl Metrics {
         self.add(|batch| {
             // Precision below 0.1 ms is noise, and every digit costs.
             batch.latencies.push((took.as_secs_f64() * 10_000.0).round() / 10.0);
-            batch.is_urgent |= batch.latencies.len() >= LATENCIES_MAX;
         });
     }
 
-    /// Writes the batch if it is due at `now`.
+    /// Writes the batch if it is due at `now`, or only its latencies if they fill a line.
     pub fn flush(&self, now: Timestamp) {
         let Some(recorder) = &self.0 else { return };
         let batch = {
             let mut batch = recorder.batch();
-            let due = batch.written_at.is_none_or(|at| at.saturating_add(INTERVAL) <= now);
-            if !due && !batch.is_urgent {
+            let due = |at: Timestamp| at.saturating_add(batch.urgency.interval()) <= now;
+            if batch.written_at.is_none_or(due) {
+                std::mem::replace(&mut *batch, Batch { written_at: Some(now), ..Batch::default() })
+            } else if batch.latencies.len() >= LATENCIES_MAX {
+                Batch { latencies: std::mem::take(&mut batch.latencies), ..Batch::default() }
+            } else {
                 return;
             }
-            std::mem::replace(&mut *batch, Batch { written_at: Some(now), ..Batch::default() })
         };
         (recorder.write)(&batch, now);
     }
@@ -146,7 +176,7 @@ impl Recorder {
 }
 
 /// The reason for a rejection, as a dimension: few values, and never any part of the credentials.
-fn reason(refusal: Refusal) -> &'static str {
+pub fn reason(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::Missing => "missing",
         Refusal::Scheme => "scheme",

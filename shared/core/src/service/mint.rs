@@ -120,12 +120,12 @@ impl Latchkey {
             let written = self.store.insert_key(key, organization, &self.policy, now, response);
             written.await.inspect_err(|error| warn_if_orphaned(error, key))
         };
-        writer.write(response, write, || self.record_minted(caller, minted)).await
+        writer.write(response, write, || self.record_minted(minted)).await
     }
 
-    fn record_minted(&self, caller: &AccountPrincipal, Minted { key, .. }: &Minted) {
-        let (account, minter) = (&key.spec.account, &caller.key);
-        tracing::info!(account.id = %account, key.id = %key.id, minter.key.id = %minter, "key minted");
+    fn record_minted(&self, Minted { key, .. }: &Minted) {
+        let account = &key.spec.account;
+        tracing::info!(action = "api_key.create", account.id = %account, key.id = %key.id, "key minted");
         self.metrics.count(Counter::KeysMinted, 1);
     }
 }

@@ -14,6 +14,7 @@ pub mod metrics;
 mod mint;
 pub mod operator;
 mod organization;
+mod repeats;
 mod replay;
 mod root_keys;
 mod rotate;
@@ -32,6 +33,7 @@ use crate::store::{KeyStore, Revocation};
 use crate::time::Timestamp;
 
 use metrics::{Counter, Metrics};
+use repeats::Repeats;
 use verify::Verifier;
 
 pub use authenticate::Authenticated;
@@ -56,6 +58,7 @@ pub struct Latchkey {
     verifier: Arc<Verifier>,
     policy: KeyPolicy,
     metrics: Metrics,
+    repeats: Arc<Repeats>,
     clock: Clock,
 }
 
@@ -64,7 +67,8 @@ impl Latchkey {
     /// records neither last-used times nor metrics.
     pub fn new(store: KeyStore, policy: KeyPolicy, cache: &CachePolicy, clock: Clock) -> Self {
         let verifier = Arc::new(Verifier::new(store.clone(), cache));
-        Self { store, verifier, policy, metrics: Metrics::off(), clock }
+        let (metrics, repeats) = (Metrics::off(), Arc::default());
+        Self { store, verifier, policy, metrics, repeats, clock }
     }
 
     /// Enables recording of last-used times, at most once per key and `interval`, after the response. Call
@@ -98,10 +102,18 @@ impl Latchkey {
     pub async fn after_answer(&self) {
         let failed = self.verifier.record_uses().await;
         if failed > 0 {
-            tracing::warn!(failed, "could not record when keys were last used");
             self.metrics.count(Counter::LastUsedFailures, failed);
+            if let Some(left_out) = self.admit_line("last use") {
+                tracing::warn!(failed, left_out, "could not record when keys were last used");
+            }
         }
         self.metrics.flush(self.clock.now());
+    }
+
+    /// Returns whether to log a line that anyone can cause: `Some` with the number of lines of this kind that
+    /// were left out since the previous one, or `None`, within ten seconds of it.
+    pub fn admit_line(&self, kind: &'static str) -> Option<u64> {
+        self.repeats.admit(kind, self.clock.now())
     }
 
     /// Returns the time of the service's clock.

@@ -44,7 +44,7 @@ impl Latchkey {
                 written.await.inspect_err(|error| warn_if_orphaned(error, key))
             };
             let created = || {
-                tracing::info!(key.id = %key.id, minter.key.id = %minter, "root key minted");
+                tracing::info!(action = "root_key.create", key.id = %key.id, "root key minted");
                 self.metrics.count(Counter::KeysMinted, 1);
             };
             writer.write(respond(&minted), write, created).await

@@ -69,7 +69,7 @@ impl Latchkey {
                 let write = async |response: Option<&_>| {
                     self.store.rotate_key(rotation, organization, &self.policy, now, response).await
                 };
-                let created = || self.record_rotated(caller, rotation);
+                let created = || self.record_rotated(rotation);
                 writer.write(respond(minted, account), write, created).await
             };
             let (store, policy) = (&self.store, &self.policy);
@@ -80,14 +80,14 @@ impl Latchkey {
         .await
     }
 
-    fn record_rotated(&self, caller: &AccountPrincipal, Rotation { old, new, .. }: &Rotation) {
+    fn record_rotated(&self, Rotation { old, new, .. }: &Rotation) {
         self.verifier.key_changed(&old.digest, new.created_at);
         self.metrics.count(Counter::KeysRotated, 1);
         tracing::info!(
+            action = "api_key.rotate",
             account.id = %new.spec.account,
             key.id = %new.id,
             rotated.key.id = %old.id,
-            minter.key.id = %caller.key,
             "key rotated"
         );
     }

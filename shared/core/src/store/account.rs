@@ -104,7 +104,7 @@ impl KeyStore {
         ];
         for _ in 0..COUNTS_MAX {
             let Outcome::Refused(unmet) = self.transact(&parts).await? else {
-                tracing::info!(account.id = %id, "service account deleted");
+                tracing::info!(action = "service_account.delete", account.id = %id, "service account deleted");
                 return Ok(());
             };
             if !unmet.has(Part::Account) && !unmet.has(Part::Entry) {

@@ -101,7 +101,7 @@ impl KeyStore {
         ];
         for _ in 0..COUNTS_MAX {
             if let Outcome::Written = self.transact(&parts).await? {
-                tracing::info!(organization.id = %id, "organization deleted");
+                tracing::info!(action = "organization.delete", organization.id = %id, "organization deleted");
                 return Ok(());
             }
             match self.stored_organization(id).await? {

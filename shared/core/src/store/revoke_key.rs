@@ -85,7 +85,7 @@ impl KeyStore {
                 self.transact(&[ended]).await?
             };
             if let Outcome::Written = outcome {
-                tracing::info!(account.id = %account, key.id = %id, "key revoked");
+                tracing::info!(action = "api_key.revoke", account.id = %account, key.id = %id, "key revoked");
                 return Ok(Revocation::Revoked(key));
             }
         }
