@@ -1,9 +1,10 @@
 //! Key verification over HTTP.
 //!
-//! OAuth token introspection (RFC 7662) and revocation (RFC 7009), their metadata (RFC 8414), and forward
-//! authentication for proxies.
+//! OAuth token introspection (RFC 7662) and revocation (RFC 7009), their metadata (RFC 8414), forward
+//! authentication for proxies, and a health check.
 
 mod error;
+mod health;
 mod introspect;
 mod metadata;
 mod revoke;
@@ -44,6 +45,8 @@ pub enum Operation {
     Verify,
     /// The same for Envoy.
     VerifyPath,
+    /// For synthetic checks.
+    Health,
 }
 
 /// The routes of these operations; the template lists the same routes.
@@ -58,6 +61,7 @@ pub const ROUTES: &[Route<Operation>] = &[
     },
     Route { method: "ANY", path: "/verify", operation: Operation::Verify },
     Route { method: "ANY", path: "/verify/{path+}", operation: Operation::VerifyPath },
+    Route { method: "GET", path: "/health", operation: Operation::Health },
 ];
 
 /// Responds to a request; every error is a response that the client can read.
@@ -79,5 +83,6 @@ async fn serve(app: &App, request: &Request) -> Result<Response, Refused> {
         Operation::Metadata => Ok(metadata::metadata(app, request)),
         Operation::Verify => Ok(verify::verify(app, request).await?),
         Operation::VerifyPath => Ok(verify::verify_path(app, request).await?),
+        Operation::Health => Ok(health::health(app, request).await?),
     }
 }

@@ -21,6 +21,9 @@ def drive(deployed):
     # The token endpoint only rejects requests.
     gateway.driven.add(TOKEN)
 
+    assert call("GET /health", 200, ["status"]) == {"status": "ok"}
+    assert call("GET /health", 200, ["store"], query="?deep=1")["store"] == "ok"
+
     minted = deployed.mint("sessions.read")
     token = {"token": minted["key"]}
     known = ["active", "scope", "client_id", "token_type", "sub", "organization", "key_id", "full_access"]

@@ -93,6 +93,14 @@ pub(crate) fn metadata() -> Vec<(Case, &'static str)> {
     .concat()
 }
 
+/// Health checks, and whether each reads the table.
+pub(crate) fn health_checks() -> Vec<(Case, bool)> {
+    rows! { "health";
+        _ => false;
+        "deep" [query("deep=1")] => true;
+    }
+}
+
 /// Requests that pass, with the status and the scopes in the response.
 pub(crate) fn verifications() -> Vec<(Case, (u16, &'static str))> {
     [
@@ -206,6 +214,7 @@ pub(crate) fn all() -> Vec<Case> {
         cases(introspections()),
         cases(revocations()),
         cases(metadata()),
+        cases(health_checks()),
         cases(verifications()),
         cases(refusals()),
     ]

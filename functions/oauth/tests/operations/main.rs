@@ -37,6 +37,7 @@ const ENDPOINTS: &[(&str, (&str, &str))] = &[
     ("metadata", ("GET", "/.well-known/oauth-authorization-server")),
     ("verify-path", ("GET", "/verify/{path}")),
     ("verify", ("GET", "/verify")),
+    ("health", ("GET", "/health")),
 ];
 
 async fn answer(latchkey: &Latchkey, case: &str, event: Value) -> Answer {
@@ -335,6 +336,26 @@ async fn metadata_on_ones_own_machine_are_not_encrypted() {
         event["headers"]["host"] = host.into();
         let metadata = answer(&latchkey, "metadata", event).await;
         assert_eq!(metadata.string("/issuer"), format!("http://{host}"));
+    }
+}
+
+#[tokio::test]
+async fn only_a_deep_health_check_asks_the_table() {
+    let table = TestTable::start().await;
+    let (client, asked) = faulty::denied();
+    let store = KeyStore::new(client, "table");
+    let clock = Clock::new(sample::now);
+    let denied = Latchkey::new(store, KeyPolicy::default(), &NO_CACHE, clock);
+    for (case, deep) in cases::health_checks() {
+        let (healthy, name) = (answer_to(&table, &case).await, case.name());
+        let expected =
+            if deep { json!({"status": "ok", "store": "ok"}) } else { json!({"status": "ok"}) };
+        assert_eq!((healthy.status, healthy.body), (200, expected), "{name}");
+
+        let failing = answer(&denied, name, case.event("oauth")).await;
+        assert_eq!(failing.status, if deep { 500 } else { 200 }, "{name}");
+        let asked = std::mem::take(&mut *asked.lock().expect("no panic"));
+        assert_eq!(asked.len(), usize::from(deep), "{asked:?}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! Operations on the deployment as a whole.
 
+use crate::error::Error;
 use crate::store::Deployment;
 use crate::time::Timestamp;
 
@@ -26,6 +27,15 @@ impl Latchkey {
     /// Returns the number of organizations, if the start read more than one.
     pub fn several_organizations(&self) -> Option<u64> {
         self.verifier.known_deployment()?.organizations.filter(|organizations| *organizations > 1)
+    }
+
+    /// Checks with one eventually consistent read that the table responds.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`].
+    pub async fn check_store(&self) -> Result<(), Error> {
+        Ok(self.store.deployment_soon().await.map(drop)?)
     }
 
     /// Stores the result of a read that began at `asked_at`, so that the first verification need not read the
