@@ -85,7 +85,7 @@ async fn authenticate(app: &App, request: &Request) -> Result<Principal, Refused
     let verified = verified.inspect_err(|_| log::presented(&key));
     match verified.map_err(|error| refused(error.into()))? {
         Principal::ServiceAccount(caller) if caller.account.as_ref() != client_id => {
-            Err(refused(latchkey::Error::Unauthenticated(Refusal::Unknown).into()))
+            Err(refused(refuse(&app.latchkey, Refusal::Unknown)))
         }
         principal => Ok(principal),
     }

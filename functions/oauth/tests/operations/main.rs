@@ -143,6 +143,7 @@ async fn refused_clients_are_counted_as_refused_bearers_are() {
         ("introspect-basic-no-password", "scheme"),
         ("introspect-basic-no-key", "malformed"),
         ("introspect-basic-expired", "expired"),
+        ("introspect-basic-other-client", "unknown"),
     ] {
         let lines = Arc::new(Mutex::new(String::new()));
         let written = Arc::clone(&lines);
