@@ -1,4 +1,4 @@
-//! The template monitors what the code counts: logs, metrics, alarms, and the dashboard.
+//! The templates monitor what the code counts: logs, metrics, alarms, queries, and the dashboard.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,8 @@ use latchkey_http::metrics::NAMES;
 use latchkey_testkit::project::{self, resources};
 use serde_json::{Value, json};
 
-const NAMESPACE: &str = "Latchkey/${AWS::StackName}";
+/// The functions' namespace, as the nested stack names it.
+const NAMESPACE: &str = "Latchkey/${Stack}";
 
 /// What the template itself counts, in the API's access log.
 const THROTTLES: &str = "ApiThrottles";
@@ -16,7 +17,16 @@ fn every_log_group_forgets() {
     let groups = resources("AWS::Logs::LogGroup");
     assert_eq!(groups.len(), project::functions().len() + 1);
     for (name, group) in groups {
-        assert_eq!(group["Properties"]["RetentionInDays"], "LogRetentionDays", "{name}");
+        // The lines of the functions that change keys say who changed what.
+        let days = match name.as_str() {
+            "ApiLogGroup" | "AuthorizerLogGroup" => "LogRetentionDays",
+            _ => "ChangeLogRetentionDays",
+        };
+        let group_properties = &group["Properties"];
+        assert_eq!(group_properties["RetentionInDays"], days, "{name}");
+        let key = json!(["HasLogKmsKey", "LogKmsKeyArn", "AWS::NoValue"]);
+        assert_eq!(group_properties["KmsKeyId"], key, "{name}");
+        assert_eq!(group["DeletionPolicy"], "Delete", "{name}");
     }
 }
 
@@ -68,8 +78,21 @@ fn throttled_requests_are_counted_in_the_access_log() {
 
 #[test]
 fn metrics_are_of_this_stack_only() {
-    let globals = &project::yaml("template.yaml")["Globals"]["Function"]["Environment"];
-    assert_eq!(globals["Variables"]["LATCHKEY_METRICS_NAMESPACE"], NAMESPACE);
+    let template = project::yaml("template.yaml");
+    let variables = &template["Globals"]["Function"]["Environment"]["Variables"];
+    assert_eq!(variables["LATCHKEY_METRICS_NAMESPACE"], "Latchkey/${AWS::StackName}");
+    let monitoring = &template["Resources"]["MonitoringStack"]["Properties"];
+    assert_eq!(monitoring["TemplateURL"], "monitoring.yaml");
+    assert_eq!(monitoring["Parameters"]["Stack"], "AWS::StackName");
+}
+
+#[test]
+fn the_nested_stack_gets_exactly_its_parameters() {
+    let given = resources("AWS::CloudFormation::Stack")["MonitoringStack"]["Properties"].clone();
+    let given = given["Parameters"].as_object().expect("parameters");
+    let taken = project::yaml("monitoring.yaml")["Parameters"].clone();
+    let taken = taken.as_object().expect("parameters");
+    assert!(given.keys().collect::<BTreeSet<_>>() == taken.keys().collect());
 }
 
 /// Asserts that the functions count `metric` with the dimension `Function`.
@@ -82,48 +105,108 @@ fn assert_counted(metric: &Value, function: &Value, place: &str) {
     );
 }
 
+/// The alarms that tell someone; the others brake deployments.
+fn alarms() -> BTreeMap<String, Value> {
+    let mut alarms = resources("AWS::CloudWatch::Alarm");
+    alarms.retain(|name, _| !name.ends_with("Brake"));
+    alarms
+}
+
 #[test]
 fn every_alarm_watches_what_is_counted_and_tells_someone() {
     let mut own = BTreeSet::new();
-    let mut watched = 0;
-    for (name, alarm) in resources("AWS::CloudWatch::Alarm") {
+    let mut of_functions = BTreeSet::new();
+    let alarms = alarms();
+    for (name, alarm) in &alarms {
         let alarm = &alarm["Properties"];
-        assert_eq!(
-            alarm["AlarmActions"],
-            json!([
-                ["HasAlarmEmail", "AlarmTopic", "AWS::NoValue"],
-                ["HasAlarmTopic", "AlarmTopicArn", "AWS::NoValue"],
-            ]),
-            "{name}"
-        );
+        let told = json!([
+            ["HasAlarmEmail", "AlarmTopic", "AWS::NoValue"],
+            ["HasAlarmTopic", "AlarmTopicArn", "AWS::NoValue"],
+        ]);
+        assert_eq!(alarm["AlarmActions"], told, "{name}");
+        assert_eq!(alarm["OKActions"], told, "{name}");
         assert_eq!(alarm["TreatMissingData"], "notBreaching", "{name}");
-        let queries = alarm["Metrics"].as_array().cloned().unwrap_or_default();
-        let metrics = queries.iter().filter_map(|query| query["MetricStat"].get("Metric"));
-        for metric in metrics.chain([alarm]) {
-            let Some(namespace) = metric["Namespace"].as_str() else { continue };
-            watched += 1;
-            if metric["MetricName"] == THROTTLES {
-                assert_eq!((namespace, metric.get("Dimensions")), (NAMESPACE, None), "{name}");
-                continue;
-            }
-            let [dimension] = metric["Dimensions"].as_array().expect("dimensions").as_slice()
-            else {
-                panic!("{name} has one dimension");
-            };
-            if namespace.starts_with("AWS/") {
-                continue;
-            }
-            assert_eq!(namespace, NAMESPACE, "{name}");
+        let (namespace, metric) = (&alarm["Namespace"], &alarm["MetricName"]);
+        if metric == THROTTLES || metric == "ClaimedAccountConcurrency" {
+            assert_eq!(alarm.get("Dimensions"), None, "{name}");
+            continue;
+        }
+        let [dimension] = alarm["Dimensions"].as_array().expect("dimensions").as_slice() else {
+            panic!("{name} has one dimension");
+        };
+        if namespace == "AWS/Lambda" && metric != "Duration" {
+            let function = dimension["Value"]["Ref"].as_str().expect("a function");
+            assert_eq!(
+                *name,
+                format!("{}{metric}Alarm", function.replace("Function", "")).replace('"', "")
+            );
+            of_functions.insert((metric.to_string(), function.to_owned()));
+        } else if namespace == NAMESPACE {
             assert_eq!(dimension["Name"], "Function", "{name}");
-            assert_counted(&metric["MetricName"], &dimension["Value"], &name);
-            own.insert((metric["MetricName"].to_string(), dimension["Value"].to_string()));
+            assert_counted(metric, &dimension["Value"], name);
+            own.insert((metric.to_string(), dimension["Value"].to_string()));
         }
     }
-    assert_eq!(own.len(), 2 * project::functions().len(), "{own:?}");
+    // Errors and throttles; failures of the store and of last uses, and rejected keys.
+    let functions = project::functions().len();
+    assert_eq!(of_functions.len(), 2 * functions, "{of_functions:?}");
+    assert_eq!(own.len(), 3 * functions, "{own:?}");
+    for function in project::functions() {
+        let refused = &alarms[&project::resource(&function, "RefusedAlarm")]["Properties"];
+        assert_eq!(refused["Threshold"], "RefusedAlarmThreshold");
+        assert_eq!(refused["Dimensions"][0]["Value"], function);
+    }
     // Every metric is billed.
-    let told = format!("| alarms: {watched} metrics at 0.10 |");
+    let told = format!("| alarms: {} metrics at 0.10 |", alarms.len());
     let page = project::text("docs/costs.md");
     assert!(page.contains(&told), "docs/costs.md does not say {told}");
+}
+
+#[test]
+fn throttles_of_the_table_and_a_busy_account_set_off_alarms() {
+    let alarms = alarms();
+    for kind in ["Read", "Write"] {
+        let alarm = &alarms[&format!("Table{kind}ThrottlesAlarm")]["Properties"];
+        assert_eq!(alarm["MetricName"], format!("{kind}ThrottleEvents"));
+        assert_eq!(alarm["Dimensions"][0]["Value"], "Table");
+    }
+    let alarm = &alarms["AccountConcurrencyAlarm"]["Properties"];
+    assert_eq!(alarm["Threshold"], "ConcurrencyAlarmThreshold");
+}
+
+#[test]
+fn cloudwatch_may_use_the_key_of_the_topic() {
+    let topic = &resources("AWS::SNS::Topic")["AlarmTopic"]["Properties"];
+    assert_eq!(topic["KmsMasterKeyId"], json!(["IsEncrypted", "AlarmKey", "AWS::NoValue"]));
+    let key = &resources("AWS::KMS::Key")["AlarmKey"];
+    assert_eq!(key["Condition"], "IsEncrypted");
+    let statements = key["Properties"]["KeyPolicy"]["Statement"].as_array().expect("statements");
+    let expected = json!({
+        "Sid": "Publish",
+        "Effect": "Allow",
+        "Principal": { "Service": "cloudwatch.amazonaws.com" },
+        "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+        "Resource": "*",
+        "Condition": { "StringEquals": { "aws:SourceAccount": "AWS::AccountId" } },
+    });
+    assert_eq!(statements[1..], [expected]);
+}
+
+#[test]
+fn queries_are_of_log_groups_that_there_are() {
+    let groups = resources("AWS::Logs::LogGroup").into_values();
+    let mut names: BTreeSet<String> = groups
+        .map(|group| group["Properties"]["LogGroupName"].as_str().expect("a name").to_owned())
+        .map(|name| name.replace("${AWS::StackName}", "${Stack}"))
+        .collect();
+    names.insert("ApiLogGroup".to_owned());
+    let queries = resources("AWS::Logs::QueryDefinition");
+    assert_eq!(queries.len(), 4);
+    for (name, query) in queries {
+        for group in query["Properties"]["LogGroupNames"].as_array().expect("log groups") {
+            assert!(names.contains(group.as_str().expect("a name")), "{name}: {group}");
+        }
+    }
 }
 
 /// The dashboard, with the names of resources in place of their values.
@@ -131,6 +214,22 @@ fn dashboard() -> Value {
     let dashboard = &resources("AWS::CloudWatch::Dashboard")["Dashboard"]["Properties"];
     let body = dashboard["DashboardBody"].as_str().expect("a body");
     serde_json::from_str(body).unwrap_or_else(|error| panic!("the dashboard's body: {error}"))
+}
+
+/// The function's own metric that a search finds, if it is one.
+fn searched(expression: &str, title: &str) -> Option<String> {
+    let (schema, rest) = expression.split_once("} MetricName=\"").expect("a search");
+    let (metric, rest) = rest.split_once('"').expect("a name");
+    if schema == "SEARCH('{AWS/Lambda,FunctionName" {
+        for function in project::functions() {
+            let name = format!("${{{}}}", project::resource(&function, "Function"));
+            assert!(rest.contains(&name), "{title} does not show {function}");
+        }
+        return None;
+    }
+    let reason = if metric == "Refused" { ",Reason" } else { "" };
+    assert_eq!(schema, format!("SEARCH('{{\"{NAMESPACE}\",Function{reason}"), "{title}");
+    Some(metric.to_owned())
 }
 
 #[test]
@@ -143,16 +242,9 @@ fn the_dashboard_shows_every_metric_and_none_that_is_not_counted() {
         for metric in widget["metrics"].as_array().into_iter().flatten() {
             let metric = metric.as_array().expect("a metric");
             if let Some(expression) = metric[0]["expression"].as_str() {
-                let search = format!("SEARCH('{{\"{NAMESPACE}\",Function,Reason}} MetricName=");
-                assert!(expression.starts_with(&search), "{title}: {expression}");
-                assert!(expression.contains("MetricName=\"Refused\"'"), "{title}: {expression}");
-                shown.insert("Refused".to_owned());
+                shown.extend(searched(expression, title));
             } else if metric[0] == NAMESPACE && metric[1] == THROTTLES {
                 assert!(metric[2].is_object(), "{title}: {THROTTLES} has no dimension");
-            } else if metric[0] == NAMESPACE {
-                assert_eq!(metric[2], "Function", "{title}");
-                assert_counted(&metric[1], &metric[3], title);
-                shown.insert(metric[1].as_str().expect("a name").to_owned());
             } else {
                 let namespace = metric[0].as_str().expect("a namespace");
                 assert!(["AWS/ApiGateway", "AWS/DynamoDB", "AWS/Lambda"].contains(&namespace));
@@ -164,18 +256,20 @@ fn the_dashboard_shows_every_metric_and_none_that_is_not_counted() {
 
 #[test]
 fn the_dashboard_refers_to_what_there_is_and_shows_every_alarm() {
-    let resources_all = project::yaml("template.yaml")["Resources"].clone();
+    let alarms = alarms();
+    let parameters = project::yaml("monitoring.yaml")["Parameters"].clone();
     let body = dashboard().to_string();
-    let mut alarms = BTreeSet::new();
+    let mut shown = BTreeSet::new();
     for reference in body.split("${").skip(1) {
         let name = reference.split('}').next().expect("a name");
-        let resource = name.split('.').next().expect("a name");
-        assert!(name.starts_with("AWS::") || resources_all.get(resource).is_some(), "{name}");
-        if resources_all[resource]["Type"] == "AWS::CloudWatch::Alarm" {
-            alarms.insert(resource.to_owned());
-        }
+        let alarm = name.strip_suffix(".Arn").filter(|alarm| alarms.contains_key(*alarm));
+        assert!(
+            name.starts_with("AWS::") || alarm.is_some() || parameters.get(name).is_some(),
+            "{name}"
+        );
+        shown.extend(alarm.map(str::to_owned));
     }
-    assert!(alarms.iter().eq(resources("AWS::CloudWatch::Alarm").keys()));
+    assert!(shown.iter().eq(alarms.keys()));
 }
 
 #[test]

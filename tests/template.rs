@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::TimeToLiveStatus;
 use latchkey::service::REQUEST_TIMEOUT;
+use latchkey_testkit::permissions::statements;
 use latchkey_testkit::project::resources;
 use latchkey_testkit::{TestTable, project};
 use serde_json::{Value, json};
@@ -50,40 +51,106 @@ async fn local_table() -> Value {
 
 #[tokio::test]
 async fn the_local_table_is_the_templates_attribute_by_attribute() {
-    let template = project::yaml("template.yaml");
-    let mut deployed = template["Resources"]["Table"]["Properties"].clone();
+    let mut deployed = resources("AWS::DynamoDB::Table")["Table"]["Properties"].clone();
     let properties = deployed.as_object_mut().expect("properties");
     // Settings that protect the data in AWS and mean nothing to an embedded database.
-    for guard in
-        ["DeletionProtectionEnabled", "PointInTimeRecoverySpecification", "SSESpecification"]
-    {
+    for guard in [
+        "DeletionProtectionEnabled",
+        "OnDemandThroughput",
+        "PointInTimeRecoverySpecification",
+        "SSESpecification",
+    ] {
         assert!(properties.remove(guard).is_some(), "the template's table has no {guard}");
     }
     assert_eq!(local_table().await, deployed);
 }
 
+/// An `Fn::If`, without its tag.
+fn either(condition: &str, then: impl Into<Value>, otherwise: impl Into<Value>) -> Value {
+    json!([condition, then.into(), otherwise.into()])
+}
+
+/// `value` if the condition holds, and otherwise nothing.
+fn only_if(condition: &str, value: impl Into<Value>) -> Value {
+    either(condition, value, "AWS::NoValue")
+}
+
+fn condition(name: &str) -> Value {
+    project::yaml("template.yaml")["Conditions"][name].clone()
+}
+
 #[test]
-fn the_table_outlives_the_stack_and_is_guarded() {
-    let template = project::yaml("template.yaml");
-    let table = &template["Resources"]["Table"];
-    assert_eq!(table["DeletionPolicy"], "Retain");
-    assert_eq!(table["UpdateReplacePolicy"], "Retain");
+fn the_table_outlives_the_stack_by_default_and_is_guarded() {
+    let parameters = project::yaml("template.yaml")["Parameters"].clone();
+    assert_eq!(parameters["TableDeletionPolicy"]["Default"], "Retain");
+    let table = &resources("AWS::DynamoDB::Table")["Table"];
+    let policy = either("RetainsTable", "Retain", "Delete");
+    assert_eq!((&table["DeletionPolicy"], &table["UpdateReplacePolicy"]), (&policy, &policy));
+    assert_eq!(condition("RetainsTable"), json!(["TableDeletionPolicy", "Retain"]));
     let properties = &table["Properties"];
-    assert_eq!(properties["DeletionProtectionEnabled"], true);
+    assert_eq!(properties["DeletionProtectionEnabled"], either("RetainsTable", true, false));
     assert_eq!(properties["SSESpecification"]["SSEEnabled"], true);
     let recovery = &properties["PointInTimeRecoverySpecification"];
     assert_eq!(recovery["PointInTimeRecoveryEnabled"], true);
 }
 
-/// The statements of a role, by their names.
-fn statements(role: &str) -> BTreeMap<String, Value> {
-    let role = &resources("AWS::IAM::Role")[role]["Properties"];
-    assert_eq!(role.get("ManagedPolicyArns"), None);
-    let policies = role["Policies"].as_array().expect("policies").iter();
-    let statements = policies.flat_map(|policy| {
-        policy["PolicyDocument"]["Statement"].as_array().cloned().expect("statements")
+#[test]
+fn the_tables_cost_can_be_bounded() {
+    let table = &resources("AWS::DynamoDB::Table")["Table"]["Properties"];
+    let maxima = json!({
+        "MaxReadRequestUnits": only_if("HasReadMaximum", "TableMaxReadUnits"),
+        "MaxWriteRequestUnits": only_if("HasWriteMaximum", "TableMaxWriteUnits"),
     });
-    statements.map(|one| (sid(&one).to_owned(), one)).collect()
+    assert_eq!(table["OnDemandThroughput"], only_if("HasMaximum", maxima));
+    assert_eq!(condition("HasMaximum"), json!(["HasReadMaximum", "HasWriteMaximum"]));
+}
+
+/// The table's name: the new one's, or the existing one's.
+fn table_name() -> Value {
+    either("CreatesTable", "Table", "ExistingTableName")
+}
+
+fn table_arn() -> Value {
+    let existing = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${ExistingTableName}";
+    either("CreatesTable", "Table.Arn", existing)
+}
+
+#[test]
+fn an_existing_table_takes_the_place_of_a_new_one_everywhere() {
+    let template = project::yaml("template.yaml");
+    assert_eq!(condition("CreatesTable"), json!(["ExistingTableName", ""]));
+    let table = &template["Resources"]["Table"];
+    assert_eq!(table["Condition"], "CreatesTable");
+    let variables = &template["Globals"]["Function"]["Environment"]["Variables"];
+    assert_eq!(variables["LATCHKEY_TABLE"], table_name());
+    assert_eq!(template["Outputs"]["TableName"]["Value"], table_name());
+    assert_eq!(template["Outputs"]["TableArn"]["Value"], table_arn());
+    let monitored = &template["Resources"]["MonitoringStack"]["Properties"]["Parameters"];
+    assert_eq!(monitored["Table"], table_name());
+    // Nothing refers to the new table without a condition.
+    let mut without = template.clone();
+    without["Resources"].as_object_mut().expect("resources").remove("Table");
+    assert_no_reference(&without, &["Table", "Table.Arn"]);
+}
+
+/// Asserts that no text in `value` is one of `names`, except where [`table_name`] and [`table_arn`] have it.
+fn assert_no_reference(value: &Value, names: &[&str]) {
+    if *value == table_name() || *value == table_arn() {
+        return;
+    }
+    match value {
+        Value::String(text) => {
+            assert!(!names.contains(&text.as_str()), "{text} without a condition");
+            assert!(!text.contains("${Table"), "{text}");
+        }
+        // The console's groups have a list with the title Table.
+        Value::Object(fields) => fields
+            .iter()
+            .filter(|(name, _)| *name != "Metadata")
+            .for_each(|(_, value)| assert_no_reference(value, names)),
+        Value::Array(values) => values.iter().for_each(|value| assert_no_reference(value, names)),
+        _ => {}
+    }
 }
 
 /// The name of a statement, including one inside `Fn::If`.
@@ -94,99 +161,266 @@ fn sid(statement: &Value) -> &str {
 
 #[test]
 fn every_function_may_do_exactly_this_with_this_table_and_its_own_logs() {
-    let dialect = [
-        "dynamodb:BatchGetItem",
+    let change = [
         "dynamodb:BatchWriteItem",
         "dynamodb:DeleteItem",
-        "dynamodb:GetItem",
         "dynamodb:PutItem",
         "dynamodb:Query",
         "dynamodb:UpdateItem",
     ];
-    let oauth = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem"];
-    let authorizer = ["dynamodb:BatchGetItem", "dynamodb:GetItem"];
+    let only = |attributes: &[&str]| {
+        json!({
+            "ForAllValues:StringEquals": { "dynamodb:Attributes": attributes },
+            "Null": { "dynamodb:Attributes": "false" },
+        })
+    };
     let functions = resources("AWS::Serverless::Function");
     let names = project::functions();
     assert_eq!(functions.len(), names.len());
-    assert_eq!(resources("AWS::IAM::Role").len(), names.len());
     for name in names {
-        let actions = match name.as_str() {
-            "oauth" => &oauth[..],
-            "authorizer" => &authorizer,
-            _ => &dialect,
-        };
         let function = project::resource(&name, "");
-        let properties = &functions[&format!("{function}Function")]["Properties"];
-        assert_eq!(properties["Role"], format!("{function}Role.Arn"));
+        let role = format!("{function}Role");
+        let definition = &functions[&format!("{function}Function")];
+        let properties = &definition["Properties"];
+        assert_eq!(properties["Role"], format!("{role}.Arn"));
         assert_eq!(properties["LoggingConfig"]["LogGroup"], format!("{function}LogGroup"));
         assert_eq!(properties.get("Policies"), None);
+        // A function waits for its role, but not by itself for a policy that names the role.
+        let policies = resources("AWS::IAM::Policy").into_iter();
+        let mut own =
+            policies.filter(|(_, policy)| texts(&policy["Properties"]["Roles"]).contains(&*role));
+        let policy = own.next().map_or(Value::Null, |(name, _)| name.into());
+        assert_eq!(definition["DependsOn"], policy, "{function}");
+        assert_eq!(own.next(), None, "{function}");
 
-        let mut statements = statements(&format!("{function}Role"));
-        let mut expect = |sid: &str, actions: &[&str], resource: &str, condition: Option<Value>| {
-            let statement = statements.remove(sid).unwrap_or_else(|| panic!("{function}: {sid}"));
-            assert_eq!(statement["Effect"], "Allow", "{function}: {sid}");
-            assert_eq!(texts(&statement["Action"]), actions.iter().copied().collect());
-            assert_eq!(statement["Resource"], resource, "{function}: {sid}");
-            assert_eq!(statement.get("Condition"), condition.as_ref(), "{function}: {sid}");
-        };
-        expect("KeyStore", actions, "Table.Arn", None);
-        let logs = format!("{function}LogGroup.Arn");
-        expect("Logs", &["logs:CreateLogStream", "logs:PutLogEvents"], &logs, None);
-        if function == "Authorizer" {
-            let only_last_uses = json!({
-                "ForAllValues:StringEquals": {
-                    "dynamodb:Attributes": ["pk", "sk", "last_used_at"],
-                },
-                "Null": { "dynamodb:Attributes": "false" },
-            });
-            expect("LastUsed", &["dynamodb:UpdateItem"], "Table.Arn", Some(only_last_uses));
+        let statements = statements(&role).into_iter();
+        let mut statements: BTreeMap<String, Value> =
+            statements.map(|one| (sid(&one).to_owned(), one)).collect();
+        let mut expect =
+            |sid: &str, actions: &[&str], resource: Value, condition: Option<Value>| {
+                let statement =
+                    statements.remove(sid).unwrap_or_else(|| panic!("{function}: {sid}"));
+                assert_eq!(statement["Effect"], "Allow", "{function}: {sid}");
+                assert_eq!(texts(&statement["Action"]), actions.iter().copied().collect());
+                assert_eq!(statement["Resource"], resource, "{function}: {sid}");
+                assert_eq!(statement.get("Condition"), condition.as_ref(), "{function}: {sid}");
+            };
+        expect("Read", &["dynamodb:BatchGetItem", "dynamodb:GetItem"], table_arn(), None);
+        let update = ["dynamodb:UpdateItem"];
+        expect("LastUsed", &update, table_arn(), Some(only(&["pk", "sk", "last_used_at"])));
+        match name.as_str() {
+            "authorizer" => {}
+            "oauth" => {
+                let revoked = [
+                    "pk",
+                    "sk",
+                    "ended",
+                    "expires_at",
+                    "live_keys",
+                    "revision",
+                    "revoked_at",
+                    "scopes",
+                    "ttl",
+                    "updated_at",
+                ];
+                expect("Revoke", &update, table_arn(), Some(only(&revoked)));
+            }
+            _ => expect("Change", &change, table_arn(), None),
         }
+        let logs = json!([format!("{function}LogGroup"), "Arn"]);
+        expect("Logs", &["logs:CreateLogStream", "logs:PutLogEvents"], logs, None);
         let of_this_table = json!({
             "StringEquals": {
                 "kms:ViaService": "dynamodb.${AWS::Region}.amazonaws.com",
-                "kms:EncryptionContext:aws:dynamodb:tableName": "Table",
+                "kms:EncryptionContext:aws:dynamodb:tableName": table_name(),
                 "kms:EncryptionContext:aws:dynamodb:subscriberId": "AWS::AccountId",
             },
         });
         let keys = "arn:${AWS::Partition}:kms:${AWS::Region}:*:key/*";
-        expect("TableKey", &["kms:Decrypt"], keys, Some(of_this_table));
-        let traces = json!([
-            "IsTraced",
-            {
-                "Sid": "Traces",
-                "Effect": "Allow",
-                "Action": ["xray:PutTelemetryRecords", "xray:PutTraceSegments"],
-                "Resource": "*",
-            },
-            "AWS::NoValue",
-        ]);
-        assert_eq!(statements.remove("Traces"), Some(traces), "{function}");
+        expect("TableKey", &["kms:Decrypt"], keys.into(), Some(of_this_table));
+        let traces = json!({
+            "Sid": "Traces",
+            "Effect": "Allow",
+            "Action": ["xray:PutTelemetryRecords", "xray:PutTraceSegments"],
+            "Resource": "*",
+        });
+        assert_eq!(statements.remove("Traces"), Some(only_if("IsTraced", traces)), "{function}");
         assert!(statements.is_empty(), "{function} may do more: {statements:#?}");
     }
-    // A function waits for its role, but not for a separate policy.
-    assert!(resources("AWS::IAM::Policy").is_empty());
-    assert!(resources("AWS::IAM::ManagedPolicy").is_empty());
 }
 
 #[test]
+fn every_role_has_the_path_and_the_boundary() {
+    let roles = resources("AWS::IAM::Role");
+    // A function each, and CodeDeploy.
+    assert_eq!(roles.len(), project::functions().len() + 1);
+    for (name, role) in roles {
+        let role = &role["Properties"];
+        assert_eq!(role["Path"], "RolePath", "{name}");
+        let boundary = only_if("HasPermissionsBoundary", "PermissionsBoundaryArn");
+        assert_eq!(role["PermissionsBoundary"], boundary, "{name}");
+    }
+    for (name, policy) in resources("AWS::IAM::ManagedPolicy") {
+        assert_eq!(policy["Properties"]["Path"], "RolePath", "{name}");
+    }
+}
+
+/// And those of the accounts that `AuthorizerAccounts` names.
+#[test]
 fn only_authorizers_of_this_account_may_ask_ours() {
     let permissions = resources("AWS::Lambda::Permission");
-    assert!(permissions.keys().eq(["AppSyncPermission", "AuthorizerPermission"]));
+    let of_this_account =
+        "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:*/authorizers/*";
+    let of_another =
+        "arn:${AWS::Partition}:execute-api:${AWS::Region}:AuthorizerAccounts:*/authorizers/*";
+    let graphql = "arn:${AWS::Partition}:appsync:${AWS::Region}:${AWS::AccountId}:apis/*";
+    let expected = [
+        ("AppSyncPermission", "appsync.amazonaws.com", graphql),
+        ("AuthorizerPermission", "apigateway.amazonaws.com", of_this_account),
+        ("AuthorizerPermissionOfAuthorizerAccounts", "apigateway.amazonaws.com", of_another),
+    ];
+    assert!(permissions.keys().eq(expected.map(|(name, ..)| name)));
+    for (name, principal, source) in expected {
+        let expected = json!({
+            "FunctionName": "AuthorizerFunction.Alias",
+            "Action": "lambda:InvokeFunction",
+            "Principal": principal,
+            "SourceArn": source,
+        });
+        assert_eq!(permissions[name]["Properties"], expected, "{name}");
+    }
+    let others = &permissions["AuthorizerPermissionOfAuthorizerAccounts"];
+    assert_eq!(others["Condition"], "HasAuthorizerAccounts");
+}
+
+#[test]
+fn apis_and_other_stacks_call_the_alias() {
+    let template = project::yaml("template.yaml");
+    let globals = &template["Globals"]["Function"];
+    assert_eq!(globals["AutoPublishAlias"], "live");
+    for name in project::functions() {
+        let function = project::resource(&name, "Function");
+        let output = &template["Outputs"][format!("{function}Arn")];
+        assert_eq!(output["Value"], format!("{function}.Alias"));
+    }
+    let parameter = &resources("AWS::SSM::Parameter")["AuthorizerFunctionArn"]["Properties"];
     let expected = json!({
-        "FunctionName": "AuthorizerFunction",
-        "Action": "lambda:InvokeFunction",
-        "Principal": "apigateway.amazonaws.com",
-        "SourceArn":
-            "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:*/authorizers/*",
+        "Name": "/${AWS::StackName}/authorizer-function-arn",
+        "Type": "String",
+        "Value": "AuthorizerFunction.Alias",
     });
-    assert_eq!(permissions["AuthorizerPermission"]["Properties"], expected);
-    let expected = json!({
-        "FunctionName": "AuthorizerFunction",
-        "Action": "lambda:InvokeFunction",
-        "Principal": "appsync.amazonaws.com",
-        "SourceArn": "arn:${AWS::Partition}:appsync:${AWS::Region}:${AWS::AccountId}:apis/*",
-    });
-    assert_eq!(permissions["AppSyncPermission"]["Properties"], expected);
+    assert_eq!(*parameter, expected);
+}
+
+/// SAM derives the version from a function's own properties, and not from the values of parameters in `Globals`.
+#[test]
+fn every_setting_that_functions_share_publishes_versions() {
+    let template = project::yaml("template.yaml");
+    let mut shared = BTreeSet::new();
+    let globals = &template["Globals"]["Function"];
+    for place in [
+        &globals["Environment"]["Variables"],
+        &globals["MemorySize"],
+        &globals["Tracing"],
+        &globals["LoggingConfig"],
+    ] {
+        collect_parameters(place, &template["Parameters"], &mut shared);
+    }
+    for (name, function) in resources("AWS::Serverless::Function") {
+        let shows = &function["Properties"]["Environment"]["Variables"]["LATCHKEY_PUBLISHED_WITH"];
+        assert_eq!(texts(&shows[1]), shared.iter().map(String::as_str).collect(), "{name}");
+    }
+}
+
+fn collect_parameters(value: &Value, parameters: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::String(text) if parameters.get(text).is_some() => {
+            found.insert(text.clone());
+        }
+        Value::Array(values) => {
+            values.iter().for_each(|value| collect_parameters(value, parameters, found));
+        }
+        Value::Object(fields) => {
+            fields.values().for_each(|value| collect_parameters(value, parameters, found));
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn a_failed_invocation_brakes_a_gradual_deployment() {
+    let globals = &project::yaml("template.yaml")["Globals"]["Function"]["DeploymentPreference"];
+    let gradual = json!(["Deployments", "DeploymentPreference", "Gradual"]);
+    assert_eq!(globals["Enabled"], gradual);
+    assert_eq!(globals["Type"], "DeploymentPreference");
+    assert_eq!(globals["Role"], "DeploymentRole.Arn");
+    let alarms = resources("AWS::CloudWatch::Alarm");
+    for (name, function) in resources("AWS::Serverless::Function") {
+        let brake = name.replace("Function", "Brake");
+        let preference = &function["Properties"]["DeploymentPreference"];
+        assert_eq!(*preference, json!({ "Alarms": [brake] }));
+        let alarm = &alarms[&brake];
+        assert_eq!(alarm["Condition"], "IsGradual");
+        let alarm = &alarm["Properties"];
+        assert_eq!(alarm["MetricName"], "Errors");
+        assert_eq!(alarm["Dimensions"][0]["Value"]["Ref"], name);
+        // The shortest deployment takes 5 minutes.
+        assert_eq!((&alarm["Period"], &alarm["Threshold"]), (&json!(60), &json!(1)));
+    }
+}
+
+#[test]
+fn concurrency_is_reserved_for_the_authorizer_by_itself() {
+    let shared = &project::yaml("template.yaml")["Globals"]["Function"];
+    let functions = resources("AWS::Serverless::Function");
+    let reserved = "ReservedConcurrentExecutions";
+    assert_eq!(shared[reserved], only_if("HasReservedConcurrency", "ReservedConcurrency"));
+    for (name, function) in &functions {
+        let function = &function["Properties"];
+        if name == "AuthorizerFunction" {
+            let own = only_if("HasAuthorizerReservedConcurrency", "AuthorizerReservedConcurrency");
+            assert_eq!(function[reserved], own);
+            let provisioned =
+                json!({ "ProvisionedConcurrentExecutions": "AuthorizerProvisionedConcurrency" });
+            let provisioned = only_if("HasAuthorizerProvisionedConcurrency", provisioned);
+            assert_eq!(function["ProvisionedConcurrencyConfig"], provisioned);
+        } else {
+            assert_eq!(function.get(reserved), None, "{name}");
+            assert_eq!(function.get("ProvisionedConcurrencyConfig"), None, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_domain_can_ask_for_certificates_and_turns_the_other_address_off() {
+    let api = &resources("AWS::Serverless::HttpApi")["Api"]["Properties"];
+    let off = either("HidesDefaultEndpoint", true, false);
+    assert_eq!(api["DisableExecuteApiEndpoint"], off);
+    assert_eq!(
+        condition("HidesDefaultEndpoint"),
+        json!(["HasDomain", ["DefaultEndpoint", "auto"]])
+    );
+    let domain = &resources("AWS::ApiGatewayV2::DomainName")["Domain"]["Properties"];
+    let version = only_if("HasTruststoreVersion", "TruststoreVersion");
+    let trust = json!({ "TruststoreUri": "TruststoreUri", "TruststoreVersion": version });
+    assert_eq!(domain["MutualTlsAuthentication"], only_if("HasTruststore", trust));
+}
+
+#[test]
+fn a_budget_tells_who_receives_the_alarms() {
+    let budget = &resources("AWS::Budgets::Budget")["MonthlyCosts"];
+    assert_eq!(budget["Condition"], "HasBudget");
+    let budget = &budget["Properties"];
+    let limit = json!({ "Amount": "MonthlyBudget", "Unit": "USD" });
+    assert_eq!(budget["Budget"]["BudgetLimit"], limit);
+    let email = json!({ "SubscriptionType": "EMAIL", "Address": "AlarmEmail" });
+    let topic = json!({ "SubscriptionType": "SNS", "Address": "AlarmTopicArn" });
+    let told = json!([only_if("HasAlarmEmail", email), only_if("HasAlarmTopic", topic)]);
+    let notifications = budget["NotificationsWithSubscribers"].as_array().expect("notifications");
+    assert_eq!(notifications.len(), 2);
+    for notification in notifications {
+        assert_eq!(notification["Subscribers"], told);
+    }
 }
 
 #[test]
@@ -202,22 +436,24 @@ fn throttles_of_their_own_are_for_routes_that_there_are() {
         .collect();
     let api = &resources("AWS::Serverless::HttpApi")["Api"]["Properties"];
     let settings = api["RouteSettings"].as_object().expect("routes with settings");
-    let health = json!({ "ThrottlingRateLimit": 10, "ThrottlingBurstLimit": 20 });
-    for (route, settings) in settings {
-        assert!(routes.contains(route), "{route} is not in {routes:?}");
-        let limits = json!({
-            "ThrottlingRateLimit": "VerificationRateLimit",
-            "ThrottlingBurstLimit": "VerificationBurstLimit",
-        });
-        let limits = if route == "GET /health" { &health } else { &limits };
-        assert_eq!(settings, limits, "{route}");
-    }
-    // The routes that a proxy or a service calls on behalf of its own clients, and the one without a key that may
-    // read the table.
-    let own = |route: &&String| {
-        route.contains(" /verify") || route.contains("/introspect") || route.ends_with(" /health")
+    let limits = |of: &str| {
+        json!({
+            "ThrottlingRateLimit": format!("{of}RateLimit"),
+            "ThrottlingBurstLimit": format!("{of}BurstLimit"),
+        })
     };
-    assert!(routes.iter().filter(own).eq(settings.keys().collect::<BTreeSet<_>>()));
+    assert_eq!(api["DefaultRouteSettings"], limits("Throttling"));
+    let mut settings = settings.clone();
+    let few = json!({ "ThrottlingRateLimit": 10, "ThrottlingBurstLimit": 20 });
+    assert_eq!(settings.remove("GET /health"), Some(few));
+    for (route, settings) in &settings {
+        assert!(routes.contains(route), "{route} is not in {routes:?}");
+        assert_eq!(*settings, limits("Verification"), "{route}");
+    }
+    // The routes that a proxy or a service calls on behalf of its own clients.
+    let verifying = |route: &&String| route.contains(" /verify") || route.contains("/introspect");
+    assert!(routes.iter().filter(verifying).eq(settings.keys().collect::<BTreeSet<_>>()));
+    assert!(routes.contains("GET /health"));
 }
 
 /// Otherwise, the caller would get API Gateway's error and not the dialect's.

@@ -1,6 +1,6 @@
 //! The IAM actions that work needs, and the attributes that it names in updates.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_dynamodb::config::interceptors::BeforeSerializationInterceptorContextRef;
@@ -14,6 +14,7 @@ use aws_sdk_dynamodb::operation::query::QueryInput;
 use aws_sdk_dynamodb::operation::scan::ScanInput;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsInput;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
+use aws_sdk_dynamodb::types::AttributeValue;
 
 /// Records the actions that a client's requests need, such as `dynamodb:GetItem`.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +23,7 @@ pub struct Actions(Arc<Mutex<Recorded>>);
 #[derive(Debug, Default)]
 struct Recorded {
     actions: BTreeSet<String>,
-    updated: BTreeSet<String>,
+    updates: BTreeSet<BTreeSet<String>>,
 }
 
 impl Actions {
@@ -31,25 +32,28 @@ impl Actions {
         self.lock().actions.clone()
     }
 
-    /// The attributes that single updates have named so far in their key, update, or condition.
+    /// The attributes that each update so far, alone or in a transaction, has named in its key, update, or condition.
     ///
     /// IAM calls these `dynamodb:Attributes`.
-    pub fn updated(&self) -> BTreeSet<String> {
-        self.lock().updated.clone()
+    pub fn updates(&self) -> BTreeSet<BTreeSet<String>> {
+        self.lock().updates.clone()
     }
 
     fn record(&self, action: &str) {
         self.lock().actions.insert(action.to_owned());
     }
 
-    fn record_update(&self, update: &UpdateItemInput) {
-        let key = update.key().into_iter().flat_map(|key| key.keys().cloned());
-        let expressions = [update.update_expression(), update.condition_expression()];
-        let placeholders = update.expression_attribute_names();
+    fn record_update(
+        &self,
+        key: Option<&HashMap<String, AttributeValue>>,
+        expressions: [Option<&str>; 2],
+        placeholders: Option<&HashMap<String, String>>,
+    ) {
+        let key = key.into_iter().flat_map(|key| key.keys().cloned());
         let named = expressions.into_iter().flatten().flat_map(names).map(|name| {
             placeholders.and_then(|names| names.get(name)).map_or(name, String::as_str).to_owned()
         });
-        self.lock().updated.extend(key.chain(named));
+        self.lock().updates.insert(key.chain(named).collect());
     }
 
     fn lock(&self) -> MutexGuard<'_, Recorded> {
@@ -109,13 +113,24 @@ impl Intercept for Actions {
         );
         if let Some(update) = input.downcast_ref::<UpdateItemInput>() {
             self.record("dynamodb:UpdateItem");
-            self.record_update(update);
+            self.record_update(
+                update.key(),
+                [update.update_expression(), update.condition_expression()],
+                update.expression_attribute_names(),
+            );
             return Ok(());
         }
         let transaction = input.downcast_ref::<TransactWriteItemsInput>();
         // An action that is not listed here is in no policy either.
         let transaction = transaction.ok_or("a request that nothing of ours makes")?;
         for part in transaction.transact_items() {
+            if let Some(update) = &part.update {
+                self.record_update(
+                    Some(update.key()),
+                    [Some(update.update_expression()), update.condition_expression()],
+                    update.expression_attribute_names(),
+                );
+            }
             // A transaction needs the permissions of its parts and none of its own.
             for (there, action) in [
                 (part.put.is_some(), "dynamodb:PutItem"),

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::expansion;
+
 /// The workspace's folder.
 pub fn root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -66,15 +68,19 @@ pub fn resource(function: &str, kind: &str) -> String {
     format!("{}{rest}{kind}", initial.to_ascii_uppercase())
 }
 
-/// The resources of a type in the template, by their logical IDs.
+/// The template and the nested stack that it contains.
+pub const TEMPLATES: [&str; 2] = ["template.yaml", "monitoring.yaml"];
+
+/// The resources of a type in the templates, by their logical IDs.
 ///
 /// # Panics
 ///
-/// If the template cannot be read or has no resources.
+/// If a template cannot be read or has no resources.
 pub fn resources(r#type: &str) -> BTreeMap<String, Value> {
-    let template = yaml("template.yaml");
-    let all = template["Resources"].as_object().expect("resources").clone();
-    all.into_iter().filter(|(_, resource)| resource["Type"] == r#type).collect()
+    let all = TEMPLATES.into_iter().flat_map(|path| {
+        expansion::expand(&yaml(path))["Resources"].as_object().expect("resources").clone()
+    });
+    all.filter(|(_, resource)| resource["Type"] == r#type).collect()
 }
 
 /// The content of a JSON file.

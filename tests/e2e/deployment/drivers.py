@@ -12,7 +12,12 @@ from samtranslator.yaml_helper import yaml_parse
 from processes import ROOT
 
 TEMPLATE = ROOT / "template.yaml"
-RESOURCES = yaml_parse(TEMPLATE.read_text())["Resources"]
+# Without loops, which define no functions.
+RESOURCES = {
+    name: resource
+    for name, resource in yaml_parse(TEMPLATE.read_text())["Resources"].items()
+    if isinstance(resource, dict)
+}
 
 
 def functions():

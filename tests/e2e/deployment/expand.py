@@ -1,10 +1,11 @@
-"""Expands a SAM template as CloudFormation does, for an emulator with fewer features.
+"""Expands a SAM template as CloudFormation does.
 
-The SAM transform puts the routes, integrations, and authorizers of an HTTP API into its OpenAPI `Body`.
-The emulator ignores the `Body`, so this code creates a resource for each of them. It also removes a
-condition from the roles that the emulator cannot evaluate.
+`expand` is for an emulator with fewer features. The SAM transform puts the routes, integrations, and authorizers of an
+HTTP API into its OpenAPI `Body`. The emulator ignores the `Body`, so this code creates a resource for each of them. It
+also removes a condition from the policies that the emulator cannot evaluate. The emulator itself expands nested stacks.
 """
 
+import copy
 import json
 import logging
 import os
@@ -14,32 +15,142 @@ import types
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
+SAM = "AWS::Serverless-2016-10-31"
+LOOP = "Fn::ForEach::"
 INTEGRATION = "x-amazon-apigateway-integration"
 AUTHORIZER = "x-amazon-apigateway-authorizer"
 ANY = "x-amazon-apigateway-any-method"
 CORS = "x-amazon-apigateway-cors"
 
 
-def expand(text, region):
-    """Converts a packaged SAM template to a CloudFormation template in JSON."""
-    os.environ.setdefault("AWS_DEFAULT_REGION", region)
-    # Hides the error that the transform logs because nothing receives its metrics.
-    logging.getLogger("samtranslator.metrics.metrics").setLevel(logging.ERROR)
+def transformed(template, values):
+    """Applies the template's transforms. `values` are those of parameters, and may include pseudo parameters."""
+    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+    # Hides what the transform logs because nothing receives its metrics and feature toggles.
+    for logger in ["samtranslator.metrics.metrics", "samtranslator.feature_toggle.feature_toggle"]:
+        logging.getLogger(logger).setLevel(logging.CRITICAL)
+    applied = template.get("Transform", [])
+    if "AWS::LanguageExtensions" in applied:
+        extended = LanguageExtensions(template, values)
+        template = {
+            name: extended.of(part) if name in ["Conditions", "Resources", "Outputs"] else part
+            for name, part in template.items()
+        }
+    template = {name: part for name, part in template.items() if name != "Transform"}
+    if SAM not in applied:
+        return template
     # AWS managed policies are not loaded, so a template must name them by ARN.
-    template = transform(yaml_parse(text), {}, types.SimpleNamespace(load=dict))
+    return transform({**copy.deepcopy(template), "Transform": SAM}, values, types.SimpleNamespace(load=dict))
+
+
+class LanguageExtensions:
+    """The transform `AWS::LanguageExtensions`, as far as the templates use it.
+
+    A loop's variable has a value in keys, in `Fn::Sub`, and in `Ref`. Parameters are resolved too, but not in `Fn::Sub`.
+    SAM CLI's implementation is not used, because it removes an `Fn::Sub` that still refers to a resource.
+    """
+
+    def __init__(self, template, values):
+        self.mappings = template.get("Mappings", {})
+        self.conditions = template.get("Conditions", {})
+        self.values = values
+        self.bound = {}
+
+    def of(self, node):
+        if isinstance(node, list):
+            return [self.of(part) for part in node]
+        if not isinstance(node, dict):
+            return node
+        if len(node) == 1:
+            [(function, given)] = node.items()
+            match function:
+                case "Ref":
+                    name = self.of(given)
+                    name = name.get("Fn::Sub", name) if isinstance(name, dict) else name
+                    return self.bound.get(name, self.values.get(name, {"Ref": name}))
+                case "Fn::Sub":
+                    return self.substituted(given)
+                case "Fn::FindInMap":
+                    [mapping, key, name, *default] = self.of(given)
+                    found = self.mappings[mapping][key]
+                    return found[name] if name in found else default[0]["DefaultValue"]
+        expanded = {}
+        for key, part in node.items():
+            if key.startswith(LOOP):
+                expanded |= self.repeated(*part)
+            else:
+                expanded[self.replaced(key, self.bound)] = self.of(part)
+        for policy in {"DeletionPolicy", "UpdateReplacePolicy"} & set(expanded):
+            expanded[policy] = self.chosen(expanded[policy])
+        return expanded
+
+    def repeated(self, variable, items, body):
+        items = self.of(items)
+        expanded = {}
+        for item in items.split(",") if isinstance(items, str) else items:
+            self.bound[variable] = item
+            expanded |= self.of(body)
+        del self.bound[variable]
+        return expanded
+
+    def substituted(self, given):
+        text, variables = given if isinstance(given, list) else (given, {})
+        variables = {name: self.of(value) for name, value in variables.items()}
+        text = self.replaced(text, {**self.bound, **variables})
+        return {"Fn::Sub": text} if "${" in text else text
+
+    @staticmethod
+    def replaced(text, known):
+        return re.sub(r"\$\{(\w+)\}", lambda found: str(known.get(found[1], found[0])), text)
+
+    def chosen(self, policy):
+        """The literal value of a deletion policy, which may depend on a condition."""
+        if isinstance(policy, str):
+            return policy
+        condition, *values = policy["Fn::If"]
+        return values[0 if truth(self.conditions[condition], self.conditions, self.values) else 1]
+
+
+def truth(condition, conditions, values):
+    """The value of a condition."""
+    if not isinstance(condition, dict):
+        return condition
+    [(function, given)] = condition.items()
+    within = lambda part: truth(part, conditions, values)
+    match function:
+        case "Ref":
+            return values[given]
+        case "Condition":
+            return within(conditions[given])
+        case "Fn::Equals":
+            return str(within(given[0])) == str(within(given[1]))
+        case "Fn::Not":
+            return not within(given[0])
+        case "Fn::And":
+            return all(map(within, given))
+        case "Fn::Or":
+            return any(map(within, given))
+        case "Fn::Join":
+            return given[0].join(within(given[1]).split(","))
+    raise ValueError(f"the function {function} in a condition")
+
+
+def expand(text, values):
+    """Converts a packaged SAM template to a CloudFormation template in JSON."""
+    template = transformed(yaml_parse(text), values)
     resources = template["Resources"]
     for name, resource in list(resources.items()):
         if resource["Type"] == "AWS::ApiGatewayV2::Api" and "Body" in resource["Properties"]:
             resources.update(unfold(name, resource["Properties"]))
-        if resource["Type"] == "AWS::IAM::Role":
+        if resource["Type"].startswith("AWS::IAM::"):
             tolerate_unknown_attributes(resource["Properties"])
     return json.dumps(template, indent=1)
 
 
-def tolerate_unknown_attributes(role):
+def tolerate_unknown_attributes(properties):
     """Removes the condition on attributes. The emulator cannot evaluate it, but enforces the rest."""
-    for policy in role.get("Policies", []):
-        for statement in policy["PolicyDocument"]["Statement"]:
+    for policy in [properties, *properties.get("Policies", [])]:
+        for statement in policy.get("PolicyDocument", {}).get("Statement", []):
             required = statement.get("Condition", {}).get("Null", {})
             if required.pop("dynamodb:Attributes", None):
                 del statement["Condition"]["Null"]

@@ -14,8 +14,7 @@ from deployment.gateway import Gateway
 from processes import ROOT, Processes
 
 EXAMPLE = ROOT / "examples" / "orders-api" / "template.yaml"
-# The emulator does not support alarms on sums of metrics.
-PARAMETERS = {"Architecture": ARCHITECTURE, "Monitoring": "off", "AuthorizerOrganizations": "acme"}
+PARAMETERS = {"Architecture": ARCHITECTURE, "AuthorizerOrganizations": "acme"}
 # The first call may have to compile the command line.
 COMMAND_WITHIN_SECONDS = 1800
 

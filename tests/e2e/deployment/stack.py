@@ -2,7 +2,7 @@
 
 from samtranslator.yaml_helper import yaml_parse
 
-from deployment.environment import ARCHITECTURE, FOLDER, REGION, sam
+from deployment.environment import ARCHITECTURE, FOLDER, sam
 from deployment.expand import expand
 
 BUILD_WITHIN_SECONDS = 45 * 60
@@ -16,6 +16,9 @@ class Stack:
         self.emulator = emulator
         self.name = name
         self.source = yaml_parse(source.read_text())
+        # Without loops, which define neither tables nor functions.
+        resources = self.source["Resources"].items()
+        self.source["Resources"] = {name: it for name, it in resources if isinstance(it, dict)}
         self.folder = FOLDER / name
         self.folder.mkdir()
 
@@ -29,7 +32,7 @@ class Stack:
             environment=environment,
         )
         expanded = self.folder / "expanded.json"
-        expanded.write_text(expand(packaged.read_text(), REGION))
+        expanded.write_text(expand(packaged.read_text(), parameters))
         overrides = [f"{name}={value}" for name, value in parameters.items()]
         sam(
             self.processes,

@@ -1,0 +1,328 @@
+"""The templates expand as CloudFormation expands them, with every parameter at each kind of value."""
+
+import collections
+import json
+import re
+import subprocess
+
+import pytest
+from cfnlint.api import lint
+from cfnlint.config import ManualArgs
+from samtranslator.yaml_helper import yaml_parse
+
+from deployment.expand import LanguageExtensions, transformed, truth
+from processes import ROOT
+
+PSEUDO = {
+    "AWS::AccountId": "111122223333",
+    "AWS::Partition": "aws",
+    "AWS::Region": "us-east-1",
+    "AWS::StackName": "latchkey",
+    "AWS::URLSuffix": "amazonaws.com",
+}
+TEMPLATE = yaml_parse((ROOT / "template.yaml").read_text().replace("CodeUri: .", "CodeUri: s3://bucket/key"))
+MONITORING = yaml_parse((ROOT / "monitoring.yaml").read_text())
+PARAMETERS = TEMPLATE["Parameters"]
+DEFAULTS = {name: parameter["Default"] for name, parameter in PARAMETERS.items()}
+KEY = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-1111-2222-3333-444455556666"
+# Values of the parameters that have neither a list of values nor bounds.
+SAMPLES = {
+    "KeyPrefix": ["acme_live"],
+    "MaxLifetime": ["90d"],
+    "Retention": ["12h"],
+    "AllowedScopes": ["orders.read orders.write"],
+    "CacheTtl": ["0s"],
+    "LastUsedInterval": ["0s"],
+    "AuthorizerOrganizations": ["acme, example"],
+    "AuthorizerAccounts": ["444455556666", "444455556666,777788889999"],
+    "VerifyOrganizations": ["acme"],
+    "AuthorizerHeader": ["X-Api-Key"],
+    "RouteScopes": ["GET /orders/{id} orders.read; GET /health"],
+    "PermissionsBoundaryArn": ["arn:aws:iam::111122223333:policy/boundary"],
+    "RolePath": ["/teams/latchkey/"],
+    "StageName": ["v1"],
+    "CorsOrigins": ["https://console.example.com,https://example.com"],
+    "DomainName": ["keys.example.com"],
+    "CertificateArn": [f"arn:aws:acm:us-east-1:111122223333:certificate/{name}" for name in ["0a1b2c3d", "4e5f6a7b"]],
+    "HostedZoneId": ["Z0123456789ABCDEFGHIJ"],
+    "TruststoreUri": ["s3://bucket/truststore.pem"],
+    "TruststoreVersion": ["abc.DEF_123-x"],
+    "ExistingTableName": ["restored-table"],
+    "KmsKeyArn": [KEY],
+    "LogKmsKeyArn": [KEY],
+    "AlarmEmail": ["on-call@example.com"],
+    "AlarmTopicArn": ["arn:aws:sns:us-east-1:111122223333:alarms"],
+}
+# What else must be set for a parameter to have an effect, or for the stack's rules to hold.
+NEEDED = {
+    "DomainName": {"CertificateArn": SAMPLES["CertificateArn"][0]},
+    "MonthlyBudget": {"AlarmEmail": "on-call@example.com"},
+    "AlarmEncryption": {"AlarmEmail": "on-call@example.com"},
+}
+for name in ["CertificateArn", "HostedZoneId", "DefaultEndpoint", "TruststoreUri"]:
+    NEEDED[name] = {"DomainName": "keys.example.com", "CertificateArn": "arn:aws:acm:us-east-1:111122223333:certificate/1"}
+NEEDED["TruststoreVersion"] = {**NEEDED["TruststoreUri"], "TruststoreUri": "s3://bucket/truststore.pem"}
+# The types that CloudFormation does not tag with the stack's tags.
+UNTAGGED = {
+    "AWS::ApiGatewayV2::ApiMapping",
+    "AWS::Budgets::Budget",
+    "AWS::IAM::ManagedPolicy",
+    "AWS::IAM::Policy",
+    "AWS::Lambda::Alias",
+    "AWS::Lambda::Permission",
+    "AWS::Lambda::Version",
+    "AWS::Logs::MetricFilter",
+    "AWS::Logs::QueryDefinition",
+    "AWS::Route53::RecordSet",
+    "AWS::SNS::TopicPolicy",
+}
+
+
+def kinds(name):
+    """The values to try: all of a short list, the ends of a long one, the bounds, or samples."""
+    parameter = PARAMETERS[name]
+    if "AllowedValues" in parameter:
+        values = parameter["AllowedValues"]
+        return values if len(values) < 10 else [values[0], values[-1]]
+    if parameter["Type"] == "Number":
+        return [parameter["MinValue"], parameter["MaxValue"]]
+    return [DEFAULTS[name], *SAMPLES[name]]
+
+
+class Stack:
+    """What CloudFormation makes of both templates with these parameters."""
+
+    def __init__(self, **parameters):
+        self.values = {**DEFAULTS, **parameters}
+        self.template = self.decided(TEMPLATE, self.values)
+        self.resources = dict(self.template["Resources"])
+        self.nested = None
+        if "MonitoringStack" in self.resources:
+            given = self.resources["MonitoringStack"]["Properties"]["Parameters"]
+            given = {name: value if isinstance(value, (str, int)) else "referenced" for name, value in given.items()}
+            self.nested = self.decided(MONITORING, given)
+            self.resources |= self.nested["Resources"]
+
+    @staticmethod
+    def decided(template, values):
+        """The template after its transforms, with the values of parameters, and without what conditions exclude."""
+        values = {**values, **PSEUDO}
+        template = transformed(template, values)
+        holds = lambda condition: truth(template["Conditions"][condition], template["Conditions"], values)
+        known = LanguageExtensions({}, values)
+        # In `Fn::Sub` too.
+        known.bound = values
+        parts = {
+            section: {
+                name: chosen(known.of(part), holds)
+                for name, part in template[section].items()
+                if "Condition" not in part or holds(part["Condition"])
+            }
+            for section in ["Resources", "Outputs"]
+        }
+        for part in [one for section in parts.values() for one in section.values()]:
+            part.pop("Condition", None)
+        return {"AWSTemplateFormatVersion": "2010-09-09", **parts}
+
+    def of(self, kind):
+        return {name: made["Properties"] for name, made in self.resources.items() if made["Type"] == kind}
+
+    def types(self):
+        return collections.Counter(made["Type"] for made in self.resources.values())
+
+    def problems(self):
+        templates = [template for template in [self.template, self.nested] if template]
+        # W3002 asks to package the nested template, as `sam deploy` does. .cfnlintrc explains I4010.
+        arguments = ManualArgs(regions=["us-east-1"], ignore_checks=["W3002", "I4010"])
+        return [str(match) for template in templates for match in lint(json.dumps(template), config=arguments)]
+
+    def accepted(self):
+        """Whether the template's rules hold."""
+        rules = TEMPLATE["Rules"].values()
+        applying = [rule for rule in rules if truth(rule["RuleCondition"], {}, self.values)]
+        return all(truth(one["Assert"], {}, self.values) for rule in applying for one in rule["Assertions"])
+
+
+def chosen(node, holds):
+    """What is left of `node` when every `Fn::If` is decided."""
+    nothing = {"Ref": "AWS::NoValue"}
+    if isinstance(node, dict) and list(node) == ["Fn::If"]:
+        condition, *values = node["Fn::If"]
+        return chosen(values[0 if holds(condition) else 1], holds)
+    if isinstance(node, dict):
+        decided = {name: chosen(part, holds) for name, part in node.items()}
+        return {name: part for name, part in decided.items() if part != nothing}
+    if isinstance(node, list):
+        return [part for part in (chosen(part, holds) for part in node) if part != nothing]
+    return node
+
+
+def test_samples_are_of_exactly_the_parameters_that_need_them():
+    free = {name for name, parameter in PARAMETERS.items() if parameter["Type"] != "Number" and "AllowedValues" not in parameter}
+    assert set(SAMPLES) == free
+    for name, samples in SAMPLES.items():
+        values = [DEFAULTS[name], *samples]
+        parts = [part for value in values for part in (value.split(",") if name == "AuthorizerAccounts" else [value])]
+        assert all(re.fullmatch(PARAMETERS[name]["AllowedPattern"].strip("^$"), part) for part in parts), name
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_every_value_changes_the_stack_and_is_accepted(name):
+    """A parameter without an effect would be a trap."""
+    needed = NEEDED.get(name, {})
+    # The rules do not accept a domain without a certificate.
+    values = [value for value in kinds(name) if name != "CertificateArn" or value]
+    stacks = [Stack(**{**needed, name: value}) for value in values]
+    assert all(stack.accepted() for stack in stacks)
+    made = [json.dumps([stack.resources, stack.template["Outputs"]], sort_keys=True) for stack in stacks]
+    assert len(set(made)) == len(made), f"two values of {name} make the same stack"
+
+
+def test_expansions_are_valid_with_each_kind_of_every_parameter():
+    """Lints stacks that have all parameters at their first values, at their second, and so on."""
+    everything = {name: kinds(name) for name in PARAMETERS}
+    for place in range(max(map(len, everything.values()))):
+        chosen = {name: values[min(place, len(values) - 1)] for name, values in everything.items()}
+        for monitoring in ["on", "off"]:
+            stack = Stack(**{**chosen, "Monitoring": monitoring})
+            assert stack.problems() == [], f"{chosen}"
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"DomainName": "keys.example.com"},
+        {"TruststoreUri": "s3://bucket/truststore.pem"},
+        {**NEEDED["TruststoreUri"], "TruststoreUri": "s3://bucket/truststore.pem", "DefaultEndpoint": "on"},
+        {"MonthlyBudget": 100},
+    ],
+)
+def test_the_rules_refuse_what_would_not_work(parameters):
+    assert not Stack(**parameters).accepted()
+
+
+def test_apis_may_call_the_aliases_only():
+    permissions = Stack(AuthorizerAccounts="444455556666,777788889999").of("AWS::Lambda::Permission")
+    for name, permission in permissions.items():
+        assert permission["FunctionName"]["Ref"].endswith("FunctionAliaslive"), name
+    named = {name for name in permissions if name.startswith("AuthorizerPermissionOf")}
+    assert named == {"AuthorizerPermissionOf444455556666", "AuthorizerPermissionOf777788889999"}
+    assert not any(name.startswith("AuthorizerPermissionOf") for name in Stack().of("AWS::Lambda::Permission"))
+    [body] = [api["Body"] for api in Stack().of("AWS::ApiGatewayV2::Api").values()]
+    called = set(re.findall(r"\$\{(\w+)\}/invocations", json.dumps(body)))
+    assert called == {f"{name}FunctionAliaslive" for name in ["Lakesail", "Chaser", "Oauth"]}
+
+
+@pytest.mark.parametrize(
+    "name", [
+        "KeyLimit", "AccountLimit", "MaxLifetime", "Retention", "KeyPrefix", "CacheTtl", "LastUsedInterval",
+        "ExistingTableName", "MemorySize", "LogLevel", "Tracing",
+    ]
+)
+def test_a_setting_that_functions_share_publishes_a_version_of_each(name):
+    versions = lambda stack: {made for made, one in stack.resources.items() if one["Type"] == "AWS::Lambda::Version"}
+    other = next(value for value in reversed(kinds(name)) if value != DEFAULTS[name])
+    before, after = versions(Stack()), versions(Stack(**{name: other}))
+    assert len(before) == len(after) == 4 and before.isdisjoint(after)
+
+
+@pytest.mark.parametrize("name", ["ReservedConcurrency", "AuthorizerReservedConcurrency", "LogRetentionDays"])
+def test_a_setting_that_lambda_does_not_version_publishes_none(name):
+    """Lambda would not publish a version that equals the last one, and the deployment would fail."""
+    versions = lambda stack: {made for made, one in stack.resources.items() if one["Type"] == "AWS::Lambda::Version"}
+    assert versions(Stack()) == versions(Stack(**{name: kinds(name)[-1]}))
+
+
+def test_earlier_versions_are_kept():
+    versions = [made for made in Stack().resources.values() if made["Type"] == "AWS::Lambda::Version"]
+    assert all(version["DeletionPolicy"] == "Retain" for version in versions)
+
+
+def test_a_gradual_deployment_brings_its_brakes_and_otherwise_nothing_of_it_exists():
+    extra = Stack(DeploymentPreference="Canary10Percent5Minutes").types() - Stack().types()
+    assert extra == {
+        "AWS::CodeDeploy::Application": 1,
+        "AWS::CodeDeploy::DeploymentGroup": 4,
+        "AWS::CloudWatch::Alarm": 4,
+        "AWS::IAM::Role": 1,
+    }
+
+
+def test_every_role_has_the_path_and_the_boundary():
+    boundary = SAMPLES["PermissionsBoundaryArn"][0]
+    stack = Stack(DeploymentPreference="AllAtOnce", RolePath="/teams/latchkey/", PermissionsBoundaryArn=boundary)
+    roles = stack.of("AWS::IAM::Role").values()
+    assert {(role["Path"], role["PermissionsBoundary"]) for role in roles} == {("/teams/latchkey/", boundary)}
+
+
+def test_nothing_waits_for_itself():
+    """Includes the alarms that brake a deployment, which the aliases wait for."""
+    resources = Stack(DeploymentPreference="AllAtOnce", AlarmEmail="on-call@example.com").template["Resources"]
+    waits = {name: references(made) & set(resources) for name, made in resources.items()}
+    while waits:
+        ready = [name for name, others in waits.items() if not others & set(waits)]
+        assert ready, f"these wait for each other: {sorted(waits)}"
+        for name in ready:
+            del waits[name]
+
+
+def references(value):
+    """The names that `value` refers to."""
+    if isinstance(value, dict):
+        found = set()
+        for key, inner in value.items():
+            match key:
+                case "Ref":
+                    found.add(inner)
+                case "Fn::GetAtt":
+                    found.add(inner[0] if isinstance(inner, list) else inner.split(".")[0])
+                case "DependsOn":
+                    found |= {inner} if isinstance(inner, str) else set(inner)
+                case "Fn::Sub":
+                    text = inner if isinstance(inner, str) else inner[0]
+                    found |= {name.split(".")[0] for name in re.findall(r"\$\{([\w.:]+)\}", text)} | references(inner)
+                case _:
+                    found |= references(inner)
+        return found
+    return set().union(*map(references, value)) if isinstance(value, list) else set()
+
+
+@pytest.mark.parametrize("policy, protected", [("Retain", True), ("Delete", False)])
+def test_the_table_goes_with_the_stack_only_if_asked(policy, protected):
+    table = Stack(TableDeletionPolicy=policy).resources["Table"]
+    assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == (policy, policy)
+    assert table["Properties"]["DeletionProtectionEnabled"] is protected
+
+
+def test_deleting_a_trial_leaves_nothing_but_versions_of_functions_that_are_deleted():
+    for made in Stack(TableDeletionPolicy="Delete", AlarmEmail="on-call@example.com").resources.values():
+        assert made.get("DeletionPolicy", "Delete") == "Delete" or made["Type"] == "AWS::Lambda::Version"
+
+
+def test_an_existing_table_replaces_the_new_one():
+    stack = Stack(ExistingTableName="restored-table")
+    assert "Table" not in stack.resources
+    assert '{"Ref": "Table"}' not in json.dumps(stack.resources)
+    assert "Table.Arn" not in json.dumps(stack.resources)
+
+
+def test_only_these_types_have_no_tags_of_the_stack():
+    from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
+
+    stack = Stack(**{name: kinds(name)[-1] for name in PARAMETERS if name not in ["Monitoring", "AlarmEncryption", "DefaultEndpoint", "ExistingTableName"]})
+    untagged = {
+        kind
+        for kind in stack.types()
+        if not {"Tags", "HostedZoneTags"} & set(PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema["properties"])
+    }
+    assert untagged == UNTAGGED
+
+
+def test_the_resources_by_type(note):
+    """Reports what the stack has with the defaults, and with alarms by email and a gradual deployment."""
+    default = Stack().types()
+    production = Stack(AlarmEmail="on-call@example.com", DeploymentPreference="Canary10Percent5Minutes").types()
+    note(f"resources: {default.total()} by default, {production.total()} in production")
+    for kind in sorted(production):
+        note(f"  {kind}: {default[kind]}, {production[kind]}")
+    assert default["AWS::Lambda::Function"] == 4
