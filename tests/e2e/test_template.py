@@ -3,15 +3,17 @@
 import collections
 import json
 import re
-import subprocess
 
 import pytest
 from cfnlint.api import lint
 from cfnlint.config import ManualArgs
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 from samtranslator.yaml_helper import yaml_parse
 
 from deployment.expand import LanguageExtensions, transformed, truth
-from processes import ROOT
+from processes import FOLDER, ROOT
+
+EXPANDED = FOLDER / "templates"
 
 PSEUDO = {
     "AWS::AccountId": "111122223333",
@@ -307,21 +309,26 @@ def test_an_existing_table_replaces_the_new_one():
 
 
 def test_only_these_types_have_no_tags_of_the_stack():
-    from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
-
-    stack = Stack(**{name: kinds(name)[-1] for name in PARAMETERS if name not in ["Monitoring", "AlarmEncryption", "DefaultEndpoint", "ExistingTableName"]})
-    untagged = {
-        kind
-        for kind in stack.types()
-        if not {"Tags", "HostedZoneTags"} & set(PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema["properties"])
-    }
-    assert untagged == UNTAGGED
+    without = ["Monitoring", "AlarmEncryption", "DefaultEndpoint", "ExistingTableName"]
+    stack = Stack(**{name: kinds(name)[-1] for name in PARAMETERS if name not in without})
+    schema = lambda kind: PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
+    assert {kind for kind in stack.types() if "Tags" not in schema(kind)["properties"]} == UNTAGGED
 
 
 def test_the_resources_by_type(note):
-    """Reports what the stack has with the defaults, and with alarms by email and a gradual deployment."""
+    """Reports what the stack has with the defaults, and in production. Writes what Checkov reads."""
     default = Stack().types()
-    production = Stack(AlarmEmail="on-call@example.com", DeploymentPreference="Canary10Percent5Minutes").types()
+    made = Stack(
+        AlarmEmail="on-call@example.com",
+        AuthorizerReservedConcurrency=200,
+        DeploymentPreference="Canary10Percent5Minutes",
+        KmsKeyArn=KEY,
+        ReservedConcurrency=100,
+    )
+    production = made.types()
+    EXPANDED.mkdir(parents=True, exist_ok=True)
+    for name, template in [("template", made.template), ("monitoring", made.nested)]:
+        (EXPANDED / f"{name}.json").write_text(json.dumps(template, indent=1))
     note(f"resources: {default.total()} by default, {production.total()} in production")
     for kind in sorted(production):
         note(f"  {kind}: {default[kind]}, {production[kind]}")

@@ -2,7 +2,7 @@
 
 `expand` is for an emulator with fewer features. The SAM transform puts the routes, integrations, and authorizers of an
 HTTP API into its OpenAPI `Body`. The emulator ignores the `Body`, so this code creates a resource for each of them. It
-also removes a condition from the policies that the emulator cannot evaluate. The emulator itself expands nested stacks.
+also removes a condition from the policies that the emulator cannot evaluate, and expands nested templates.
 """
 
 import copy
@@ -17,6 +17,8 @@ from samtranslator.yaml_helper import yaml_parse
 
 SAM = "AWS::Serverless-2016-10-31"
 LOOP = "Fn::ForEach::"
+# The emulator does not have these types, which nothing refers to.
+UNKNOWN = {"AWS::Budgets::Budget", "AWS::Logs::QueryDefinition"}
 INTEGRATION = "x-amazon-apigateway-integration"
 AUTHORIZER = "x-amazon-apigateway-authorizer"
 ANY = "x-amazon-apigateway-any-method"
@@ -135,11 +137,21 @@ def truth(condition, conditions, values):
     raise ValueError(f"the function {function} in a condition")
 
 
-def expand(text, values):
-    """Converts a packaged SAM template to a CloudFormation template in JSON."""
-    template = transformed(yaml_parse(text), values)
+def expand(text, values, expand_nested):
+    """Converts a packaged SAM template to a CloudFormation template in JSON.
+
+    `expand_nested` converts the template at a URL, and returns its new URL.
+    """
+    template = yaml_parse(text)
+    parameters = template.get("Parameters", {}).items()
+    defaults = {name: parameter["Default"] for name, parameter in parameters if "Default" in parameter}
+    template = transformed(template, {**defaults, **values})
     resources = template["Resources"]
     for name, resource in list(resources.items()):
+        if resource["Type"] in UNKNOWN:
+            del resources[name]
+        if resource["Type"] == "AWS::CloudFormation::Stack":
+            resource["Properties"]["TemplateURL"] = expand_nested(resource["Properties"]["TemplateURL"])
         if resource["Type"] == "AWS::ApiGatewayV2::Api" and "Body" in resource["Properties"]:
             resources.update(unfold(name, resource["Properties"]))
         if resource["Type"].startswith("AWS::IAM::"):

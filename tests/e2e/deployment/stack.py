@@ -1,5 +1,7 @@
 """Builds and deploys a stack, and describes the deployed resources."""
 
+import urllib.parse
+
 from samtranslator.yaml_helper import yaml_parse
 
 from deployment.environment import ARCHITECTURE, FOLDER, sam
@@ -32,7 +34,7 @@ class Stack:
             environment=environment,
         )
         expanded = self.folder / "expanded.json"
-        expanded.write_text(expand(packaged.read_text(), parameters))
+        expanded.write_text(expand(packaged.read_text(), parameters, self.expand_nested))
         overrides = [f"{name}={value}" for name, value in parameters.items()]
         sam(
             self.processes,
@@ -41,6 +43,15 @@ class Stack:
             environment=environment,
         )
         self.set_time_to_live()
+
+    def expand_nested(self, url):
+        """Expands the nested template that `sam package` put at `url`, and returns a URL that `sam deploy` accepts."""
+        place = urllib.parse.urlsplit(url).path.strip("/")
+        bucket, key = place.split("/", 1)
+        s3 = self.emulator.client("s3")
+        text = s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+        s3.put_object(Bucket=bucket, Key=key, Body=expand(text, {}, self.expand_nested).encode())
+        return f"https://s3.amazonaws.com/{place}"
 
     def set_time_to_live(self):
         """Sets the time to live, because the emulator ignores the table's `TimeToLiveSpecification`."""
