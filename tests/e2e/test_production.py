@@ -57,12 +57,12 @@ class Scripts:
         print(done.stdout, done.stderr)
         return done
 
-    def check(self, *groups):
+    def check(self, *groups, options=()):
         """The lines of `check-on-aws`, by their names."""
         gateway = self.deployed.gateway
         url = f"{gateway.url}/_aws/execute-api/{gateway.api}/$default"
         done = self.run(
-            "check-on-aws", "--json", "--url", url, "--only", *groups, key=self.deployed.key
+            "check-on-aws", "--json", "--url", url, *options, "--only", *groups, key=self.deployed.key
         )  # fmt: skip
         assert done.stdout, done.stderr
         lines = json.loads(done.stdout)
@@ -137,6 +137,15 @@ def test_the_check_leaves_nothing_behind(checked, deployed):
     found = deployed.latchkey("account", "list", "--organization", deployed.organization)
     names = [account["name"] for account in found["service_accounts"]]
     assert names and "check-on-aws" not in names
+
+
+def test_what_only_aws_answers_is_asked_in_the_right_form(scripts):
+    """AWS would reject a request of the wrong form. The emulator counts nothing, and throttles nothing."""
+    lines = scripts.check(*ONLY_AWS, options=["--wait", "0", "--throttle"])
+    by_group = {line["group"]: line for line in lines.values()}
+    assert "counted no verification within 0 s" in by_group["metrics"]["detail"]
+    assert by_group["alarms"]["status"] == "skip"
+    assert "none of 400 requests to /health got a 429" in by_group["throttle"]["detail"]
 
 
 # --- What the check finds ---
