@@ -1,5 +1,7 @@
 """What `scripts/roll-back` and `scripts/prune-versions` change, against an AWS in memory."""
 
+import os
+import subprocess
 import sys
 
 import pytest
@@ -132,3 +134,14 @@ def test_a_deployment_in_progress_stops_pruning(run, aws):
     with pytest.raises(SystemExit, match="UPDATE_IN_PROGRESS"):
         run("prune-versions", aws, "--keep", "2")
     assert aws.changes == []
+
+
+def test_a_release_contains_the_scripts_and_what_they_import(tmp_path):
+    package = scripts.load("package")
+    package.copy_scripts(tmp_path / "scripts")
+    for name in ["check-on-aws", "prune-versions", "roll-back"]:
+        script = tmp_path / "scripts" / name
+        assert os.access(script, os.X_OK)
+        command = [sys.executable, "-B", script, "--help"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert "STACK" in done.stdout, done.stderr
