@@ -6,6 +6,7 @@ pub mod error;
 pub mod id;
 pub mod idempotency;
 pub mod key;
+pub mod limit;
 pub mod organizations;
 pub mod policy;
 pub mod principal;

@@ -78,6 +78,16 @@ impl Scopes {
         self.is_full_access() || self.0.contains(scope)
     }
 
+    /// Returns the scopes that both lists allow, in the order of this one; `None` if there are none. An empty
+    /// list would mean full access.
+    pub fn common(&self, other: &Self) -> Option<Self> {
+        if self.is_full_access() {
+            return Some(other.clone());
+        }
+        let common: Self = self.0.iter().filter(|scope| other.allow(scope)).cloned().collect();
+        (!common.is_full_access()).then_some(common)
+    }
+
     /// Joins the scopes with `separator`. A space gives the `scope` of RFC 6749, section 3.3, which is empty
     /// for full access.
     pub fn join(&self, separator: &str) -> String {
@@ -120,6 +130,21 @@ mod tests {
     fn scopes_are_joined_in_their_order() {
         assert_eq!(scopes(&["b", "a"]).join(" "), "b a");
         assert_eq!(Scopes::full_access().join(" "), "");
+    }
+
+    #[test]
+    fn no_common_scope_is_never_full_access() {
+        let full = Scopes::full_access();
+        for (left, right, common) in [
+            (scopes(&["a", "b"]), scopes(&["c", "b"]), Some(scopes(&["b"]))),
+            (scopes(&["a", "b"]), scopes(&["b", "a"]), Some(scopes(&["a", "b"]))),
+            (scopes(&["a"]), scopes(&["b"]), None),
+            (full.clone(), scopes(&["a"]), Some(scopes(&["a"]))),
+            (scopes(&["a"]), full.clone(), Some(scopes(&["a"]))),
+            (full.clone(), full.clone(), Some(full)),
+        ] {
+            assert_eq!(left.common(&right), common, "{left:?} and {right:?}");
+        }
     }
 
     #[test]

@@ -98,13 +98,24 @@ impl KeyStore {
         &self,
         account: &ServiceAccountId,
     ) -> Result<TransactWriteItem, StoreError> {
+        self.count_ended(account, 1)
+    }
+
+    /// Returns a transaction's update that notes an earlier end of a key, and subtracts `less` live keys from its
+    /// account: none, if the key is live until then.
+    pub(super) fn count_ended(
+        &self,
+        account: &ServiceAccountId,
+        less: i64,
+    ) -> Result<TransactWriteItem, StoreError> {
         let update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(record::account_key(account)))
             .update_expression(
-                "SET live_keys = live_keys - :one, revision = revision + :one ADD ended :one",
+                "SET live_keys = live_keys - :less, revision = revision + :one ADD ended :one",
             )
             .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":less", number(less))
             .expression_attribute_values(":one", number(1))
             .build()?;
         Ok(TransactWriteItem::builder().update(update).build())

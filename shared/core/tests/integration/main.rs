@@ -8,5 +8,6 @@ mod lifecycle;
 mod mint;
 mod organizations;
 mod recount;
+mod restore;
 mod stored;
 mod verify;

@@ -8,6 +8,7 @@ mod keys;
 mod organization_end;
 mod organization_status;
 mod organizations;
+pub mod restore;
 mod rotate;
 mod status;
 
@@ -18,7 +19,9 @@ pub use descendants::{Origin, Owner, Relative, RevokedTree, owner, revoke_tree, 
 pub use keys::{FoundKey, MintSpec, create_root_key, key, keys, mint_key, revoke_key};
 pub use organization_end::{delete_organization, set_organization_disabled};
 pub use organization_status::{FoundOrganization, OrganizationStatus, organization};
-pub use organizations::{Bootstrap, bootstrap, count_organizations, organizations};
+pub use organizations::{
+    Bootstrap, bootstrap, count_organizations, generate_bootstrap, organizations, write_bootstrap,
+};
 pub use rotate::{Rotated, rotate_key};
 pub use status::{KeyFilter, KeyStatus};
 

@@ -37,12 +37,44 @@ pub async fn bootstrap(
     name: Name,
     account_name: Name,
 ) -> Result<Bootstrap, OperatorError> {
+    let made = generate_bootstrap(policy, now, id, name, account_name)?;
+    write_bootstrap(store, policy, &made).await?;
+    Ok(made)
+}
+
+/// Generates an organization, its first service account, and a full-access key, without writing them. Until
+/// [`write_bootstrap`], the key does not work.
+///
+/// # Errors
+///
+/// [`Error::Random`](crate::error::Error::Random) and
+/// [`Error::InvalidExpiry`](crate::error::Error::InvalidExpiry) as [`OperatorError::Failed`].
+pub fn generate_bootstrap(
+    policy: &KeyPolicy,
+    now: Timestamp,
+    id: OrganizationId,
+    name: Name,
+    account_name: Name,
+) -> Result<Bootstrap, OperatorError> {
     let organization = Organization { id, name, created_at: now };
     let description = Description::empty();
     let account = new_account(now, organization.id.clone(), account_name, description)?;
     let minted = generate(policy, now, account.id.clone(), MintSpec::default())?;
-    store.create_organization(&organization, &account, &minted.key, policy).await?;
     Ok(Bootstrap { organization, account, minted })
+}
+
+/// Writes what [`generate_bootstrap`] generated, all or nothing.
+///
+/// # Errors
+///
+/// [`OperatorError`], for example if the organization already exists.
+pub async fn write_bootstrap(
+    store: &KeyStore,
+    policy: &KeyPolicy,
+    made: &Bootstrap,
+) -> Result<(), OperatorError> {
+    let Bootstrap { organization, account, minted } = made;
+    Ok(store.create_organization(organization, account, &minted.key, policy).await?)
 }
 
 /// Returns every organization by scanning the whole table.

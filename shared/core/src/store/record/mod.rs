@@ -17,8 +17,9 @@ pub(in crate::store) use account::{
 };
 pub(in crate::store) use key::{has_scopes, key, key_item, name, scopes};
 pub(in crate::store) use organization::{
-    deployment, deployment_key, directory_account, directory_item, directory_key, is_deployment,
-    organization, organization_item, organization_key, organization_partition, stored_organization,
+    deployment, deployment_key, directory_account, directory_item, directory_key,
+    directory_organization, is_deployment, organization, organization_item, organization_key,
+    organization_partition, stored_organization,
 };
 pub(in crate::store) use response::{response, response_item, response_key};
 

@@ -11,6 +11,9 @@ use super::{DIRECTORY_PREFIX, ORGANIZATION, id_after, primary_key};
 /// The partition and the sort key of the deployment's own item.
 pub(in crate::store) const DEPLOYMENT: &str = "DEPLOYMENT";
 
+/// The prefix of the partitions of organizations.
+const ORGANIZATION_PREFIX: &str = "ORG#";
+
 /// The primary key of the deployment's own item.
 pub(in crate::store) fn deployment_key() -> Item {
     primary_key(DEPLOYMENT.to_owned(), DEPLOYMENT.to_owned())
@@ -37,7 +40,7 @@ pub(in crate::store) fn organization_key(id: &OrganizationId) -> Item {
 
 /// The partition of an organization and the directory of its accounts.
 pub(in crate::store) fn organization_partition(id: &OrganizationId) -> String {
-    format!("ORG#{id}")
+    format!("{ORGANIZATION_PREFIX}{id}")
 }
 
 /// The primary key of an organization's directory entry for an account.
@@ -83,4 +86,11 @@ pub(in crate::store) fn directory_item(account: &ServiceAccount) -> Item {
 /// Returns the account of a directory entry.
 pub(in crate::store) fn directory_account(item: &Item) -> Result<ServiceAccountId, CorruptItem> {
     id_after(item, DIRECTORY_PREFIX)?.parse().map_err(|_| CorruptItem { attribute: "sk" })
+}
+
+/// Returns the organization of a directory entry.
+pub(in crate::store) fn directory_organization(item: &Item) -> Result<OrganizationId, CorruptItem> {
+    let partition: String = Reader(item).parse("pk")?;
+    let id = partition.strip_prefix(ORGANIZATION_PREFIX).and_then(|id| id.parse().ok());
+    id.ok_or(CorruptItem { attribute: "pk" })
 }
