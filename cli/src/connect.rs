@@ -2,7 +2,8 @@
 
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
-use aws_config::{BehaviorVersion, Region};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::Client;
 use latchkey::store::KeyStore;
 use latchkey::store::client::{self, CaBundle};
@@ -10,9 +11,18 @@ use latchkey::store::environment::Environment;
 
 use crate::args::Target;
 
-/// The connection of the commands, and its description for messages.
+/// The connection of the commands.
 pub(crate) struct Connection {
     pub(crate) store: KeyStore,
+    /// For requests about tables themselves.
+    pub(crate) client: Client,
+    /// For clients of other AWS services.
+    pub(crate) aws: SdkConfig,
+    pub(crate) place: Place,
+}
+
+/// Where the table is, for messages.
+pub(crate) struct Place {
     pub(crate) table: String,
     /// The endpoint, if it is not AWS's own; otherwise the region.
     pub(crate) endpoint: String,
@@ -39,20 +49,21 @@ pub(crate) async fn connect(target: Target) -> Result<Connection, String> {
     if let Some(region) = target.region {
         loader = loader.region(Region::new(region));
     }
-    let shared = loader.load().await;
+    let mut shared = loader.load().await;
     let region = shared.region().map(ToString::to_string).filter(|region| !region.is_empty());
     let region = region.ok_or(
         "no AWS region: pass `--region`, set `AWS_REGION`, or choose a profile that has one",
     )?;
-    let mut config = aws_sdk_dynamodb::config::Builder::from(&shared);
     if let Some(profile) = &target.profile {
         // An explicit profile has precedence over credentials in the environment, as in the AWS CLI.
         let provider_config = ProviderConfig::without_region()
             .with_http_client(http_client)
             .with_region(shared.region().cloned());
         let provider = ProfileFileCredentialsProvider::builder().configure(&provider_config);
-        config = config.credentials_provider(provider.profile_name(profile).build());
+        let provider = SharedCredentialsProvider::new(provider.profile_name(profile).build());
+        shared = shared.into_builder().credentials_provider(provider).build();
     }
+    let mut config = aws_sdk_dynamodb::config::Builder::from(&shared);
     let variable = environment.text("AWS_ENDPOINT_URL_DYNAMODB");
     let endpoint = target.endpoint_url.or(variable).filter(|endpoint| !endpoint.is_empty());
     if let Some(endpoint) = &endpoint {
@@ -61,7 +72,8 @@ pub(crate) async fn connect(target: Target) -> Result<Connection, String> {
         }
         config = config.endpoint_url(endpoint);
     }
-    let store = KeyStore::new(Client::from_conf(config.build()), table.clone());
+    let client = Client::from_conf(config.build());
+    let store = KeyStore::new(client.clone(), table.clone());
     let endpoint = endpoint.unwrap_or(region);
-    Ok(Connection { store, table, endpoint })
+    Ok(Connection { store, client, aws: shared, place: Place { table, endpoint } })
 }

@@ -15,22 +15,21 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use latchkey::error::{Error, causes};
 use latchkey::service::operator::OperatorError;
 
-use crate::connect::Connection;
+use crate::connect::Place;
 
 /// The actions that the whole command line needs on the table.
 ///
-/// `organization list` also needs `Scan`, and so does the first creation or deletion of an organization in
+/// `organization list` and `restore-check` also need `Scan`, and so does the first creation or deletion of an organization in
 /// a table that does not count them yet.
 const ACTIONS: [&str; 7] =
     ["GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"];
 
 /// Explains a failure in a few lines.
-pub(crate) fn explain(error: &OperatorError, connection: &Connection) -> String {
+pub(crate) fn explain(error: &OperatorError, place: &Place) -> String {
     let (causes, advice) = match error {
-        OperatorError::Failed(Error::Store(store)) => (
-            causes(store),
-            store.source().map_or_else(String::new, |cause| help(cause, connection)),
-        ),
+        OperatorError::Failed(Error::Store(store)) => {
+            (causes(store), store.source().map_or_else(String::new, |cause| help(cause, place)))
+        }
         _ => (String::new(), advice(error).to_owned()),
     };
     [error.to_string(), causes, advice]
@@ -86,8 +85,8 @@ enum Outcome {
 }
 
 /// What to do about a store failure with the cause `cause`.
-fn help(cause: &(dyn StdError + 'static), connection: &Connection) -> String {
-    let Connection { table, endpoint, .. } = connection;
+fn help(cause: &(dyn StdError + 'static), place: &Place) -> String {
+    let Place { table, endpoint } = place;
     let code = match outcome(cause) {
         Outcome::Refused(code) => code,
         Outcome::Unsigned => {
@@ -109,7 +108,7 @@ fn help(cause: &(dyn StdError + 'static), connection: &Connection) -> String {
         ),
         "AccessDeniedException" => format!(
             "your AWS identity lacks a permission on the table `{table}`; allow the DynamoDB actions \
-             {}, and for `bootstrap` and `organization` also Scan",
+             {}, and for `bootstrap`, `organization`, and `restore-check` also Scan",
             ACTIONS.join(", ")
         ),
         "ExpiredTokenException"
@@ -220,9 +219,9 @@ mod tests {
         KeyStore::new(client, "keys")
     }
 
-    fn explained(error: &OperatorError, store: KeyStore) -> String {
+    fn explained(error: &OperatorError) -> String {
         let (table, endpoint) = ("keys".to_owned(), "us-east-1".to_owned());
-        explain(error, &Connection { store, table, endpoint })
+        explain(error, &Place { table, endpoint })
     }
 
     #[tokio::test]
@@ -239,7 +238,7 @@ mod tests {
         ] {
             let store = faulty_store("GetItem", faulty::error(400, code).into());
             let error = operator::account(&store, &account("A")).await.expect_err(code);
-            let text = explained(&error, store);
+            let text = explained(&error);
             let lines: Vec<&str> = text.lines().collect();
             let [_, cause, last] = lines.as_slice() else { panic!("{text}") };
             assert!(cause.contains("as asked for"), "{code}: {text}");
@@ -247,11 +246,7 @@ mod tests {
         }
         let store = faulty_store("GetItem", faulty::error(400, "OtherException").into());
         let error = operator::account(&store, &account("A")).await.expect_err("refused");
-        assert_eq!(
-            explained(&error, store).lines().count(),
-            2,
-            "no advice is better than a wrong one"
-        );
+        assert_eq!(explained(&error).lines().count(), 2, "no advice is better than a wrong one");
     }
 
     #[tokio::test]
@@ -277,7 +272,7 @@ mod tests {
                 _ => operator::delete_account(&store, &organization, &id).await,
             };
             let error = refused.expect_err(operation);
-            let text = explained(&error, store);
+            let text = explained(&error);
             assert!(text.contains("your AWS identity lacks a permission"), "{operation}: {text}");
         }
     }
@@ -287,7 +282,7 @@ mod tests {
         for reply in [Reply::Closed, Reply::Silence] {
             let store = faulty_store("GetItem", reply.clone());
             let error = operator::account(&store, &account("A")).await.expect_err("no answer");
-            let text = explained(&error, store);
+            let text = explained(&error);
             assert!(text.contains("cannot reach DynamoDB at us-east-1"), "{reply:?}: {text}");
         }
     }

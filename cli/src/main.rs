@@ -6,7 +6,10 @@ mod confirm;
 mod connect;
 mod explain;
 mod output;
+mod restore_check;
 mod run;
+mod secret;
+mod table_settings;
 mod verify;
 
 use std::process::ExitCode;

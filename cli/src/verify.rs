@@ -64,7 +64,7 @@ pub(crate) async fn verify(
     };
     if !verify.offline {
         let connection = connect(target).await?;
-        let failed = |error: OperatorError| explain(&error, &connection);
+        let failed = |error: OperatorError| explain(&error, &connection.place);
         let found = connection.store.lookup(token.account(), token.key(), true).await;
         report.describe(&found.map_err(|error| failed(error.into()))?);
         let cache = CachePolicy::off();

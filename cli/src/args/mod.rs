@@ -5,6 +5,7 @@ mod key;
 mod key_reference;
 mod leak;
 mod organization;
+mod restore;
 mod root_key;
 mod time;
 
@@ -14,7 +15,8 @@ pub(crate) use account::{AccountCommand, CreateAccount, DeleteAccount};
 pub(crate) use key::{Descendants, KeyCommand, KeyOwner, ListKeys, MintKey, RevokeKey, RotateKey};
 pub(crate) use key_reference::{KeyReference, OneKey};
 pub(crate) use leak::refuse_whole_keys;
-pub(crate) use organization::{Bootstrap, DeleteOrganization, OrganizationCommand};
+pub(crate) use organization::{Bootstrap, DeleteOrganization, OrganizationCommand, SecretTarget};
+pub(crate) use restore::RestoreCheck;
 pub(crate) use root_key::RootKeyCommand;
 pub(crate) use time::Expiry;
 #[cfg(test)]
@@ -85,6 +87,8 @@ pub(crate) enum Command {
     Operate(Operation),
     /// Verify a key from standard input and show its status, owner, scopes, and expiry.
     Verify(Verify),
+    /// Compare a restored table with the current one, and re-apply what was revoked, disabled, or deleted since.
+    RestoreCheck(RestoreCheck),
 }
 
 #[derive(Debug, Subcommand)]

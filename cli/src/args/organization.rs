@@ -1,5 +1,6 @@
 //! Arguments about organizations.
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args as ClapArgs, Subcommand};
 use latchkey::id::OrganizationId;
 use latchkey::text::Name;
@@ -54,10 +55,16 @@ pub(crate) struct DeleteOrganization {
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Example:
+Examples:
   latchkey bootstrap --organization acme --name \"Acme\"
+  latchkey bootstrap --organization acme --name \"Acme\" --to-secret latchkey/acme/admin
 
-The key is printed once. Create more keys with it through the API, or with `latchkey key mint`.")]
+The key is printed once, or stored in the secret and not printed. Create more keys with it through
+the API, or with `latchkey key mint`.
+
+With `--to-secret`, the key is the secret's whole value. The secret is written before the table, so
+a failure never leaves a working key that nobody has. Your AWS identity needs the actions
+secretsmanager:DescribeSecret, CreateSecret, PutSecretValue, and DeleteSecret on the secret.")]
 pub(crate) struct Bootstrap {
     /// Organization ID: letters, digits, `.`, `_`, and `-`.
     #[arg(long, value_name = "ID")]
@@ -68,4 +75,32 @@ pub(crate) struct Bootstrap {
     /// Name of the first service account.
     #[arg(long, default_value = "admin", value_name = "NAME")]
     pub(crate) account_name: Name,
+    #[command(flatten)]
+    pub(crate) secret: SecretOptions,
+}
+
+/// Options for a key that is stored instead of printed.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct SecretOptions {
+    /// AWS Secrets Manager secret to store the key in, instead of printing it. The secret must not exist or have
+    /// no value yet.
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    to_secret: Option<String>,
+    /// KMS key for a new secret; by default, `aws/secretsmanager`.
+    #[arg(long, value_name = "KEY", requires = "to_secret")]
+    secret_kms_key: Option<String>,
+}
+
+/// The secret for a key.
+#[derive(Clone, Debug)]
+pub(crate) struct SecretTarget {
+    pub(crate) name: String,
+    pub(crate) kms_key: Option<String>,
+}
+
+impl SecretOptions {
+    /// The secret, if the key is to be stored in one.
+    pub(crate) fn into_target(self) -> Option<SecretTarget> {
+        Some(SecretTarget { name: self.to_secret?, kms_key: self.secret_kms_key })
+    }
 }

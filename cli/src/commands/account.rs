@@ -29,7 +29,7 @@ pub(super) async fn run(command: AccountCommand, context: &Context<'_>) -> Resul
 }
 
 async fn create(new: CreateAccount, context: &Context<'_>) -> Result<(), Failure> {
-    let Context { store, policy, now, format } = context;
+    let Context { store, policy, now, format, .. } = context;
     let (organization, name) = (new.organization, new.name);
     let made =
         operator::create_account(store, policy, *now, organization, name, new.description).await?;

@@ -33,13 +33,13 @@ async fn revoke(one: &RevokeKey, context: &Context<'_>) -> Result<(), Failure> {
         return revoke::tree(&leaked, one.descendants, one.consent, context).await;
     }
     confirm(one.consent, &format!("Revoke key {key} of account {account}?"))?;
-    let Context { store, policy, now, format } = context;
+    let Context { store, policy, now, format, .. } = context;
     let revoked = operator::revoke_key(store, policy, *now, &account, &key).await?;
     Ok(print(&RevokedReport::new(&revoked, *now), *format)?)
 }
 
 async fn mint(new: MintKey, context: &Context<'_>) -> Result<(), Failure> {
-    let Context { store, policy, now, format } = context;
+    let Context { store, policy, now, format, .. } = context;
     let spec = MintSpec {
         name: new.name,
         scopes: new.scopes.into_iter().collect(),
@@ -124,7 +124,7 @@ async fn show(one: &OneKey, context: &Context<'_>) -> Result<(), Failure> {
 }
 
 async fn rotate(one: &RotateKey, context: &Context<'_>) -> Result<(), Failure> {
-    let Context { store, policy, now, format } = context;
+    let Context { store, policy, now, format, .. } = context;
     let (account, key) = one.key.ids()?;
     let request = RotateRequest { account, key, grace: one.grace };
     let rotated = operator::rotate_key(store, policy, *now, &request).await?;

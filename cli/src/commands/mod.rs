@@ -1,11 +1,13 @@
 //! The commands, one module for each subject.
 
 mod account;
+mod bootstrap;
 mod key;
 mod organization;
 mod revoke;
 mod root_key;
 
+use aws_config::SdkConfig;
 use latchkey::policy::KeyPolicy;
 use latchkey::service::operator::OperatorError;
 use latchkey::store::KeyStore;
@@ -16,6 +18,8 @@ use crate::args::{Format, Operation};
 /// What every command needs.
 pub(crate) struct Context<'a> {
     pub(crate) store: &'a KeyStore,
+    /// For clients of other AWS services.
+    pub(crate) aws: &'a SdkConfig,
     pub(crate) policy: KeyPolicy,
     pub(crate) now: Timestamp,
     pub(crate) format: Format,
@@ -27,6 +31,8 @@ pub(crate) enum Failure {
     Message(String),
     /// An error that still needs an explanation.
     Operator(OperatorError),
+    /// The same, followed by what else the operator must know.
+    Noted(OperatorError, String),
 }
 
 impl From<String> for Failure {
@@ -48,7 +54,7 @@ impl From<OperatorError> for Failure {
 /// [`Failure`].
 pub(crate) async fn run(operation: Operation, context: &Context<'_>) -> Result<(), Failure> {
     match operation {
-        Operation::Bootstrap(new) => organization::create(new, context).await,
+        Operation::Bootstrap(new) => bootstrap::run(new, context).await,
         Operation::Organization(command) => organization::run(command, context).await,
         Operation::Account(command) => account::run(command, context).await,
         Operation::Key(command) => key::run(command, context).await,

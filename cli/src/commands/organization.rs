@@ -3,20 +3,18 @@
 use latchkey::id::OrganizationId;
 use latchkey::service::operator;
 
-use crate::args::{Bootstrap, DeleteOrganization, OrganizationCommand};
+use crate::args::{DeleteOrganization, OrganizationCommand};
 use crate::confirm::confirm;
-use crate::output::{
-    BootstrapReport, DeletedOrganizationReport, OrganizationReport, OrganizationsReport, print,
-};
+use crate::output::{DeletedOrganizationReport, OrganizationReport, OrganizationsReport, print};
 
-use super::{Context, Failure};
+use super::{Context, Failure, bootstrap};
 
 pub(super) async fn run(
     command: OrganizationCommand,
     context: &Context<'_>,
 ) -> Result<(), Failure> {
     match command {
-        OrganizationCommand::Create(new) => create(new, context).await,
+        OrganizationCommand::Create(new) => bootstrap::run(new, context).await,
         OrganizationCommand::List => {
             let organizations = operator::organizations(context.store).await?;
             Ok(print(&OrganizationsReport::new(&organizations), context.format)?)
@@ -24,29 +22,6 @@ pub(super) async fn run(
         OrganizationCommand::Disable(one) => set_disabled(&one.organization, true, context).await,
         OrganizationCommand::Enable(one) => set_disabled(&one.organization, false, context).await,
         OrganizationCommand::Delete(one) => delete(&one, context).await,
-    }
-}
-
-pub(super) async fn create(new: Bootstrap, context: &Context<'_>) -> Result<(), Failure> {
-    let Context { store, policy, now, format } = context;
-    let (id, name, account_name) = (new.organization, new.name, new.account_name);
-    let made = operator::bootstrap(store, policy, *now, id, name, account_name).await?;
-    print(&BootstrapReport::new(&made, *now), *format)?;
-    warn_if_several(context).await;
-    Ok(())
-}
-
-/// Warns on standard error, also in scripts: a second organization changes how keys must be verified.
-async fn warn_if_several(context: &Context<'_>) {
-    // The organization exists and its key is printed, so a failure from here on must not end the command.
-    let count = operator::count_organizations(context.store).await.ok().flatten();
-    if let Some(count) = count.filter(|count| *count > 1) {
-        eprintln!(
-            "warning: this deployment now has {count} organizations, and verification accepts keys of \
-             all of them.\n  \
-             To restrict it, set the template parameters `VerifyOrganizations` and \
-             `AuthorizerOrganizations`, or call `/verify?organization=<ID>`."
-        );
     }
 }
 

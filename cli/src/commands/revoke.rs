@@ -33,7 +33,7 @@ pub(super) async fn tree(
     consent: Consent,
     context: &Context<'_>,
 ) -> Result<(), Failure> {
-    let Context { store, policy, now, format } = context;
+    let Context { store, policy, now, format, .. } = context;
     let Leaked { account, key, organization } = leaked;
     let owner = operator::owner(store, account, organization.as_ref()).await?;
     if asked.dry_run || !consent.yes {

@@ -11,7 +11,7 @@ use super::revoke::{self, Leaked};
 use super::{Context, Failure};
 
 pub(super) async fn run(command: RootKeyCommand, context: &Context<'_>) -> Result<(), Failure> {
-    let Context { store, policy, now, format } = context;
+    let Context { store, policy, now, format, .. } = context;
     let root = ServiceAccountId::root();
     match command {
         RootKeyCommand::Create(new) => {

@@ -10,6 +10,7 @@ use super::key::KeyRecord;
 use super::organization::OrganizationRecord;
 use super::text::lines;
 use super::{KEEP_IT, REFUSED_SOON, Report};
+use crate::secret::StoredSecret;
 
 /// A new key. It has no `Debug`, because it contains the secret.
 #[derive(Serialize)]
@@ -32,6 +33,23 @@ pub(crate) struct BootstrapReport {
     organization: OrganizationRecord,
     service_account: AccountRecord,
     key: MintedRecord,
+}
+
+/// A new organization with its first account and key, which is in a secret instead of in this report.
+#[derive(Serialize)]
+pub(crate) struct StoredBootstrapReport {
+    organization: OrganizationRecord,
+    service_account: AccountRecord,
+    key: KeyRecord,
+    secret: SecretRecord,
+}
+
+/// Where a new key is stored.
+#[derive(Serialize)]
+struct SecretRecord {
+    name: String,
+    arn: String,
+    version_id: String,
 }
 
 /// A new key and the one that it replaces.
@@ -73,6 +91,21 @@ impl BootstrapReport {
     }
 }
 
+impl StoredBootstrapReport {
+    pub(crate) fn new(made: &Bootstrap, stored: &StoredSecret, now: Timestamp) -> Self {
+        Self {
+            organization: OrganizationRecord::live(&made.organization),
+            service_account: (&made.account).into(),
+            key: KeyRecord::new(&made.minted.key, now),
+            secret: SecretRecord {
+                name: stored.name.clone(),
+                arn: stored.arn.clone(),
+                version_id: stored.version.clone(),
+            },
+        }
+    }
+}
+
 impl RotatedReport {
     pub(crate) fn new(rotated: &Rotated, now: Timestamp) -> Self {
         Self {
@@ -104,6 +137,25 @@ impl Report for BootstrapReport {
 
     fn notes(&self) -> Vec<String> {
         vec![KEEP_IT.to_owned()]
+    }
+}
+
+impl Report for StoredBootstrapReport {
+    fn text(&self) -> String {
+        let OrganizationRecord { id, name, .. } = &self.organization;
+        let end = self.key.expires_at.map_or("never".to_owned(), |end| end.to_string());
+        lines([
+            ("organization", Some(format!("{id} ({name})"))),
+            ("service account", Some(self.service_account.title())),
+            ("key ID", Some(self.key.id.clone())),
+            ("expires", Some(end)),
+            ("secret", Some(self.secret.name.clone())),
+            ("secret ARN", Some(self.secret.arn.clone())),
+        ])
+    }
+
+    fn notes(&self) -> Vec<String> {
+        vec!["The key is the secret's value and is stored nowhere else.".to_owned()]
     }
 }
 

@@ -8,6 +8,7 @@ mod key;
 mod key_tree;
 mod minted;
 mod organization;
+mod restore;
 mod text;
 
 use std::io::{ErrorKind, Write};
@@ -17,8 +18,9 @@ use serde::Serialize;
 pub(crate) use account::{AccountReport, AccountsReport, DeletedAccountReport};
 pub(crate) use key::{KeyReport, KeysReport, RevokedReport};
 pub(crate) use key_tree::{KeyTreeReport, RevokedTreeReport};
-pub(crate) use minted::{BootstrapReport, MintedReport, RotatedReport};
+pub(crate) use minted::{BootstrapReport, MintedReport, RotatedReport, StoredBootstrapReport};
 pub(crate) use organization::{DeletedOrganizationReport, OrganizationReport, OrganizationsReport};
+pub(crate) use restore::{Progress, RestoreReport};
 pub(crate) use text::{lines, scopes};
 
 use crate::args::Format;

@@ -9,3 +9,5 @@ mod key_lists;
 mod keys;
 mod leak;
 mod organizations;
+mod restore_check;
+mod secret;

@@ -5,6 +5,8 @@
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
+pub(crate) mod secrets_manager;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use latchkey_testkit::TestTable;
 use latchkey_testkit::sample::SampleKey;
@@ -20,6 +22,16 @@ pub(crate) async fn latchkey(table: &TestTable, arguments: &[&str]) -> Output {
 
 /// The same, with `input` on standard input.
 pub(crate) async fn latchkey_reading(table: &TestTable, arguments: &[&str], input: &str) -> Output {
+    latchkey_with(table, arguments, &[], input).await
+}
+
+/// The same, with more variables.
+pub(crate) async fn latchkey_with(
+    table: &TestTable,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+    input: &str,
+) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_latchkey"));
     command
         .args(arguments)
@@ -29,6 +41,7 @@ pub(crate) async fn latchkey_reading(table: &TestTable, arguments: &[&str], inpu
         .env("AWS_REGION", "us-east-1")
         .env("AWS_ACCESS_KEY_ID", "local")
         .env("AWS_SECRET_ACCESS_KEY", "local")
+        .envs(variables.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
