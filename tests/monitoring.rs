@@ -209,6 +209,21 @@ fn queries_are_of_log_groups_that_there_are() {
     }
 }
 
+#[test]
+fn queries_ask_for_what_a_request_records() {
+    let recorded = project::text("shared/http/src/serve.rs");
+    let mut asked = BTreeSet::new();
+    for query in resources("AWS::Logs::QueryDefinition").into_values() {
+        let query = query["Properties"]["QueryString"].as_str().expect("a query").to_owned();
+        let words = query.split(|c: char| !(c.is_ascii_alphanumeric() || c == '.'));
+        asked.extend(words.filter_map(|word| word.strip_prefix("span.")).map(str::to_owned));
+    }
+    assert!(asked.contains("caller.key.id"), "{asked:?}");
+    for field in asked.iter().filter(|field| *field != "id") {
+        assert!(recorded.contains(&format!("{field} = Empty")), "no span has {field}");
+    }
+}
+
 /// The dashboard, with the names of resources in place of their values.
 fn dashboard() -> Value {
     let dashboard = &resources("AWS::CloudWatch::Dashboard")["Dashboard"]["Properties"];
