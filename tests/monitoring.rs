@@ -135,7 +135,7 @@ fn every_alarm_watches_what_is_counted_and_tells_someone() {
             panic!("{name} has one dimension");
         };
         if namespace == "AWS/Lambda" && metric != "Duration" {
-            let function = dimension["Value"]["Ref"].as_str().expect("a function");
+            let function = dimension["Value"].as_str().expect("a function");
             assert_eq!(
                 *name,
                 format!("{}{metric}Alarm", function.replace("Function", "")).replace('"', "")

@@ -69,7 +69,6 @@ UNTAGGED = {
     "AWS::ApiGatewayV2::ApiMapping",
     "AWS::Budgets::Budget",
     "AWS::IAM::ManagedPolicy",
-    "AWS::IAM::Policy",
     "AWS::Lambda::Alias",
     "AWS::Lambda::Permission",
     "AWS::Lambda::Version",

@@ -30,6 +30,10 @@ impl Expansion<'_> {
                 let values: Vec<Value> = values.iter().map(|value| self.of(value)).collect();
                 self.look_up(&values).or_else(|| fill_in(&values)).unwrap_or(Value::Array(values))
             }
+            // The long form of a reference.
+            Value::Object(fields) if fields.len() == 1 && fields.contains_key("Ref") => {
+                self.of(&fields["Ref"])
+            }
             Value::Object(fields) => {
                 let mut expanded = Map::new();
                 for (name, value) in fields {
@@ -103,7 +107,7 @@ mod tests {
                 "Fn::ForEach::Outer": ["Each", ["A", "B"], {
                     "Fn::ForEach::Inner": ["Kind", ["X"], {
                         "${Each}${Kind}": {
-                            "Ref": "Each",
+                            "Role": { "Ref": ["Names", "Each", "Name"] },
                             "Text": ["${Each}-${Name}", { "Name": ["Names", "Each", "Name"] }],
                             "Size": ["Names", "Each", "Size", { "DefaultValue": "Kind" }],
                         },
@@ -113,8 +117,8 @@ mod tests {
             },
         });
         let expected = json!({
-            "AX": { "Ref": "A", "Text": "A-a", "Size": 1 },
-            "BX": { "Ref": "B", "Text": "B-b", "Size": "X" },
+            "AX": { "Role": "a", "Text": "A-a", "Size": 1 },
+            "BX": { "Role": "b", "Text": "B-b", "Size": "X" },
             "OfParameter": ["Parameter", "Parameter"],
         });
         assert_eq!(expand(&template)["Resources"], expected);
