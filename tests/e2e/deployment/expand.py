@@ -48,7 +48,7 @@ def transformed(template, values):
 class LanguageExtensions:
     """The transform `AWS::LanguageExtensions`, as far as the templates use it.
 
-    A loop's variable has a value in keys, in `Fn::Sub`, and in `Ref`. Parameters are resolved too, but not in `Fn::Sub`.
+    A loop's variable has a value in keys, in `Fn::Sub`, and in `Ref`. A parameter has one in `Ref`.
     SAM CLI's implementation is not used, because it removes an `Fn::Sub` that still refers to a resource.
     """
 
