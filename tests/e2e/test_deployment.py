@@ -23,6 +23,23 @@ def test_every_route_of_the_template_is_deployed(deployed):
     assert deployed.stack.routes() == deployed.stack.declared_routes()
 
 
+def test_other_stacks_get_the_aliases(deployed):
+    outputs = deployed.stack.outputs()
+    for name in drivers.functions():
+        assert outputs[f"{name}Arn"].endswith(f":{deployed.stack.resource(name)}:live")
+    parameter = f"/{deployed.stack.name}/authorizer-function-arn"
+    found = deployed.emulator.client("ssm").get_parameter(Name=parameter)["Parameter"]
+    assert found["Value"] == outputs["AuthorizerFunctionArn"]
+
+
+def test_the_nested_stack_watches_every_function(deployed, note):
+    alarms = deployed.emulator.client("cloudwatch").get_paginator("describe_alarms").paginate()
+    alarms = [alarm for page in alarms for alarm in page["MetricAlarms"]]
+    watched = {dimension["Value"] for alarm in alarms for dimension in alarm["Dimensions"]}
+    assert {deployed.stack.resource(name) for name in drivers.functions()} <= watched
+    note(f"alarms: {len(alarms)}")
+
+
 def test_the_command_line_works_on_the_deployed_table(deployed):
     deployed.latchkey("root-key", "list")
 

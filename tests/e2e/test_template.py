@@ -184,9 +184,9 @@ def test_expansions_are_valid_with_each_kind_of_every_parameter():
     everything = {name: kinds(name) for name in PARAMETERS}
     for place in range(max(map(len, everything.values()))):
         chosen = {name: values[min(place, len(values) - 1)] for name, values in everything.items()}
-        for monitoring in ["on", "off"]:
-            stack = Stack(**{**chosen, "Monitoring": monitoring})
-            assert stack.problems() == [], f"{chosen}"
+        # With alarms at the first values and at the second, because linting them takes long.
+        stack = Stack(**{**chosen, "Monitoring": "on" if place < 2 else "off"})
+        assert stack.problems() == [], f"{chosen}"
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def before(deployed, orders):
     """The resources, the code, and the keys from before the upgrade."""
     code = {name: deployed.stack.function(name)["CodeSha256"] for name in FUNCTIONS}
     keys = {"first key": deployed.key, "scoped key": deployed.mint("keys.read")["key"]}
-    return {"resources": resources(deployed.stack), "code": code, "keys": keys}
+    return {"resources": resources(deployed.stack), "code": code, "keys": keys, "versions": versions(deployed.stack)}
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +48,12 @@ def resources(stack):
     return {name: stack.resource(name) for name in ["Table", "Api", *FUNCTIONS]}
 
 
+def versions(stack):
+    """The version that each function's alias is at."""
+    alias = lambda name: stack.emulator.client("lambda").get_alias(FunctionName=stack.resource(name), Name="live")
+    return {name: alias(name)["FunctionVersion"] for name in FUNCTIONS}
+
+
 def test_the_table_the_api_and_the_functions_stay(upgraded, before):
     assert resources(upgraded.stack) == before["resources"]
 
@@ -65,6 +71,16 @@ def test_the_function_has_its_new_code(upgraded, before, name):
 def test_the_function_has_its_new_settings(upgraded, name):
     variables = upgraded.stack.function(name)["Environment"]["Variables"]
     assert VARIABLES.items() <= variables.items()
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_alias_moves_to_a_new_version_with_the_new_settings(upgraded, before, name):
+    version = versions(upgraded.stack)[name]
+    assert version != before["versions"][name]
+    found = upgraded.emulator.client("lambda").get_function_configuration(
+        FunctionName=upgraded.stack.resource(name), Qualifier=version
+    )
+    assert VARIABLES.items() <= found["Environment"]["Variables"].items()
 
 
 @pytest.mark.parametrize("name", ["first key", "scoped key"])
