@@ -33,11 +33,11 @@ pub(crate) struct RestoreCheck {
     /// Also copy working keys that were created since the backup. Not if somebody else may have created them.
     #[arg(long, requires = "apply")]
     pub(crate) copy_new: bool,
-    /// Organization to bring back with its service accounts and keys, although the current table lacks it. May
+    /// Organization to bring back with its service accounts and keys, although the current table lacks them. May
     /// be repeated.
     #[arg(long = "keep-organization", value_name = "ID")]
     keep_organizations: Vec<OrganizationId>,
-    /// Service account to bring back with its keys, although the current table lacks it. May be repeated.
+    /// Service account to bring back with its keys, although the current table lacks them. May be repeated.
     #[arg(long = "keep-account", value_name = "ID")]
     keep_accounts: Vec<ServiceAccountId>,
     /// Time of the backup; by default, as DynamoDB recorded it. What was created in the restored table later is

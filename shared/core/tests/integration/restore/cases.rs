@@ -12,13 +12,15 @@ use latchkey::service::RotateRequest;
 use latchkey::store::KeyStore;
 use latchkey_testkit::actions::Actions;
 use latchkey_testkit::interruption::Interruption;
-use latchkey_testkit::sample::{self, ACCOUNT, DISABLED_ACCOUNT, OTHER_ACCOUNT, SampleKey};
-use latchkey_testkit::wire::{Fault, Plan};
+use latchkey_testkit::sample::{
+    self, ACCOUNT, DISABLED_ACCOUNT, FULL_ACCOUNT, OTHER_ACCOUNT, SampleKey,
+};
+use latchkey_testkit::wire::{self, Fault, Plan};
 use latchkey_testkit::{TestTable, project};
 
 use super::{
-    accepted, apply, backup, check_consistent, compared, compared_within, delete, items, policy,
-    store_of,
+    accepted, apply, backup, check_consistent, compared, compared_stores, compared_within, delete,
+    items, overwrite, policy, store_of,
 };
 
 fn id(text: &str) -> ServiceAccountId {
@@ -168,22 +170,27 @@ async fn an_interrupted_run_is_finished_by_the_next_one() {
     let complete = backup(&changed.restored).await;
     apply(&store_of(&complete), &found).await.expect("applied");
     let complete = items(&complete).await;
+    let backup = items(&changed.restored).await;
+    let client = wire::client(&changed.restored);
+    let (restored, current) = (store_of(&changed.restored), store_of(&changed.current));
+    let scope = ComparisonScope::default();
     let mut interruptions = 0;
     for fault in [Fault::Down, Fault::LostThenDown] {
         for request in 0.. {
-            let restored = backup(&changed.restored).await;
+            overwrite(&changed.restored, &client, &backup).await;
             let plan = Plan::new(Some((request, fault)), Vec::new());
             // Retries wait, and nothing here needs real time.
             tokio::time::pause();
-            let outcome = plan.run(apply(&store_of(&restored), &found)).await;
+            let outcome = plan.run(apply(&restored, &found)).await;
             tokio::time::resume();
             if plan.struck().is_none() {
                 break;
             }
             outcome.expect_err("the table is down");
-            let rest = compared(&restored, &changed.current).await;
-            apply(&store_of(&restored), &rest).await.expect("applied");
-            assert_eq!(items(&restored).await, complete, "request {request}, {fault:?}");
+            let rest = compared_stores(&restored, &current, &scope).await;
+            apply(&restored, &rest).await.expect("applied");
+            let left = items(&changed.restored).await;
+            assert_eq!(left, complete, "request {request}, {fault:?}");
             interruptions += 1;
         }
     }
@@ -283,6 +290,56 @@ async fn what_was_deleted_by_mistake_can_be_kept() {
     }
     let found = compared(&restored, &current).await;
     assert_eq!(kinds(&found), ["delete organization", "delete account"]);
+}
+
+#[tokio::test]
+async fn keys_that_the_current_table_lost_can_be_kept() {
+    let current = TestTable::start().await;
+    let restored = backup(&current).await;
+    for key in [SampleKey::Minter, SampleKey::Other, SampleKey::Root] {
+        let key = key.mint().0;
+        forget(&current, &format!("ACCOUNT#{}", key.spec.account), &format!("KEY#{}", key.id))
+            .await;
+    }
+    let found = async |organizations: &[&str], accounts: &[&str]| {
+        let scope = ComparisonScope {
+            kept_organizations: organizations.iter().map(|id| id.parse().expect("an id")).collect(),
+            kept_accounts: accounts.iter().map(|text| id(text)).collect(),
+            backup_time: None,
+        };
+        compared_within(&restored, &current, &scope).await.differences.len()
+    };
+    assert_eq!(found(&[], &[]).await, 3);
+    assert_eq!(found(&["sample"], &[]).await, 2);
+    assert_eq!(found(&["sample"], &[OTHER_ACCOUNT]).await, 1);
+    assert_eq!(found(&[], &["ROOT"]).await, 2);
+}
+
+/// With large items, so that a page has only a few of them.
+#[tokio::test]
+async fn tables_of_many_pages_are_compared_as_a_whole() {
+    let changed = Changed::new().await;
+    // Some of these keys are not on the page of their account.
+    let account = format!("ACCOUNT#{FULL_ACCOUNT}");
+    for (pk, sk) in items(&changed.current).await.keys().filter(|(pk, _)| *pk == account) {
+        if sk.starts_with("KEY#") {
+            forget(&changed.current, pk, sk).await;
+        }
+    }
+    let found = changed.compared().await;
+    assert!(found.differences.len() > 15, "{}", found.differences.len());
+    for table in [&changed.current, &changed.restored] {
+        for mut item in items(table).await.into_values() {
+            item.insert("padding".to_owned(), AttributeValue::S("x".repeat(300_000)));
+            let put = wire::client(table).put_item().table_name(table.name());
+            put.set_item(Some(item)).send().await.expect("an item");
+        }
+        let page = store_of(table).records(None).await.expect("a page");
+        assert!(page.next.is_some() && page.records.len() < 5, "{}", page.records.len());
+    }
+    let paged = changed.compared().await;
+    assert_eq!(paged.differences, found.differences);
+    assert_eq!(paged.lost, found.lost);
 }
 
 /// A backup may have half of a transaction, because it is not consistent between items.

@@ -21,6 +21,9 @@ use latchkey_testkit::{NO_CACHE, TestTable, sample, wire};
 /// An item by the names of its attributes.
 type Item = std::collections::HashMap<String, AttributeValue>;
 
+/// Items by partition key and sort key.
+type Items = BTreeMap<(String, String), Item>;
+
 fn text<'a>(item: &'a Item, attribute: &str) -> &'a str {
     item[attribute].as_s().expect("a text")
 }
@@ -30,7 +33,7 @@ fn number(item: &Item, attribute: &str) -> Option<i64> {
 }
 
 /// Every item by its primary key.
-async fn items(table: &TestTable) -> BTreeMap<(String, String), Item> {
+async fn items(table: &TestTable) -> Items {
     let place = |item: &Item| (text(item, "pk").to_owned(), text(item, "sk").to_owned());
     table.items().await.into_iter().map(|item| (place(&item), item)).collect()
 }
@@ -38,18 +41,20 @@ async fn items(table: &TestTable) -> BTreeMap<(String, String), Item> {
 /// A new table with the items of `source`, as a restore makes one.
 async fn backup(source: &TestTable) -> TestTable {
     let restored = TestTable::start().await;
-    let client = wire::client(&restored);
-    let wanted = items(source).await;
-    for (place, item) in items(&restored).await {
-        if !wanted.contains_key(&place) {
-            delete(&restored, &client, &item).await;
-        }
+    overwrite(&restored, &wire::client(&restored), &items(source).await).await;
+    restored
+}
+
+/// Makes a table have exactly the items `wanted`.
+async fn overwrite(table: &TestTable, client: &Client, wanted: &Items) {
+    let found = items(table).await;
+    for (_, item) in found.iter().filter(|(place, _)| !wanted.contains_key(*place)) {
+        delete(table, client, item).await;
     }
-    for item in wanted.into_values() {
-        let put = client.put_item().table_name(restored.name()).set_item(Some(item));
+    for (_, item) in wanted.iter().filter(|(place, item)| found.get(*place) != Some(*item)) {
+        let put = client.put_item().table_name(table.name()).set_item(Some(item.clone()));
         put.send().await.expect("an item");
     }
-    restored
 }
 
 /// Deletes an item, bypassing the store.
@@ -74,7 +79,15 @@ async fn compared_within(
     scope: &ComparisonScope,
 ) -> Comparison {
     let (restored, current) = (store_of(restored), store_of(current));
-    let compared = restore::compare(&restored, &current, scope, sample::now()).await;
+    compared_stores(&restored, &current, scope).await
+}
+
+async fn compared_stores(
+    restored: &KeyStore,
+    current: &KeyStore,
+    scope: &ComparisonScope,
+) -> Comparison {
+    let compared = restore::compare(restored, current, scope, sample::now()).await;
     compared.expect("a comparison")
 }
 

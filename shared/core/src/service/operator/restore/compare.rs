@@ -134,6 +134,7 @@ impl Search<'_> {
             Some((_, Err(NothingLeft::NoCommonScope))) => KeyEnd::NoCommonScope,
             // The account is a difference by itself, or is kept with its keys.
             None if !account.is_root() && !versions.accounts.contains_key(account) => return None,
+            None if self.keeps_keys_of(account, versions) => return None,
             None if self.is_new(key.created_at) || self.was_cleaned_up(&key) => return None,
             None => KeyEnd::Deleted,
         };
@@ -191,6 +192,13 @@ impl Search<'_> {
     fn keeps(&self, organization: &OrganizationId, account: &ServiceAccountId) -> bool {
         self.scope.kept_organizations.contains(organization)
             || self.scope.kept_accounts.contains(account)
+    }
+
+    /// Whether keys that the current table lacks stay, although it has their account.
+    fn keeps_keys_of(&self, account: &ServiceAccountId, versions: &FoundRecords) -> bool {
+        let organization = versions.accounts.get(account).map(|version| &version.organization);
+        self.scope.kept_accounts.contains(account)
+            || organization.is_some_and(|id| self.scope.kept_organizations.contains(id))
     }
 
     /// Whether a record was created in the restored table itself.

@@ -20,9 +20,9 @@ pub use compare::compare;
 /// What to consider in a comparison.
 #[derive(Clone, Debug, Default)]
 pub struct ComparisonScope {
-    /// The organizations that stay in the restored table although the current one lacks them.
+    /// The organizations whose accounts and keys stay in the restored table although the current one lacks them.
     pub kept_organizations: HashSet<OrganizationId>,
-    /// The accounts that stay in the restored table although the current one lacks them.
+    /// The accounts that stay in the restored table, and whose keys do, although the current one lacks them.
     pub kept_accounts: HashSet<ServiceAccountId>,
     /// The time of the backup. What is newer was created in the restored table itself, so that the current table
     /// need not have it. `None` if the restored table was not in use yet.
