@@ -22,6 +22,7 @@ const OPERATIONS: &[Operation] = &[
     Rename("old", "renamed"),
     Rescope("old", "b.read"),
     RecordUse("old"),
+    Limit("old"),
     CreateAccount { repeat: None },
     CreateAccount { repeat: AGAIN },
     Describe("new"),

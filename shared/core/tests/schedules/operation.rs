@@ -30,6 +30,8 @@ pub(crate) enum Operation {
     Rename(&'static str, &'static str),
     Rescope(&'static str, &'static str),
     RecordUse(&'static str),
+    /// Limits a key to a version of it that ended an hour ago, as after a restore.
+    Limit(&'static str),
     CreateAccount {
         repeat: Option<&'static str>,
     },
@@ -118,6 +120,7 @@ impl Operation {
             | Self::Rename(..)
             | Self::Rescope(..)
             | Self::RecordUse(_)
+            | Self::Limit(_)
             | Self::SetDisabled(_)
             | Self::Describe(_)
             | Self::DeleteAccount
@@ -218,6 +221,12 @@ impl Operation {
                 // Whatever the verdict, and best effort.
                 let _ = latchkey.verify(world.token(key), Freshness::Cached).await;
                 latchkey.after_answer().await;
+                String::new()
+            }
+            Self::Limit(key) => {
+                let mut ended = world.key(key).clone();
+                ended.spec.expires_at = Some(after(-3_600_000));
+                store.limit_key(&ended, policy, clock.now()).await?;
                 String::new()
             }
             Self::CreateAccount { repeat } => {

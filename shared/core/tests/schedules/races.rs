@@ -96,6 +96,11 @@ race! {
     two_changes_of_scopes_are_one_after_another: new scoped().await, 6,
         [Rescope("old", "b.read"), Rescope("old", "c.read")];
     two_revocations_count_a_key_out_once: new plain().await, 6, [Revoke("old"), RevokePresented("old")];
+    a_limit_and_a_revocation_count_a_key_out_once: new plain().await, 6, [Limit("old"), Revoke("old")];
+    a_limit_and_a_rotation_end_a_key_once: new plain().await, 6, [Limit("old"), ROTATE];
+    two_limits_count_a_key_out_once: new plain().await, 6, [Limit("old"), Limit("old")];
+    a_limit_brings_back_nothing_of_a_deleted_account: new plain().await, 18, [DeleteAccount, Limit("old")];
+    a_limit_and_a_recount_lose_no_key: timed full_with_expired().await, 21, [Limit("old"), MINT];
     two_deletions_count_an_account_out_once: new plain().await, 50, [DeleteAccount, DeleteAccount];
     no_successor_outlives_its_deleted_account: new plain().await, 18, [DeleteAccount, ROTATE];
     a_revocation_brings_back_nothing_of_a_deleted_account: new plain().await, 38,
