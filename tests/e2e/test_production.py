@@ -71,7 +71,7 @@ class Scripts:
 
 
 def complete(deployed):
-    """Applies the properties that the emulator's CloudFormation ignores, as the expanded template has them."""
+    """Applies the properties that the emulator's CloudFormation ignores, from the expanded template."""
     expanded = json.loads((deployed.stack.folder / "expanded.json").read_text())["Resources"]
     [stack] = deployed.emulator.client("cloudformation").describe_stacks(StackName=deployed.stack.name)[
         "Stacks"
@@ -190,17 +190,26 @@ def throttle(deployed, rate):
     )
 
 
-def stranger(deployed, allowed):
+def permission(deployed, allowed, principal, **qualifier):
+    """Adds or removes a permission of the authorizer."""
     client = deployed.emulator.client("lambda")
     asked = {
         "FunctionName": deployed.stack.resource("AuthorizerFunction"),
-        "Qualifier": "live",
         "StatementId": "stranger",
+        **qualifier,
     }
     if allowed:
-        client.add_permission(**asked, Action="lambda:InvokeFunction", Principal="*")
+        client.add_permission(**asked, Action="lambda:InvokeFunction", Principal=principal)
     else:
         client.remove_permission(**asked)
+
+
+def bypass(deployed, old, new):
+    """Changes what one route of the API invokes."""
+    client, api = deployed.emulator.client("apigatewayv2"), deployed.gateway.api
+    found = min(client.get_integrations(ApiId=api)["Items"], key=lambda it: it["IntegrationId"])
+    uri = found["IntegrationUri"].replace(old, new)
+    client.update_integration(ApiId=api, IntegrationId=found["IntegrationId"], IntegrationUri=uri)
 
 
 def change(deployed, function, memory):
@@ -237,8 +246,18 @@ BREAKAGES = {
     ),
     "an authorizer for everybody": Breakage(
         *["functions", "only APIs' authorizers invoke the authorizer"],
-        lambda deployed: stranger(deployed, True),
-        lambda deployed: stranger(deployed, False),
+        lambda deployed: permission(deployed, True, "*", Qualifier="live"),
+        lambda deployed: permission(deployed, False, "*", Qualifier="live"),
+    ),
+    "an authorizer that a rollback does not reach": Breakage(
+        *["functions", "only APIs' authorizers invoke the authorizer"],
+        lambda deployed: permission(deployed, True, "apigateway.amazonaws.com"),
+        lambda deployed: permission(deployed, False, "apigateway.amazonaws.com"),
+    ),
+    "a route that a rollback does not reach": Breakage(
+        *["api", "routes invoke the alias"],
+        lambda deployed: bypass(deployed, ":live/", "/"),
+        lambda deployed: bypass(deployed, "/invocations", ":live/invocations"),
     ),
     "an alias without the last change": Breakage(
         *["functions", "alias and version of chaser"],
