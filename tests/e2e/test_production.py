@@ -23,10 +23,7 @@ GROUPS = ["client", "health", "api", "functions", "table", "logs"]
 SKIPPED = {"default endpoint is off", "mutual TLS of the domain", "capacity limits"}
 SOURCE = drivers.TEMPLATE.read_text()
 
-pytestmark = [
-    pytest.mark.deployment,
-    pytest.mark.xfail("AutoPublishAlias" not in SOURCE, reason="the template has no alias yet", strict=False),
-]
+pytestmark = pytest.mark.deployment
 
 
 class Scripts:

@@ -145,7 +145,13 @@ def expand(text, values, expand_nested):
     template = yaml_parse(text)
     parameters = template.get("Parameters", {}).items()
     defaults = {name: parameter["Default"] for name, parameter in parameters if "Default" in parameter}
-    template = transformed(template, {**defaults, **values})
+    values = {**defaults, **values}
+    template = transformed(template, values)
+    # The emulator does not know `Fn::Join` in a condition.
+    conditions = template.get("Conditions", {})
+    for name, condition in conditions.items():
+        if "Fn::Join" in json.dumps(condition):
+            conditions[name] = {"Fn::Equals": [str(truth(condition, conditions, values)), "True"]}
     resources = template["Resources"]
     for name, resource in list(resources.items()):
         if resource["Type"] in UNKNOWN:
