@@ -29,7 +29,7 @@ class Gateway:
     def send(self, method, path, key=None, headers=None, **request):
         """Sends any request, with `key` as the bearer token."""
         headers = {"Host": self.host, **(headers or {})}
-        if path == TAKEN:
+        if path.partition("?")[0] == TAKEN:
             del headers["Host"]
             path = f"/_aws/execute-api/{self.api}/$default{path}"
         if key is not None:
