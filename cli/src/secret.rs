@@ -20,7 +20,7 @@ pub(crate) struct Secret {
 /// How a secret can take a value without losing another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Vacancy {
-    /// There is no such secret yet.
+    /// The secret does not exist yet.
     Absent,
     /// It has no value, such as one that a template created.
     Empty,

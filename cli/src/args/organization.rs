@@ -63,7 +63,7 @@ The key is printed once, or stored in the secret and not printed. Create more ke
 the API, or with `latchkey key mint`.
 
 With `--to-secret`, the key is the secret's whole value. The secret is written before the table, so
-a failure never leaves a working key that nobody has. Your AWS identity needs the actions
+if a step fails, no working key is lost. Your AWS identity needs the actions
 secretsmanager:DescribeSecret, CreateSecret, PutSecretValue, and DeleteSecret on the secret.")]
 pub(crate) struct Bootstrap {
     /// Organization ID: letters, digits, `.`, `_`, and `-`.

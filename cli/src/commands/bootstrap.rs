@@ -21,8 +21,8 @@ pub(super) async fn run(new: Bootstrap, context: &Context<'_>) -> Result<(), Fai
     Ok(())
 }
 
-/// Writes the secret before the table: then no failure can leave a key that works and that nobody has. Until the
-/// table has the key, the secret's value does not work.
+/// Writes the secret before the table, so that no failure can lose a working key. Until the table has the key, the
+/// secret's value does not work.
 async fn into_secret(
     new: Bootstrap,
     target: SecretTarget,

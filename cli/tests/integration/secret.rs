@@ -1,4 +1,4 @@
-//! `bootstrap --to-secret`: the first key goes into a secret, and a failure leaves no key that nobody has.
+//! `bootstrap --to-secret`: the first key goes into a secret, and a failure loses no working key.
 
 use std::process::Output;
 

@@ -6,8 +6,8 @@ const LOOP: &str = "Fn::ForEach::";
 
 /// Expands every `Fn::ForEach` in a template, and looks up the mappings that its content names.
 ///
-/// Works on a template whose tags are dropped: `!Ref Each` is the text `Each`, so a loop's variable must have a
-/// name that is no other text. A loop over a parameter runs once, with the parameter's name.
+/// Works on a template whose tags are dropped: `!Ref Each` is the text `Each`, so the name of a
+/// loop's variable must not be a text elsewhere. A loop over a parameter runs once, with the parameter's name.
 ///
 /// # Panics
 ///

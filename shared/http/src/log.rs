@@ -102,7 +102,8 @@ pub fn caller(principal: &Principal) {
     }
 }
 
-/// Adds the ID of a key that was presented, but not accepted, to the request's further lines.
+/// Adds the ID of a presented key to the request's further lines, if it was not accepted or authorizes only its own
+/// revocation.
 pub fn presented(token: &str) {
     if let Ok(token) = token.parse::<Token>() {
         record_all!(
