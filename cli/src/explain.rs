@@ -269,7 +269,7 @@ mod tests {
                 "GetItem" => operator::account(&store, &id).await.map(drop),
                 "Query" => operator::keys(&store, &id).await.map(drop),
                 "Scan" => operator::organizations(&store).await.map(drop),
-                _ => operator::delete_account(&store, &organization, &id).await,
+                _ => operator::delete_account(&store, sample::now(), &organization, &id).await,
             };
             let error = refused.expect_err(operation);
             let text = explained(&error);
@@ -327,7 +327,9 @@ mod tests {
         let rotated = operator::rotate_key(&store, &policy, now, &request).await;
         let new = rotated.expect("a key").minted.key.id;
         operator::revoke_key(&store, &policy, now, &id, &new).await.expect("a key");
-        operator::delete_account(&store, &organization(), &id).await.expect("deleted");
+        operator::delete_account(&store, sample::now(), &organization(), &id)
+            .await
+            .expect("deleted");
 
         let mut named = BTreeSet::from(ACTIONS.map(|action| format!("dynamodb:{action}")));
         assert_eq!(actions.recorded(), named);

@@ -49,7 +49,7 @@ async fn set_disabled(
 }
 
 async fn delete(one: DeleteAccount, context: &Context<'_>) -> Result<(), Failure> {
-    let Context { store, format, .. } = context;
+    let Context { store, now, format, .. } = context;
     let organization = match one.organization {
         Some(organization) => organization,
         None => operator::account(store, &one.account).await?.organization,
@@ -58,6 +58,6 @@ async fn delete(one: DeleteAccount, context: &Context<'_>) -> Result<(), Failure
     let question =
         format!("Delete service account {id} of organization {organization}, and all of its keys?");
     confirm(one.consent, &question)?;
-    operator::delete_account(store, &organization, id).await?;
+    operator::delete_account(store, *now, &organization, id).await?;
     Ok(print(&DeletedAccountReport::new(id, &organization), *format)?)
 }

@@ -30,7 +30,8 @@ async fn set_disabled(
     disabled: bool,
     context: &Context<'_>,
 ) -> Result<(), Failure> {
-    let found = operator::set_organization_disabled(context.store, id, disabled).await?;
+    let found =
+        operator::set_organization_disabled(context.store, context.now, id, disabled).await?;
     Ok(print(&OrganizationReport::new(&found), context.format)?)
 }
 
@@ -43,6 +44,6 @@ async fn delete(one: &DeleteOrganization, context: &Context<'_>) -> Result<(), F
         );
         confirm(one.consent, &question)?;
     }
-    let deleted = operator::delete_organization(context.store, id).await?;
+    let deleted = operator::delete_organization(context.store, context.now, id).await?;
     Ok(print(&DeletedOrganizationReport::new(id, deleted), context.format)?)
 }

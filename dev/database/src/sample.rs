@@ -8,6 +8,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use latchkey::account::{Organization, ServiceAccount};
+use latchkey::audit::AuditPolicy;
 use latchkey::error::Error;
 use latchkey::id::{OrganizationId, ServiceAccountId};
 use latchkey::key::{Key, KeySpec};
@@ -112,7 +113,9 @@ impl SampleKey {
 /// The error from DynamoDB or the store.
 pub async fn write(client: &Client, table: &str) -> Result<(), Box<dyn std::error::Error>> {
     clear(client, table).await?;
-    let store = KeyStore::new(client.clone(), table);
+    // The time of the samples is past, so their events would be, too.
+    let audit = AuditPolicy { retention: None, ..AuditPolicy::default() };
+    let store = KeyStore::new(client.clone(), table).with_audit(audit);
     let policy = KeyPolicy { key_limit: None, ..KeyPolicy::default() };
 
     let (key, _) = SampleKey::FullAccess.mint();
@@ -193,7 +196,9 @@ async fn clear(client: &Client, table: &str) -> Result<(), aws_sdk_dynamodb::Err
     delete(client, table, "DEPLOYMENT", "DEPLOYMENT").await?;
     let root = SampleKey::Root.mint().0;
     delete(client, table, "ACCOUNT#ROOT", &format!("KEY#{}", root.id)).await?;
-    for partition in organizations.iter().chain(&accounts) {
+    let trails = [ORGANIZATION, OTHER_ORGANIZATION].map(|id| format!("AUDIT#{id}"));
+    let trails = trails.into_iter().chain(["AUDIT".to_owned()]).collect::<Vec<_>>();
+    for partition in organizations.iter().chain(&accounts).chain(&trails) {
         let query = client
             .query()
             .table_name(table)

@@ -122,8 +122,19 @@ pub const ROUTES: &[Route<Operation>] = &[
     route("POST", "/v1/keys/{key_id}/rotate", Operation::RotateOwnKey),
 ];
 
+impl App {
+    /// Returns the state for one request, whose origin the audit trail names.
+    fn for_request(&self, request: &Request) -> Self {
+        Self {
+            latchkey: self.latchkey.for_request(request.origin.clone()),
+            scopes: self.scopes.clone(),
+        }
+    }
+}
+
 /// Responds to a request; every error is a response that the client can read.
 pub async fn handle(app: &App, request: Request) -> Response {
+    let app = &app.for_request(&request);
     match with_deadline(&app.latchkey, serve(app, &request)).await {
         Ok(response) => response,
         Err(error) => error::render(&error),

@@ -1,5 +1,7 @@
 //! The scopes that this deployment's keys may hold.
 
+use std::sync::Arc;
+
 use latchkey::scope::{Scope, Scopes};
 use latchkey::store::environment::{Environment, InvalidSetting};
 use latchkey::text::excerpt;
@@ -14,7 +16,7 @@ const DEFAULT: &str = "sessions.read sessions.write workspaces.read workspaces.w
 
 /// The scopes that this deployment's keys may hold, from `LATCHKEY_SCOPES`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AllowedScopes(Scopes);
+pub struct AllowedScopes(Arc<Scopes>);
 
 impl AllowedScopes {
     /// Reads the list, separated by spaces; the default is the vendor's list.
@@ -39,7 +41,7 @@ impl AllowedScopes {
                 problem: format!("contains {text:?}, but {problem}"),
             })
         });
-        scopes.collect::<Result<Scopes, _>>().map(Self)
+        scopes.collect::<Result<Scopes, _>>().map(|scopes| Self(Arc::new(scopes)))
     }
 
     /// Returns the scopes that a caller requested, in their order and without duplicates.

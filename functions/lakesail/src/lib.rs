@@ -71,8 +71,16 @@ pub const ROUTES: &[Route<Operation>] = &[
     route("GET", "/api/org/v1/me", Operation::DescribeIdentity),
 ];
 
+impl App {
+    /// Returns the state for one request, whose origin the audit trail names.
+    fn for_request(&self, request: &Request) -> Self {
+        Self { latchkey: self.latchkey.for_request(request.origin.clone()) }
+    }
+}
+
 /// Responds to a request; every error is a response that the client can read.
 pub async fn handle(app: &App, request: Request) -> Response {
+    let app = &app.for_request(&request);
     match with_deadline(&app.latchkey, serve(app, &request)).await {
         Ok(response) => response,
         Err(error) => error::render(&error),

@@ -13,6 +13,7 @@ pub(crate) async fn revoke(app: &App, request: &Request) -> Result<Response, Err
     let token = form_parameter(request, "token")?;
     // Whoever sends the key revokes it, so the log names the key.
     log::presented(&token);
-    app.latchkey.revoke_presented(&token).await?;
+    let latchkey = app.latchkey.for_request(request.origin.clone());
+    latchkey.revoke_presented(&token).await?;
     Ok(Response::empty(StatusCode::OK))
 }

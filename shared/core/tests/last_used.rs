@@ -130,7 +130,7 @@ async fn a_key_that_is_gone_stays_gone() {
     environment.latchkey.verify(&SampleKey::Other.token(), Freshness::Cached).await.expect("valid");
     let organization = sample::OTHER_ORGANIZATION.parse().expect("an id");
     let account = sample::OTHER_ACCOUNT.parse().expect("an id");
-    table.store().delete_account(&organization, &account).await.expect("deleted");
+    table.store().delete_account(&organization, &account, sample::now()).await.expect("deleted");
     environment.latchkey.after_answer().await;
     let partition = format!("ACCOUNT#{}", sample::OTHER_ACCOUNT);
     assert!(table.items().await.iter().all(|item| item["pk"].as_s() != Ok(&partition)));

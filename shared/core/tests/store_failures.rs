@@ -305,8 +305,8 @@ async fn the_tries_of_a_change_take_effect_once() {
     assert!(matches!(changed, Err(Error::AccountNotFound(_))), "{changed:?}");
     let changed = store.update_key(&caller(), SampleKey::FullAccess.mint().0, &rename, now).await;
     assert!(matches!(changed, Err(Error::KeyNotFound(_))), "{changed:?}");
-    store.set_organization_disabled(&organization, true).await.expect("disabled");
-    store.begin_deleting_organization(&organization).await.expect("marked");
+    store.set_organization_disabled(&organization, true, now).await.expect("disabled");
+    store.begin_deleting_organization(&organization, now).await.expect("marked");
     let sent = sent.lock().expect("no panic elsewhere");
     assert_eq!(sent.len(), 8);
     for tries in sent.chunks(2) {

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use latchkey::audit::Origin;
 use serde::{Deserialize, Serialize};
 
 use crate::request::Request;
@@ -42,13 +43,18 @@ pub struct Event {
 #[serde(rename_all = "camelCase", default)]
 struct EventContext {
     stage: Option<String>,
+    // Payload 2.0.
     http: Option<EventHttp>,
+    // Payload 1.0.
+    identity: Option<EventHttp>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 struct EventHttp {
     method: Option<String>,
+    source_ip: Option<String>,
+    user_agent: Option<String>,
 }
 
 /// The payload format of an event and its response.
@@ -71,7 +77,9 @@ impl Event {
 impl From<Event> for Request {
     fn from(event: Event) -> Self {
         let context = event.request_context.unwrap_or_default();
-        let method = context.http.and_then(|http| http.method).or(event.http_method);
+        let EventHttp { method, source_ip, user_agent } =
+            context.http.or(context.identity).unwrap_or_default();
+        let method = method.or(event.http_method);
         let path = event.raw_path.or(event.path).unwrap_or_default();
         let method = method.and_then(|method| Method::from_bytes(method.as_bytes()).ok());
         let multi = event.multi_value_query_string_parameters;
@@ -83,6 +91,7 @@ impl From<Event> for Request {
             stage: context.stage,
             headers: headers(event.headers, event.multi_value_headers),
             body: body(event.body, event.is_base64_encoded.unwrap_or(false)),
+            origin: Origin::new(None, source_ip.as_deref(), user_agent.as_deref()),
         }
     }
 }
@@ -188,13 +197,18 @@ mod tests {
     fn each_payload_gives_the_same_request() {
         let http_api = request(json!({
             "version": "2.0", "rawPath": "/prod/a/b", "headers": {"x-one": "1"}, "body": "{}",
-            "rawQueryString": "a=1&a=%20", "requestContext": {"stage": "prod", "http": {"method": "POST"}},
+            "rawQueryString": "a=1&a=%20",
+            "requestContext": {"stage": "prod", "http": {
+                "method": "POST", "sourceIp": "192.0.2.1", "userAgent": "curl/8.0\n",
+            }},
         }));
         let rest_api = request(json!({
             "path": "/prod/a/b", "httpMethod": "POST", "headers": {"X-One": "1"},
             "multiValueHeaders": {"X-One": ["1"]}, "body": "e30=", "isBase64Encoded": true,
             "queryStringParameters": {"a": " "}, "multiValueQueryStringParameters": {"a": ["1", " "]},
-            "requestContext": {"stage": "prod"},
+            "requestContext": {"stage": "prod", "identity": {
+                "sourceIp": "192.0.2.1", "userAgent": "curl/8.0\n",
+            }},
         }));
         for request in [http_api, rest_api] {
             assert_eq!(request.method, Method::POST);
@@ -202,6 +216,8 @@ mod tests {
             assert_eq!(request.stage.as_deref(), Some("prod"));
             assert_eq!(request.headers["x-one"], "1");
             assert_eq!(request.body.as_deref(), Some(&b"{}"[..]));
+            assert_eq!(request.origin.source_ip.as_deref(), Some("192.0.2.1"));
+            assert_eq!(request.origin.user_agent.as_deref(), Some("curl/8.0 "));
             let query = form_urlencoded::parse(request.query.as_bytes());
             let query: Vec<(String, String)> = query.into_owned().collect();
             assert_eq!(query, [("a".into(), "1".into()), ("a".into(), " ".into())]);

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use http::{HeaderMap, Method};
+use latchkey::audit::Origin;
 
 use crate::body::{BODY_BYTES_MAX, InvalidBody};
 
@@ -21,6 +22,8 @@ pub struct Request {
     pub headers: HeaderMap,
     /// The body; `None` if it was marked as base64 and could not be decoded.
     pub body: Option<Vec<u8>>,
+    /// Where the request comes from, as its gateway says, which the audit trail names.
+    pub origin: Origin,
 }
 
 impl Default for Request {
@@ -32,6 +35,7 @@ impl Default for Request {
             stage: None,
             headers: HeaderMap::new(),
             body: Some(Vec::new()),
+            origin: Origin::default(),
         }
     }
 }

@@ -34,13 +34,19 @@ where
         let request_id = event.context.request_id;
         let payload = event.payload.payload();
         // Boxed because the compiler gives up on the layout of so many nested futures.
-        let work = Box::pin(handler(event.payload.into()));
+        let work = Box::pin(handler(request(event.payload, &request_id)));
         async move {
             let response = answer(&request_id, work).await;
             Ok::<_, Infallible>(EventResponse::new(response, payload))
         }
     };
     runtime::run(serve, || latchkey.after_answer()).await
+}
+
+fn request(event: Event, id: &str) -> Request {
+    let mut request = Request::from(event);
+    request.origin.request = Some(id.to_owned());
+    request
 }
 
 /// Returns the response of `work` and adds the request's ID: in `x-request-id`, which Chaser's SDK reads, and

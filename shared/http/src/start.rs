@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use latchkey::Latchkey;
+use latchkey::audit::AuditPolicy;
 use latchkey::policy::{CachePolicy, KeyPolicy};
 use latchkey::service::{Clock, settings};
 use latchkey::store::environment::{Environment, InvalidSetting};
@@ -21,6 +22,8 @@ pub struct Settings {
     pub policy: KeyPolicy,
     /// The cache lifetime of verdicts on keys.
     pub cache: CachePolicy,
+    /// The rules for the audit trail.
+    pub audit: AuditPolicy,
     /// `LATCHKEY_LAST_USED_INTERVAL`: the minimum interval between last-used updates of a key. Default 5
     /// minutes; `0s` disables them.
     pub last_used_interval: Duration,
@@ -46,6 +49,7 @@ impl Settings {
                 .required("LATCHKEY_TABLE", "set it to the name of the DynamoDB table")?,
             policy: KeyPolicy::from_environment(environment)?,
             cache: CachePolicy::from_environment(environment)?,
+            audit: AuditPolicy::from_environment(environment)?,
             last_used_interval: last_used_interval.unwrap_or(DEFAULT_LAST_USED_INTERVAL),
             metrics_namespace: environment.text("LATCHKEY_METRICS_NAMESPACE"),
         })
@@ -70,7 +74,7 @@ pub async fn start(
     let clock = Clock::system();
     let asked_at = clock.now();
     let deployment = client::prewarm(&client, &settings.table).await;
-    let store = KeyStore::new(client, settings.table);
+    let store = KeyStore::new(client, settings.table).with_audit(settings.audit);
     let latchkey = Latchkey::new(store, settings.policy, &settings.cache, clock)
         .with_last_used(settings.last_used_interval)
         .with_metrics(metrics);
@@ -96,6 +100,7 @@ mod tests {
     fn only_the_table_has_no_default() {
         let settings = settings(&[("LATCHKEY_TABLE", "keys")]).expect("valid");
         assert_eq!(settings.policy, KeyPolicy::default());
+        assert_eq!(settings.audit, AuditPolicy::default());
         assert_eq!(settings.last_used_interval.as_secs(), 300);
         assert_eq!(settings.metrics_namespace, None);
         assert_eq!(self::settings(&[]).expect_err("no table").variable, "LATCHKEY_TABLE");

@@ -152,12 +152,12 @@ async fn two_rotations_at_once_make_one_successor() {
     let table = TestTable::start().await;
     let function = Function::over(&table);
     let old = mint(&function, "{}").await;
-    let before = table.items().await.len();
+    let before = table.records().await.len();
     let (left, right) = tokio::join!(rotate(&function, &old, "{}"), rotate(&function, &old, "{}"));
     let mut statuses = [left.status, right.status];
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 409], "{} {}", left.text, right.text);
-    assert_eq!(table.items().await.len(), before + 1);
+    assert_eq!(table.records().await.len(), before + 1);
 }
 
 #[tokio::test]

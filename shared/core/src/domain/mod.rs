@@ -1,6 +1,7 @@
 //! Keys, accounts, callers, and the rules that need no table, no clock, and no I/O.
 
 pub mod account;
+pub mod audit;
 mod encoding;
 pub mod error;
 pub mod id;

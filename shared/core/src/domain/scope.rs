@@ -10,6 +10,9 @@ pub const KEYS_WRITE: Scope = Scope(Cow::Borrowed("keys.write"));
 /// The scope for reading keys.
 pub const KEYS_READ: Scope = Scope(Cow::Borrowed("keys.read"));
 
+/// The scope for reading the audit trail.
+pub const AUDIT_READ: Scope = Scope(Cow::Borrowed("audit.read"));
+
 /// A permission: 1 to 64 printable ASCII characters other than space, `"`, and `\`, the `scope-token` of RFC
 /// 6749, section 3.3.
 ///

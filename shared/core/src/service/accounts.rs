@@ -38,7 +38,8 @@ impl Latchkey {
                 ServiceAccount::create(rng, now, organization, name, description, creator)
                     .map_err(Error::Random)?;
             let write = async |response: Option<&_>| {
-                let created = self.store.create_account(&account, &self.policy, now, response);
+                let store = self.writer(caller);
+                let created = store.create_account(&account, &self.policy, now, response);
                 created.await.map_err(|error| match error {
                     CreateError::Failed(error) => error,
                     // The deletion began, or even ended, after the caller was verified.
@@ -112,10 +113,9 @@ impl Latchkey {
         if change.disabled == Some(true) && caller.account == *id {
             return Err(Error::OwnAccount(id.clone()));
         }
-        self.check_own(caller, id).await?;
         let organization = &caller.organization;
         let now = self.clock.now();
-        let changed = self.store.update_account(organization, id, change, now).await?;
+        let changed = self.writer(caller).update_account(organization, id, change, now).await?;
         if change.disabled.is_some() {
             self.verifier.account_changed(now);
         }
@@ -148,9 +148,10 @@ impl Latchkey {
         if !self.store.is_listed(&caller.organization, id).await? {
             return Err(Error::AccountNotFound(id.clone()));
         }
-        let deleted = self.store.delete_account(&caller.organization, id).await;
+        let now = self.clock.now();
+        let deleted = self.writer(caller).delete_account(&caller.organization, id, now).await;
         // Runs even if keys remain, because they are already rejected.
-        self.verifier.account_changed(self.clock.now());
+        self.verifier.account_changed(now);
         deleted
     }
 }

@@ -56,7 +56,9 @@ impl Latchkey {
     /// [`Error::Busy`], [`Error::Store`]. On error, the key is unchanged, unless the table did not respond.
     pub async fn revoke_presented(&self, token: &str) -> Result<(), Error> {
         let now = self.clock.now();
-        if let Some(revocation) = self.verifier.revoke(token, &self.policy, now).await? {
+        if let Some(revocation) =
+            self.verifier.revoke(token, &self.origin, &self.policy, now).await?
+        {
             self.record_revoked(&revocation);
         }
         Ok(())

@@ -85,7 +85,7 @@ impl Latchkey {
             return Ok(found);
         }
         let now = self.clock.now();
-        let changed = self.store.update_key(caller, found, change, now).await?;
+        let changed = self.writer(caller).update_key(caller, found, change, now).await?;
         self.verifier.key_changed(&changed.digest, now);
         tracing::info!(action = "api_key.update", account.id = %account, key.id = %key, "key changed");
         Ok(changed)
@@ -109,7 +109,8 @@ impl Latchkey {
             return Err(Error::AccountNotFound(account.clone()));
         }
         let now = self.clock.now();
-        let revoked = self.store.revoke_key(Some(caller), account, key, &self.policy, now).await?;
+        let revoked =
+            self.writer(caller).revoke_key(Some(caller), account, key, &self.policy, now).await?;
         self.record_revoked(&revoked);
         Ok(revoked)
     }

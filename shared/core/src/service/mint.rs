@@ -117,7 +117,8 @@ impl Latchkey {
     ) -> Result<R, Error> {
         let (key, organization) = (&minted.key, &caller.organization);
         let write = async |response: Option<&_>| {
-            let written = self.store.insert_key(key, organization, &self.policy, now, response);
+            let store = self.writer(caller);
+            let written = store.insert_key(key, organization, &self.policy, now, response);
             written.await.inspect_err(|error| warn_if_orphaned(error, key))
         };
         writer.write(response, write, || self.record_minted(minted)).await

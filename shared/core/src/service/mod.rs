@@ -1,6 +1,7 @@
 //! The service behind every dialect.
 
 mod accounts;
+mod audit;
 mod authenticate;
 mod cache;
 mod clock;
@@ -27,8 +28,10 @@ use std::time::Duration;
 
 use rand::rngs::SysRng;
 
+use crate::audit::{Actor, Author, Origin};
 use crate::error::Error;
 use crate::policy::{CachePolicy, KeyPolicy};
+use crate::principal::AccountPrincipal;
 use crate::store::{KeyStore, Revocation};
 use crate::time::Timestamp;
 
@@ -36,6 +39,7 @@ use metrics::{Counter, Metrics};
 use repeats::Repeats;
 use verify::Verifier;
 
+pub use audit::{EventFilter, FoundEvents};
 pub use authenticate::Authenticated;
 pub use clock::Clock;
 pub use cursor::Cursors;
@@ -60,6 +64,8 @@ pub struct Latchkey {
     metrics: Metrics,
     repeats: Arc<Repeats>,
     clock: Clock,
+    /// Where the changes of this request come from.
+    origin: Origin,
 }
 
 impl Latchkey {
@@ -68,7 +74,23 @@ impl Latchkey {
     pub fn new(store: KeyStore, policy: KeyPolicy, cache: &CachePolicy, clock: Clock) -> Self {
         let verifier = Arc::new(Verifier::new(store.clone(), cache));
         let (metrics, repeats) = (Metrics::off(), Arc::default());
-        Self { store, verifier, policy, metrics, repeats, clock }
+        Self { store, verifier, policy, metrics, repeats, clock, origin: Origin::default() }
+    }
+
+    /// Returns the same service for a request from `origin`, which the audit trail names.
+    #[must_use]
+    pub fn for_request(&self, origin: Origin) -> Self {
+        Self { origin, ..self.clone() }
+    }
+
+    /// Returns the store for changes by `caller`.
+    fn writer(&self, caller: &AccountPrincipal) -> KeyStore {
+        self.writer_of(Actor::service_account(&caller.account, &caller.key))
+    }
+
+    /// Returns the store for changes by `actor`.
+    fn writer_of(&self, actor: Actor) -> KeyStore {
+        self.store.by(Author { actor, origin: self.origin.clone() })
     }
 
     /// Enables recording of last-used times, at most once per key and `interval`, after the response. Call

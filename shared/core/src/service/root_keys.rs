@@ -1,5 +1,6 @@
 //! Root keys, which administer the deployment and belong to no organization.
 
+use crate::audit::Actor;
 use crate::error::Error;
 use crate::id::{KeyId, ServiceAccountId};
 use crate::key::{Key, KeySpec, Minted};
@@ -40,7 +41,8 @@ impl Latchkey {
             let minted = generate_key(&self.policy, now, spec)?;
             let key = &minted.key;
             let write = async |response: Option<&_>| {
-                let written = self.store.create_root_key(key, &self.policy, now, response);
+                let store = self.writer_of(Actor::root_key(minter));
+                let written = store.create_root_key(key, &self.policy, now, response);
                 written.await.inspect_err(|error| warn_if_orphaned(error, key))
             };
             let created = || {
@@ -90,9 +92,9 @@ impl Latchkey {
         caller: &Principal,
         key: &KeyId,
     ) -> Result<Revocation, Error> {
-        caller.root()?;
+        let store = self.writer_of(Actor::root_key(caller.root()?));
         let (account, now) = (ServiceAccountId::root(), self.clock.now());
-        let revoked = self.store.revoke_key(None, &account, key, &self.policy, now).await?;
+        let revoked = store.revoke_key(None, &account, key, &self.policy, now).await?;
         self.record_revoked(&revoked);
         Ok(revoked)
     }

@@ -67,7 +67,8 @@ impl Latchkey {
             let store_rotation = async |Planned { rotation, minted, account }: &Planned| {
                 let organization = &account.organization;
                 let write = async |response: Option<&_>| {
-                    self.store.rotate_key(rotation, organization, &self.policy, now, response).await
+                    let store = self.writer(caller);
+                    store.rotate_key(rotation, organization, &self.policy, now, response).await
                 };
                 let created = || self.record_rotated(rotation);
                 writer.write(respond(minted, account), write, created).await

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use crate::audit::AuditPolicy;
 use crate::policy::{
     CachePolicy, DEFAULT_ACCOUNT_LIMIT, DEFAULT_KEY_LIMIT, DEFAULT_RETENTION, KeyPolicy,
 };
@@ -79,6 +80,34 @@ impl CachePolicy {
     }
 }
 
+impl AuditPolicy {
+    /// Reads the rules from `environment`.
+    ///
+    /// # Errors
+    ///
+    /// Names the first variable with an invalid value.
+    pub fn from_environment(environment: &Environment) -> Result<Self, InvalidSetting> {
+        let default = Self::default();
+        let enabled = environment.parse("LATCHKEY_AUDIT", "`on` or `off`", |text| match text {
+            "on" => Some(true),
+            "off" => Some(false),
+            _ => None,
+        });
+        let retention = environment.parse(
+            "LATCHKEY_AUDIT_RETENTION",
+            "a duration of up to 100 years, such as `365d` (`0s` keeps events for ever)",
+            duration,
+        )?;
+        Ok(Self {
+            enabled: enabled?.unwrap_or(default.enabled),
+            retention: match retention {
+                Some(kept) => (!kept.is_zero()).then_some(kept),
+                None => default.retention,
+            },
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,16 +140,28 @@ mod tests {
             ("LATCHKEY_MAX_LIFETIME", "200y"),
             ("LATCHKEY_RETENTION", "-1d"),
             ("LATCHKEY_CACHE_TTL", "2h"),
+            ("LATCHKEY_AUDIT", "yes"),
+            ("LATCHKEY_AUDIT_RETENTION", "for ever"),
             ("LATCHKEY_PREFIX", "SK"),
             ("LATCHKEY_PREFIX", "a_prefix_that_is_too_long"),
         ] {
             let environment = environment(variable, value);
             let policy = KeyPolicy::from_environment(&environment).map(drop);
             let cache = CachePolicy::from_environment(&environment).map(drop);
-            let error = policy.and(cache).expect_err(value);
+            let audit = AuditPolicy::from_environment(&environment).map(drop);
+            let error = policy.and(cache).and(audit).expect_err(value);
             assert_eq!(error.variable, variable);
             assert!(error.to_string().contains(value), "{error}");
         }
+    }
+
+    #[test]
+    fn a_retention_of_zero_is_for_ever() {
+        let read = |variable, value| AuditPolicy::from_environment(&environment(variable, value));
+        let for_ever = read("LATCHKEY_AUDIT_RETENTION", "0s").expect("valid");
+        assert_eq!(for_ever, AuditPolicy { enabled: true, retention: None });
+        let off = read("LATCHKEY_AUDIT", "off").expect("valid");
+        assert_eq!(off, AuditPolicy { enabled: false, ..AuditPolicy::default() });
     }
 
     #[test]

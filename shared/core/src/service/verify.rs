@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::account::ServiceAccount;
+use crate::audit::{Actor, Author, Origin};
 use crate::error::{Error, Refusal, causes};
 use crate::key::Key;
 use crate::policy::{CachePolicy, KeyPolicy};
@@ -155,10 +156,12 @@ impl Verifier {
         self.conclude_past_cache(token, found, &deployment, now)
     }
 
-    /// Revokes the key of the token `presented`. Returns `None` if there is no such key.
+    /// Revokes the key of the token `presented` as its holder, who is at `origin`. Returns `None` if there is no
+    /// such key.
     pub(crate) async fn revoke(
         &self,
         presented: &str,
+        origin: &Origin,
         policy: &KeyPolicy,
         now: Timestamp,
     ) -> Result<Option<Revocation>, Error> {
@@ -169,7 +172,9 @@ impl Verifier {
             self.forget(&digest);
             return Ok(None);
         }
-        match self.store.revoke_key(None, token.account(), token.key(), policy, now).await {
+        let (account, key) = (token.account(), token.key());
+        let author = Author { actor: Actor::holder(account, key), origin: origin.clone() };
+        match self.store.by(author).revoke_key(None, account, key, policy, now).await {
             Ok(revocation) => Ok(Some(revocation)),
             Err(error) => {
                 self.forget(&digest);

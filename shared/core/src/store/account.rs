@@ -1,15 +1,17 @@
 //! Changing and deleting accounts.
 
+use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, Delete, DeleteRequest, TransactWriteItem, Update, WriteRequest,
 };
 
 use crate::account::{AccountChange, ServiceAccount};
+use crate::audit::Draft;
 use crate::error::Error;
 use crate::id::{OrganizationId, ServiceAccountId};
 use crate::time::Timestamp;
 
-use super::attribute::number;
+use super::attribute::{number, text};
 use super::count_accounts::COUNTS_MAX;
 use super::record;
 use super::transaction::{Outcome, Part};
@@ -23,8 +25,12 @@ const BATCH_MAX: i32 = 25;
 /// function's time limit.
 const PAGES_MAX: usize = 40;
 
+/// The maximum number of attempts to change an account that others keep changing.
+const ATTEMPTS_MAX: u32 = 4;
+
 impl KeyStore {
-    /// Changes and returns an account of `organization`.
+    /// Changes and returns an account of `organization`. The change is conditional on the fields that were read,
+    /// so that its event has the old values. Writes nothing if the account already is as it should be.
     ///
     /// # Errors
     ///
@@ -37,36 +43,52 @@ impl KeyStore {
         change: &AccountChange,
         now: Timestamp,
     ) -> Result<ServiceAccount, Error> {
-        let text = |value: &dyn ToString| AttributeValue::S(value.to_string());
-        let mut set = vec!["updated_at = :now"];
+        for _ in 0..ATTEMPTS_MAX {
+            let found = self.account(organization, id).await?;
+            let old = found.ok_or_else(|| Error::AccountNotFound(id.clone()))?;
+            let new = changed(&old, change, now);
+            if (ServiceAccount { updated_at: old.updated_at, ..new.clone() }) == old {
+                return Ok(old);
+            }
+            let event = Draft::account_updated(&old, change, now);
+            let update = self.change_account(&old, &new).map_err(StoreError::from)?;
+            if let Outcome::Written = self.update_once(Part::Account, update, &[event]).await? {
+                return Ok(new);
+            }
+        }
+        Err(Error::Busy)
+    }
+
+    /// Returns an update from `old` to `new`, if the account has not changed since it was read.
+    fn change_account(
+        &self,
+        old: &ServiceAccount,
+        new: &ServiceAccount,
+    ) -> Result<Update, BuildError> {
+        let mut set = vec!["updated_at = :now".to_owned()];
+        let mut condition = vec!["organization = :organization".to_owned()];
         let mut update = Update::builder()
             .table_name(&self.table)
-            .set_key(Some(record::account_key(id)))
-            .condition_expression("organization = :organization")
-            .expression_attribute_values(":organization", text(organization))
-            .expression_attribute_values(":now", number(now.as_millis()));
-        if let Some(name) = &change.name {
-            set.push("#name = :name");
+            .set_key(Some(record::account_key(&old.id)))
+            .expression_attribute_values(":organization", text(&old.organization))
+            .expression_attribute_values(":now", number(new.updated_at.as_millis()));
+        let flag = AttributeValue::Bool;
+        for (attribute, before, after) in [
+            ("name", text(&old.name), text(&new.name)),
+            ("description", text(&old.description), text(&new.description)),
+            ("disabled", flag(old.disabled), flag(new.disabled)),
+        ] {
+            condition.push(format!("#{attribute} = :old_{attribute}"));
             // `name` is a reserved word.
-            update = update.expression_attribute_names("#name", "name");
-            update = update.expression_attribute_values(":name", text(name));
+            update = update.expression_attribute_names(format!("#{attribute}"), attribute);
+            if before != after {
+                set.push(format!("#{attribute} = :{attribute}"));
+                update = update.expression_attribute_values(format!(":{attribute}"), after);
+            }
+            update = update.expression_attribute_values(format!(":old_{attribute}"), before);
         }
-        if let Some(description) = &change.description {
-            set.push("description = :description");
-            update = update.expression_attribute_values(":description", text(description));
-        }
-        if let Some(disabled) = change.disabled {
-            set.push("disabled = :disabled");
-            update =
-                update.expression_attribute_values(":disabled", AttributeValue::Bool(disabled));
-        }
-        let update = update.update_expression(format!("SET {}", set.join(", "))).build();
-        let not_found = || Error::AccountNotFound(id.clone());
-        match self.update_once(Part::Account, update.map_err(StoreError::from)?).await? {
-            Outcome::Refused(_) => Err(not_found()),
-            // Deleted since, if it is missing.
-            _ => self.account(organization, id).await?.ok_or_else(not_found),
-        }
+        let update = update.update_expression(format!("SET {}", set.join(", ")));
+        update.condition_expression(condition.join(" AND ")).build()
     }
 
     /// Deletes an account of `organization` and all of its keys.
@@ -82,8 +104,9 @@ impl KeyStore {
         &self,
         organization: &OrganizationId,
         id: &ServiceAccountId,
+        now: Timestamp,
     ) -> Result<(), Error> {
-        self.begin_deleting(organization, id).await?;
+        self.begin_deleting(organization, id, now).await?;
         for _ in 0..PAGES_MAX {
             if self.delete_keys(id).await? {
                 return self.delete_entry(organization, id).await;
@@ -96,14 +119,16 @@ impl KeyStore {
         &self,
         organization: &OrganizationId,
         id: &ServiceAccountId,
+        now: Timestamp,
     ) -> Result<(), Error> {
+        let events = [Draft::account_deleted(organization, id, now)];
         let parts = [
             (Part::Account, self.delete_of(organization, id)?),
             (Part::Entry, self.mark_deleting(organization, id)?),
             (Part::Organization, self.discount_account(organization)?),
         ];
         for _ in 0..COUNTS_MAX {
-            let Outcome::Refused(unmet) = self.transact(&parts).await? else {
+            let Outcome::Refused(unmet) = self.transact(&parts, &events).await? else {
                 tracing::info!(action = "service_account.delete", account.id = %id, "service account deleted");
                 return Ok(());
             };
@@ -204,8 +229,23 @@ impl KeyStore {
             .build()
             .map_err(StoreError::from)?;
         // A transaction, because those are retried when they conflict with others.
-        self.transact(&[(Part::Entry, TransactWriteItem::builder().delete(delete).build())])
+        self.transact(&[(Part::Entry, TransactWriteItem::builder().delete(delete).build())], &[])
             .await?;
         Ok(())
     }
+}
+
+/// Returns `account` after a change at `now`.
+fn changed(account: &ServiceAccount, change: &AccountChange, now: Timestamp) -> ServiceAccount {
+    let mut changed = ServiceAccount { updated_at: now, ..account.clone() };
+    if let Some(name) = &change.name {
+        changed.name = name.clone();
+    }
+    if let Some(description) = &change.description {
+        changed.description = description.clone();
+    }
+    if let Some(disabled) = change.disabled {
+        changed.disabled = disabled;
+    }
+    changed
 }

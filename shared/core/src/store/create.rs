@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use crate::account::{Organization, ServiceAccount};
+use crate::audit::Draft;
 use crate::error::Error;
 use crate::id::OrganizationId;
 use crate::idempotency::StoredResponse;
@@ -11,6 +12,7 @@ use crate::policy::KeyPolicy;
 use crate::time::Timestamp;
 
 use super::count_accounts::COUNTS_MAX;
+use super::events::{EventRange, Order};
 use super::transaction::{Outcome, Part};
 use super::{KeyStore, StoreError, Written, record};
 
@@ -52,15 +54,25 @@ impl KeyStore {
         key: &Key,
         policy: &KeyPolicy,
     ) -> Result<(), CreateError> {
+        // The ID may have belonged to another organization, whose trail this one must not see.
+        let (id, all) = (Some(&organization.id), EventRange::default());
+        let before = self.events(id, &all, Order::NewestFirst, 1).await?;
+        let before = before.events.first().map(|event| event.time);
+        let events = [
+            Draft::organization_created(organization, before),
+            Draft::account_created(account, account.created_at),
+            Draft::key_created(Some(&organization.id), key, key.created_at),
+        ];
         let parts = [
-            (Part::Organization, self.put_new(record::organization_item(organization))?),
+            (Part::Organization, self.put_new(record::organization_item(organization, before))?),
             (Part::Entry, self.put_new(record::directory_item(account))?),
             (Part::Account, self.put_new(record::account_item(account, 1))?),
             (Part::NewKey, self.put_new(record::key_item(key, policy.retention))?),
             (Part::Deployment, self.count_organization(&organization.id)?),
         ];
         for _ in 0..COUNTS_MAX {
-            let Outcome::Refused(mut unmet) = self.transact(&parts).await? else { return Ok(()) };
+            let outcome = self.transact(&parts, &events).await?;
+            let Outcome::Refused(mut unmet) = outcome else { return Ok(()) };
             let id = || organization.id.clone();
             if unmet.has(Part::Organization) {
                 return Err(CreateError::OrganizationExists(id()));
@@ -96,8 +108,9 @@ impl KeyStore {
             (Part::Entry, self.put_new(record::directory_item(account))?),
             (Part::Account, self.put_new(record::account_item(account, 0))?),
         ];
+        let events = [Draft::account_created(account, now)];
         for _ in 0..COUNTS_MAX {
-            let mut unmet = match self.transact_with(&parts, response, now).await? {
+            let mut unmet = match self.transact_with(&parts, &events, response, now).await? {
                 Outcome::Written => return Ok(Written::Created),
                 Outcome::Replayed(stored) => return Ok(Written::Replayed(stored)),
                 Outcome::Refused(unmet) => unmet,
@@ -133,7 +146,8 @@ impl KeyStore {
         response: Option<&StoredResponse>,
     ) -> Result<Written, Error> {
         let parts = [(Part::NewKey, self.put_new(record::key_item(key, policy.retention))?)];
-        match self.transact_with(&parts, response, now).await? {
+        let events = [Draft::key_created(None, key, now)];
+        match self.transact_with(&parts, &events, response, now).await? {
             Outcome::Written => Ok(Written::Created),
             Outcome::Replayed(stored) => Ok(Written::Replayed(stored)),
             // The ID was taken.

@@ -10,12 +10,14 @@ use aws_sdk_dynamodb::types::{
     Update,
 };
 
+use crate::audit::{Action, Draft};
 use crate::error::Error;
 use crate::id::{KeyId, OrganizationId, ServiceAccountId};
+use crate::time::Timestamp;
 
 use super::attribute::number;
 use super::record;
-use super::transaction::Part;
+use super::transaction::{Outcome, Part};
 use super::{KeyStore, Lookup, StoreError};
 
 /// Data about all organizations together. The default is a table without this item.
@@ -72,11 +74,11 @@ impl KeyStore {
         let (own, items): (Vec<_>, Vec<_>) =
             self.batch(keys).await?.into_iter().partition(record::is_deployment);
         let deployment = own.first().map(record::deployment).transpose()?;
-        Ok((super::read::sort(items)?, deployment.unwrap_or_default()))
+        Ok((self.sort(items, consistent)?, deployment.unwrap_or_default()))
     }
 
-    /// Disables or enables an organization. Disabling stops all of its keys with one write. Nothing else
-    /// changes, so enabling restores exactly the keys that worked before.
+    /// Disables or enables an existing organization. Disabling stops all of its keys with one write. Nothing else
+    /// changes, so enabling restores exactly the keys that worked before. Returns whether the organization exists.
     ///
     /// # Errors
     ///
@@ -85,16 +87,41 @@ impl KeyStore {
         &self,
         id: &OrganizationId,
         disabled: bool,
-    ) -> Result<(), Error> {
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let action = match disabled {
+            true => Action::DisableOrganization,
+            false => Action::EnableOrganization,
+        };
+        let parts = [(Part::Deployment, self.disable_organization(id, disabled)?)];
+        let events = [Draft::organization(action, id, now)];
+        Ok(matches!(self.transact(&parts, &events).await?, Outcome::Written))
+    }
+
+    /// Frees the ID of an organization that is gone but was disabled while it was being deleted.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`], [`Error::Store`].
+    pub async fn free_organization_id(&self, id: &OrganizationId) -> Result<(), Error> {
+        let parts = [(Part::Deployment, self.disable_organization(id, false)?)];
+        self.transact(&parts, &[]).await.map(drop)
+    }
+
+    /// Returns a transaction's update that adds an organization to the disabled ones, or removes it.
+    pub(super) fn disable_organization(
+        &self,
+        id: &OrganizationId,
+        disabled: bool,
+    ) -> Result<TransactWriteItem, StoreError> {
         let action = if disabled { "ADD" } else { "DELETE" };
         let update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(record::deployment_key()))
             .update_expression(format!("{action} disabled_organizations :ids"))
             .expression_attribute_values(":ids", ids(id))
-            .build()
-            .map_err(StoreError::from)?;
-        self.update_once(Part::Deployment, update).await.map(drop)
+            .build()?;
+        Ok(TransactWriteItem::builder().update(update).build())
     }
 
     /// Returns a transaction's update that adds one to the number of organizations. It fails if the ID is

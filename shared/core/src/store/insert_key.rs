@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 
+use crate::audit::Draft;
 use crate::error::Error;
 use crate::id::{OrganizationId, ServiceAccountId};
 use crate::idempotency::StoredResponse;
@@ -46,8 +47,9 @@ impl KeyStore {
             (Part::Account, self.count_one_more(key, organization, policy)?),
             (Part::NewKey, self.put_new(record::key_item(key, policy.retention))?),
         ];
+        let events = [Draft::key_created(Some(organization), key, now)];
         for _ in 0..RECOUNTS_MAX {
-            let mut unmet = match self.transact_with(&parts, response, now).await? {
+            let mut unmet = match self.transact_with(&parts, &events, response, now).await? {
                 Outcome::Written => return Ok(Written::Created),
                 Outcome::Replayed(stored) => return Ok(Written::Replayed(stored)),
                 Outcome::Refused(unmet) => unmet,

@@ -2,6 +2,7 @@
 
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 
+use crate::audit::Draft;
 use crate::error::Error;
 use crate::key::Key;
 use crate::policy::KeyPolicy;
@@ -46,13 +47,15 @@ impl KeyStore {
             }
             let limited = Key { updated_at: now, ..limited };
             let change = (Part::Key, self.limit(&key, &limited, policy)?);
+            let organization = found.account.map(|account| account.organization);
+            let events = [Draft::key_updated(organization.as_ref(), &key, &limited, now)];
             let outcome = if limited.spec.expires_at == key.spec.expires_at || account.is_root() {
-                self.transact(&[change]).await?
+                self.transact(&[change], &events).await?
             } else {
                 // As in a rotation, a key that ends earlier makes a count of live keys stale.
                 let ends = limited.is_expired(now) && key.is_counted(now);
                 let count = self.count_ended(account, i64::from(ends))?;
-                self.transact(&[change, (Part::Account, count)]).await?
+                self.transact(&[change, (Part::Account, count)], &events).await?
             };
             if let Outcome::Written = outcome {
                 tracing::info!(account.id = %account, key.id = %key.id, "key limited");

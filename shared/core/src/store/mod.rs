@@ -11,6 +11,7 @@ mod create;
 mod deployment;
 pub mod environment;
 mod error;
+mod events;
 mod insert_key;
 mod limit_key;
 mod list;
@@ -22,13 +23,19 @@ mod records;
 mod recount;
 mod revoke_key;
 mod rotate_key;
+mod trail;
 mod transaction;
 mod update_key;
 
+use std::sync::Arc;
+
 use aws_sdk_dynamodb::Client;
+
+use crate::audit::{AuditPolicy, Author};
 
 pub use create::CreateError;
 pub use deployment::Deployment;
+pub use events::{EventPage, EventRange, Order};
 pub use list::{Listed, Page};
 pub use organization::{DirectoryEntry, StoredOrganization};
 pub use read::Lookup;
@@ -40,11 +47,13 @@ pub use crate::error::{CorruptItem, StoreError};
 
 use crate::idempotency::StoredResponse;
 
-/// The store of organizations, service accounts, and keys.
+/// The store of organizations, service accounts, keys, and the trail of their changes.
 #[derive(Clone, Debug)]
 pub struct KeyStore {
     client: Client,
     table: String,
+    trail: Arc<trail::Trail>,
+    author: Arc<Author>,
 }
 
 /// The result of a write.
@@ -57,8 +66,21 @@ pub enum Written {
 }
 
 impl KeyStore {
-    /// Creates a store that uses `table`.
+    /// Creates a store that uses `table`. It records changes as those of an operator, with the default
+    /// [`AuditPolicy`].
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        Self { client, table: table.into() }
+        Self { client, table: table.into(), trail: Arc::default(), author: Arc::default() }
+    }
+
+    /// Sets the rules of the audit trail.
+    #[must_use]
+    pub fn with_audit(self, policy: AuditPolicy) -> Self {
+        Self { trail: Arc::new(trail::Trail::new(policy)), ..self }
+    }
+
+    /// Returns the same store for changes by `author`.
+    #[must_use]
+    pub fn by(&self, author: Author) -> Self {
+        Self { author: Arc::new(author), ..self.clone() }
     }
 }

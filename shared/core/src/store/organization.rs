@@ -1,10 +1,14 @@
 //! Organizations: their status and their deletion.
 
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Delete, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
 
 use crate::account::Organization;
+use crate::audit::{Action, Draft};
 use crate::error::Error;
 use crate::id::{OrganizationId, ServiceAccountId};
+use crate::time::Timestamp;
 
 use super::count_accounts::COUNTS_MAX;
 use super::transaction::{Outcome, Part};
@@ -63,23 +67,35 @@ impl KeyStore {
         Ok(Page { items, next: page.next })
     }
 
-    /// Marks an organization, so that no accounts can be created in it. Returns whether the organization
-    /// exists.
+    /// Disables an organization, which stops all of its keys, and marks it, so that no accounts can be created in
+    /// it. Returns whether the organization exists.
     ///
     /// # Errors
     ///
     /// [`Error::Busy`], [`Error::Store`].
-    pub async fn begin_deleting_organization(&self, id: &OrganizationId) -> Result<bool, Error> {
-        let update = Update::builder()
+    pub async fn begin_deleting_organization(
+        &self,
+        id: &OrganizationId,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let mark = Update::builder()
             .table_name(&self.table)
             .set_key(Some(record::organization_key(id)))
             .update_expression("SET deleting = :true")
-            .condition_expression("attribute_exists(pk)")
+            .condition_expression("attribute_exists(pk) AND attribute_not_exists(deleting)")
             .expression_attribute_values(":true", AttributeValue::Bool(true))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
             .map_err(StoreError::from)?;
-        let marked = self.update_once(Part::Organization, update).await?;
-        Ok(matches!(marked, Outcome::Written))
+        let mark = TransactWriteItem::builder().update(mark).build();
+        let parts =
+            [(Part::Organization, mark), (Part::Deployment, self.disable_organization(id, true)?)];
+        let events = [Draft::organization(Action::DeleteOrganization, id, now)];
+        match self.transact(&parts, &events).await? {
+            // Marked by an earlier call, or gone.
+            Outcome::Refused(mut unmet) => Ok(unmet.take(Part::Organization).flatten().is_some()),
+            _ => Ok(true),
+        }
     }
 
     /// Deletes an organization that is marked and has no accounts left, subtracts it from the count, and
@@ -100,7 +116,7 @@ impl KeyStore {
             (Part::Deployment, self.discount_organization(id)?),
         ];
         for _ in 0..COUNTS_MAX {
-            if let Outcome::Written = self.transact(&parts).await? {
+            if let Outcome::Written = self.transact(&parts, &[]).await? {
                 tracing::info!(action = "organization.delete", organization.id = %id, "organization deleted");
                 return Ok(());
             }

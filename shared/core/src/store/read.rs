@@ -41,7 +41,7 @@ impl KeyStore {
         let keys = lookup_keys(account, key).collect();
         let keys = KeysAndAttributes::builder().consistent_read(consistent).set_keys(Some(keys));
         let keys = keys.build()?;
-        sort(self.batch(keys).await?)
+        self.sort(self.batch(keys).await?, consistent)
     }
 
     /// Reads several items, and requests those again that DynamoDB leaves out.
@@ -136,9 +136,29 @@ impl KeyStore {
         Ok(response.filter(|response| response.expires_at > now))
     }
 
+    /// Distinguishes the account's item from the key's by the sort key, because a batch returns items in any
+    /// order. If the read was `consistent`, remembers the head of the account's chain for a change.
+    pub(super) fn sort(&self, items: Vec<Item>, consistent: bool) -> Result<Lookup, StoreError> {
+        let mut lookup = Lookup { account: None, key: None };
+        for item in items {
+            let sort_key = item.get("sk").and_then(|value| value.as_s().ok());
+            let sort_key = sort_key.ok_or_else(|| StoreError::corrupt("sk"))?;
+            if sort_key == record::ACCOUNT {
+                if consistent {
+                    self.trail.saw(&item);
+                }
+                lookup.account = Some(record::account(&item)?);
+            } else {
+                lookup.key = Some(record::key(&item)?);
+            }
+        }
+        Ok(lookup)
+    }
+
     pub(super) async fn item(&self, key: Item) -> Result<Option<Item>, StoreError> {
         let request = self.client.get_item().table_name(&self.table).set_key(Some(key));
-        Ok(request.consistent_read(true).send().await?.item)
+        let item = request.consistent_read(true).send().await?.item;
+        Ok(item.inspect(|item| self.trail.saw(item)))
     }
 }
 
@@ -149,20 +169,4 @@ pub(super) fn lookup_keys(
 ) -> impl Iterator<Item = Item> + use<> {
     let account_key = (!account.is_root()).then(|| record::account_key(account));
     [record::key_key(account, key)].into_iter().chain(account_key)
-}
-
-/// Distinguishes the account's item from the key's by the sort key, because a batch returns items in any
-/// order.
-pub(super) fn sort(items: Vec<Item>) -> Result<Lookup, StoreError> {
-    let mut lookup = Lookup { account: None, key: None };
-    for item in items {
-        let sort_key = item.get("sk").and_then(|value| value.as_s().ok());
-        let sort_key = sort_key.ok_or_else(|| StoreError::corrupt("sk"))?;
-        if sort_key == record::ACCOUNT {
-            lookup.account = Some(record::account(&item)?);
-        } else {
-            lookup.key = Some(record::key(&item)?);
-        }
-    }
-    Ok(lookup)
 }

@@ -2,6 +2,7 @@
 
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 
+use crate::audit::Draft;
 use crate::error::Error;
 use crate::id::{KeyId, ServiceAccountId};
 use crate::key::Key;
@@ -59,11 +60,12 @@ impl KeyStore {
     ) -> Result<Revocation, Error> {
         for _ in 0..ATTEMPTS_MAX {
             let found = self.lookup(account, id, true).await?;
+            let organization = found.account.map(|account| account.organization);
             if let Some(caller) = caller {
-                let own =
-                    found.account.filter(|account| account.organization == caller.organization);
-                own.ok_or_else(|| Error::AccountNotFound(account.clone()))?;
-            } else if found.account.is_none() && !account.is_root() {
+                if organization.as_ref() != Some(&caller.organization) {
+                    return Err(Error::AccountNotFound(account.clone()));
+                }
+            } else if organization.is_none() && !account.is_root() {
                 // The account is being deleted together with its keys.
                 return Err(Error::KeyNotFound(id.clone()));
             }
@@ -79,10 +81,12 @@ impl KeyStore {
             let seen = key.spec.expires_at;
             let key = Key { revoked_at: Some(now), updated_at: now, ..key };
             let ended = (Part::Key, self.end(&key, seen, policy)?);
+            let events = [Draft::key_revoked(organization.as_ref(), account, id, now)];
             let outcome = if counts {
-                self.transact(&[ended, (Part::Account, self.count_one_less(account)?)]).await?
+                let count = self.count_one_less(account)?;
+                self.transact(&[ended, (Part::Account, count)], &events).await?
             } else {
-                self.transact(&[ended]).await?
+                self.transact(&[ended], &events).await?
             };
             if let Outcome::Written = outcome {
                 tracing::info!(action = "api_key.revoke", account.id = %account, key.id = %id, "key revoked");

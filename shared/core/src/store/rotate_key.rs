@@ -2,6 +2,7 @@
 
 use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 
+use crate::audit::Draft;
 use crate::error::Error;
 use crate::id::OrganizationId;
 use crate::idempotency::StoredResponse;
@@ -43,8 +44,9 @@ impl KeyStore {
             (Part::Key, self.replace(rotation, policy, now)?),
             (Part::NewKey, self.put_new(record::key_item(new, policy.retention))?),
         ];
+        let events = Draft::key_rotated(organization, rotation, now);
         for _ in 0..RECOUNTS_MAX {
-            let mut unmet = match self.transact_with(&parts, response, now).await? {
+            let mut unmet = match self.transact_with(&parts, &events, response, now).await? {
                 Outcome::Written => return Ok(Written::Created),
                 Outcome::Replayed(stored) => return Ok(Written::Replayed(stored)),
                 Outcome::Refused(unmet) => unmet,

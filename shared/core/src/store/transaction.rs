@@ -12,12 +12,14 @@ use aws_sdk_dynamodb::types::{
 use rand::TryRng;
 use rand::rngs::SysRng;
 
+use crate::audit::Draft;
 use crate::error::Error;
 use crate::idempotency::StoredResponse;
 use crate::time::Timestamp;
 
 use super::attribute::{Item, number};
 use super::record;
+use super::trail::{Attempt, Learned};
 use super::{KeyStore, StoreError};
 
 /// The maximum number of attempts for a write that conflicts with other transactions.
@@ -78,7 +80,7 @@ impl Unmet {
 }
 
 impl KeyStore {
-    /// Writes all `parts` or nothing.
+    /// Writes all `parts` and the `events` of the change, or nothing.
     ///
     /// # Errors
     ///
@@ -86,11 +88,12 @@ impl KeyStore {
     pub(super) async fn transact<const N: usize>(
         &self,
         parts: &Parts<N>,
+        events: &[Draft],
     ) -> Result<Outcome, Error> {
-        self.transact_with(parts, None, Timestamp::UNIX_EPOCH).await
+        self.transact_with(parts, events, None, Timestamp::UNIX_EPOCH).await
     }
 
-    /// Updates one item at most once, in a transaction of its own.
+    /// Updates one item at most once, in a transaction with the `events` of the change.
     ///
     /// An attempt that arrives after its retry succeeded has no effect then. As a plain update, it would undo
     /// what others wrote in the meantime, such as disabling an account.
@@ -98,15 +101,21 @@ impl KeyStore {
     /// # Errors
     ///
     /// [`Error::Busy`] if conflicts persisted through all attempts; [`Error::Store`].
-    pub(super) async fn update_once(&self, part: Part, update: Update) -> Result<Outcome, Error> {
-        self.transact(&[(part, TransactWriteItem::builder().update(update).build())]).await
+    pub(super) async fn update_once(
+        &self,
+        part: Part,
+        update: Update,
+        events: &[Draft],
+    ) -> Result<Outcome, Error> {
+        self.transact(&[(part, TransactWriteItem::builder().update(update).build())], events).await
     }
 
-    /// Writes all `parts` and the `response` of the request, or nothing. If a response is already stored,
-    /// returns it, whether or not the conditions would hold at `now`.
+    /// Writes all `parts`, the `events` of the change, and the `response` of the request, or nothing. If a response
+    /// is already stored, returns it, whether or not the conditions would hold at `now`.
     ///
-    /// All attempts use one client request token, so that an attempt whose response was lost is not written
-    /// twice.
+    /// Attempts use one client request token, so that an attempt whose response was lost is not written twice. After
+    /// DynamoDB has refused a token because the trail had moved on, another token is safe: the refused attempt has
+    /// no effect, and neither has a late one, because no chain ever returns to an earlier head.
     ///
     /// # Errors
     ///
@@ -114,23 +123,46 @@ impl KeyStore {
     pub(super) async fn transact_with<const N: usize>(
         &self,
         parts: &Parts<N>,
+        events: &[Draft],
         response: Option<&StoredResponse>,
         now: Timestamp,
     ) -> Result<Outcome, Error> {
         let response = response.map(|response| self.put_response(response, now)).transpose()?;
-        let token = request_token()?;
+        let mut trail = Attempt::new(self, events);
+        let mut token = request_token()?;
+        let mut recorded = trail.record(parts)?;
         let mut obstacle = Error::Busy;
+        let mut wait = false;
         for attempt in 0..ATTEMPTS_MAX {
-            if attempt > 0 {
+            if wait {
                 tokio::time::sleep(backoff(attempt)).await;
             }
-            let items = parts.iter().map(|(_, item)| item).chain(&response).cloned().collect();
+            wait = true;
+            let items = recorded.parts.iter().chain(&response).chain(&recorded.additions);
             let request = self.client.transact_write_items();
-            let request = request.set_transact_items(Some(items)).client_request_token(&token);
-            obstacle = match request.send().await {
-                Ok(_) => return Ok(Outcome::Written),
+            let request = request.set_transact_items(Some(items.cloned().collect()));
+            obstacle = match request.client_request_token(&token).send().await {
+                Ok(_) => {
+                    trail.written(recorded);
+                    return Ok(Outcome::Written);
+                }
                 Err(error) => match cancellation(error)? {
-                    Cancellation::Refused(found) => return refused(parts, found),
+                    Cancellation::Refused(found) => {
+                        let found = Found::new(parts, response.is_some(), found);
+                        if let Some(stored) = found.response {
+                            let stored = record::response(&stored).map_err(StoreError::from)?;
+                            return Ok(Outcome::Replayed(stored));
+                        }
+                        match trail.learn(&recorded, &found.parts, &found.additions)? {
+                            Learned::Gone(gone) => return Ok(found.refused(gone)),
+                            Learned::Again => {
+                                token = request_token()?;
+                                recorded = trail.record(parts)?;
+                                wait = false;
+                            }
+                        }
+                        Error::Busy
+                    }
                     Cancellation::Conflict => Error::Busy,
                     Cancellation::Throttled(error) => error.into(),
                 },
@@ -206,21 +238,33 @@ enum Cancellation {
     Throttled(StoreError),
 }
 
-/// Maps DynamoDB's results, which follow the order of the transaction's items, to their parts.
-fn refused<const N: usize>(
-    parts: &Parts<N>,
-    found: Vec<Option<Option<Item>>>,
-) -> Result<Outcome, Error> {
-    let mut found = found.into_iter();
-    let parts = parts.iter().map(|(part, _)| *part).zip(found.by_ref());
-    let unmet = parts.filter_map(|(part, found)| Some((part, found?))).collect();
-    // The response follows the parts.
-    match found.next() {
-        Some(Some(Some(stored))) => {
-            let stored = record::response(&stored).map_err(StoreError::from)?;
-            Ok(Outcome::Replayed(stored))
-        }
-        _ => Ok(Outcome::Refused(Unmet(unmet))),
+/// DynamoDB's results for the items of a refused transaction. For each, holds the existing item if its condition
+/// failed.
+struct Found {
+    parts: Vec<(Part, Option<Option<Item>>)>,
+    /// The stored response of the request.
+    response: Option<Item>,
+    additions: Vec<Option<Option<Item>>>,
+}
+
+impl Found {
+    /// Sorts the results, which follow the order of the transaction's items.
+    fn new(
+        parts: &[(Part, TransactWriteItem)],
+        has_response: bool,
+        found: Vec<Option<Option<Item>>>,
+    ) -> Self {
+        let mut found = found.into_iter();
+        let parts = parts.iter().map(|(part, _)| *part).zip(found.by_ref()).collect();
+        let response = if has_response { found.next() } else { None };
+        Self { parts, response: response.flatten().flatten(), additions: found.collect() }
+    }
+
+    /// Returns the conditions that were not met, and the parts that do not exist.
+    fn refused(self, gone: Vec<Part>) -> Outcome {
+        let parts = self.parts.into_iter();
+        let unmet = parts.filter_map(|(part, found)| Some((part, found?)));
+        Outcome::Refused(Unmet(unmet.chain(gone.into_iter().map(|part| (part, None))).collect()))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, Update};
 
+use crate::audit::Draft;
 use crate::error::Error;
 use crate::key::{Key, KeyChange};
 use crate::principal::AccountPrincipal;
@@ -17,7 +18,8 @@ const ATTEMPTS_MAX: u32 = 4;
 
 impl KeyStore {
     /// Changes `key` as `caller` and returns it, unless it has ended. The change is conditional on the scopes that
-    /// authorized it. If they have changed since, the change is authorized anew.
+    /// authorized it and on the name. If they have changed since, the change is authorized anew. Writes nothing if
+    /// the key already is as it should be.
     ///
     /// # Errors
     ///
@@ -33,41 +35,51 @@ impl KeyStore {
     ) -> Result<Key, Error> {
         for _ in 0..ATTEMPTS_MAX {
             caller.outrank(&key.spec.scopes)?;
-            let place = record::key_key(&key.spec.account, &key.id);
-            let not_found = || Error::KeyNotFound(key.id.clone());
-            let update = self.change(&key, change, now)?;
-            let found = match self.update_once(Part::Key, update).await? {
-                Outcome::Refused(mut unmet) => unmet.take(Part::Key).flatten(),
-                // Deleted since, if it is missing.
-                _ => {
-                    let changed = self.item(place).await?.ok_or_else(not_found)?;
-                    return Ok(record::key(&changed).map_err(StoreError::from)?);
-                }
-            };
-            key = record::key(&found.ok_or_else(not_found)?).map_err(StoreError::from)?;
             if let Some(ended) = key.ended(now) {
                 return Err(Error::KeyEnded { key: key.id, ended });
             }
+            let not_found = || Error::KeyNotFound(key.id.clone());
+            let changed = changed(&key, change, now);
+            if changed.spec == key.spec {
+                return Ok(key);
+            }
+            let event = Draft::key_updated(Some(&caller.organization), &key, &changed, now);
+            let update = self.change(&key, change, now)?;
+            let found = match self.update_once(Part::Key, update, &[event]).await? {
+                Outcome::Refused(mut unmet) => unmet.take(Part::Key).flatten(),
+                _ => return Ok(changed),
+            };
+            key = record::key(&found.ok_or_else(not_found)?).map_err(StoreError::from)?;
         }
         Err(Error::Busy)
     }
 
-    /// Returns an update of a key that has not ended and has the scopes of `key`.
+    /// Returns an update of a key that has not ended and has the name and the scopes of `key`.
     fn change(&self, key: &Key, change: &KeyChange, now: Timestamp) -> Result<Update, StoreError> {
         let mut set = vec!["updated_at = :now".to_owned()];
         let mut remove = Vec::new();
         let (same_scopes, scopes) = record::has_scopes(&key.spec.scopes);
+        let known_name = record::name(&key.spec.name);
+        let same_name = match known_name {
+            Some(_) => "#name = :known",
+            None => "attribute_not_exists(#name)",
+        };
         let mut update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(record::key_key(&key.spec.account, &key.id)))
+            // `name` is a reserved word.
+            .expression_attribute_names("#name", "name")
             .expression_attribute_values(":now", number(now.as_millis()))
             .condition_expression(format!(
                 "attribute_exists(pk) AND attribute_not_exists(revoked_at) \
-                 AND (attribute_not_exists(expires_at) OR expires_at > :now) AND {same_scopes}"
+                 AND (attribute_not_exists(expires_at) OR expires_at > :now) \
+                 AND {same_scopes} AND {same_name}"
             ))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        if let Some(scopes) = scopes {
-            update = update.expression_attribute_values(":had", scopes);
+        for (placeholder, value) in [(":had", scopes), (":known", known_name)] {
+            if let Some(value) = value {
+                update = update.expression_attribute_values(placeholder, value);
+            }
         }
         let changed = [
             change.name.as_ref().map(|name| ("name", "#name", ":name", record::name(name))),
@@ -92,4 +104,16 @@ impl KeyStore {
         }
         Ok(update.update_expression(expression).build()?)
     }
+}
+
+/// Returns `key` after a change at `now`.
+fn changed(key: &Key, change: &KeyChange, now: Timestamp) -> Key {
+    let mut changed = Key { updated_at: now, ..key.clone() };
+    if let Some(name) = &change.name {
+        changed.spec.name = name.clone();
+    }
+    if let Some(scopes) = &change.scopes {
+        changed.spec.scopes = scopes.clone();
+    }
+    changed
 }

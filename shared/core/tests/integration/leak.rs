@@ -223,7 +223,7 @@ async fn the_keys_of_an_account_that_is_gone_are_found_by_its_organization() {
     let store = leak.table.store();
     let organization = sample::ORGANIZATION.parse().expect("an id");
     let account = leak.leaked.account();
-    store.delete_account(&organization, account).await.expect("deleted");
+    store.delete_account(&organization, account, sample::now()).await.expect("deleted");
     let unknown = operator::owner(&store, account, None).await;
     assert!(matches!(unknown, Err(OperatorError::Failed(Error::AccountNotFound(_)))));
     let owner = operator::owner(&store, account, Some(&organization)).await.expect("named");

@@ -251,7 +251,7 @@ async fn a_recount_that_is_cut_off_goes_on_where_it_was() {
     let mint = async |store: KeyStore| insert(&store, &tenant, &limit(3), now, None).await;
     // As in the deployed function, each request has a time limit. Here the first one is cut off after its
     // first save.
-    let interruption = Interruption::after(17, false);
+    let interruption = Interruption::after(18, false);
     let cut = mint(table.interrupted_store(interruption)).await;
     assert!(cut.is_err(), "cut off");
     table.meter.take();

@@ -171,7 +171,7 @@ async fn what_was_begun_goes_on() {
 
         let organization = sample::ORGANIZATION.parse().expect("an id");
         let deleting = sample::FULL_ACCOUNT.parse().expect("an id");
-        store.delete_account(&organization, &deleting).await.expect("finished");
+        store.delete_account(&organization, &deleting, sample::now()).await.expect("finished");
         let accounts = store.accounts(&organization, 100, None).await.expect("a list");
         assert_eq!(accounts.items.len(), 2, "{version}");
 
@@ -196,7 +196,9 @@ async fn organizations_are_counted_disabled_and_deleted() {
         let made = operator::bootstrap(&store, &policy, now, id("new"), name(), name()).await;
         made.expect("an organization");
         if version != "0.1.0" {
-            operator::delete_organization(&store, &id("ending")).await.expect("finished");
+            operator::delete_organization(&store, sample::now(), &id("ending"))
+                .await
+                .expect("finished");
         }
         let count = async || operator::count_organizations(&store).await.expect("a read");
         assert_eq!(count().await, Some(3), "{version}");
@@ -214,11 +216,15 @@ async fn organizations_are_counted_disabled_and_deleted() {
         let latchkey = table.latchkey(policy);
         for disabled in [true, false] {
             let sample = id(sample::ORGANIZATION);
-            operator::set_organization_disabled(&store, &sample, disabled).await.expect("set");
+            operator::set_organization_disabled(&store, sample::now(), &sample, disabled)
+                .await
+                .expect("set");
             let verified = latchkey.verify(&SampleKey::FullAccess.token(), Freshness::Cached).await;
             assert_eq!(verified.is_err(), disabled, "{version}");
         }
-        operator::delete_organization(&store, &id(sample::ORGANIZATION)).await.expect("deleted");
+        operator::delete_organization(&store, sample::now(), &id(sample::ORGANIZATION))
+            .await
+            .expect("deleted");
         latchkey
             .verify(&SampleKey::FullAccess.token(), Freshness::Cached)
             .await

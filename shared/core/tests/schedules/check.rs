@@ -133,6 +133,16 @@ pub(crate) async fn readable(world: &World) -> Result<(), String> {
     Ok(())
 }
 
+/// Checks that nothing contradicts anything in the trails, and that no event is missing in them.
+pub(crate) async fn trails(world: &World, latest: i64) -> Result<(), String> {
+    let store = world.stage.store();
+    for trail in [None, Some(&world.organization)] {
+        let verified = operator::verify_trail(&store, trail, &[], after(latest)).await;
+        verified.map_err(|error| error.to_string())?.map_err(|broken| broken.to_string())?;
+    }
+    Ok(())
+}
+
 /// Checks that a new process accepts a token exactly if the table says so. Returns whether its key is there.
 pub(crate) async fn verified(
     world: &World,

@@ -278,7 +278,7 @@ impl Operation {
                 String::new()
             }
             Self::OperatorDeleteAccount => {
-                operator::delete_account(store, &world.organization, account).await?;
+                operator::delete_account(store, clock.now(), &world.organization, account).await?;
                 String::new()
             }
             Self::Bootstrap => {
@@ -290,11 +290,11 @@ impl Operation {
             }
             Self::SetOrganizationDisabled(disabled) => {
                 let id = &world.organization;
-                operator::set_organization_disabled(store, id, disabled).await?;
+                operator::set_organization_disabled(store, clock.now(), id, disabled).await?;
                 String::new()
             }
             Self::DeleteOrganization => {
-                operator::delete_organization(store, &world.organization).await?;
+                operator::delete_organization(store, clock.now(), &world.organization).await?;
                 String::new()
             }
             Self::Expire(partition) => {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use latchkey_testkit::schedule::{Actor, Choices, Fate, Faults, Run, run};
 
-use crate::check::{consistent, readable, verified};
+use crate::check::{consistent, readable, trails, verified};
 use crate::operation::{Done, Failure, Operation};
 use crate::serial::{Detail, Serial, serials, state, word};
 use crate::world::{Skew, World};
@@ -171,6 +171,7 @@ impl Race {
         let unsure = said.contains(&Said::Anything);
         let mut items = stage.items();
         consistent(world, &items, latest, self.exact, unsure)?;
+        trails(world, latest).await?;
         if unsure {
             readable(world).await?;
         }

@@ -27,9 +27,12 @@ const IGNORED: &[&str] = &[
     "sealed",
 ];
 
+/// The place of an event in the trail, and the heads, which depend on the order. `trail` checks them.
+const PLACES: &[&str] = &["audit_head", "previous", "previous_ttl", "sequence"];
+
 /// Attributes that depend on the clocks.
 const TIMES: &[&str] =
-    &["created_at", "expires_at", "last_used_at", "revoked_at", "ttl", "updated_at"];
+    &["changes", "created_at", "expires_at", "last_used_at", "revoked_at", "ttl", "updated_at"];
 
 /// Counts, which are at least as high as the truth.
 const COUNTS: &[&str] = &["accounts", "live_keys", "organizations"];
@@ -120,8 +123,12 @@ pub(crate) fn state(world: &World, items: &Items, detail: Detail) -> String {
         .cloned()
         .map(|mut item| {
             let attributes = item.as_object_mut().expect("attributes");
+            if attributes["pk"]["S"].as_str().is_some_and(|pk| pk.starts_with("AUDIT")) {
+                attributes.retain(|name, _| !["sk", "ttl"].contains(&name.as_str()));
+            }
             attributes.retain(|name, _| {
                 !IGNORED.contains(&name.as_str())
+                    && !PLACES.contains(&name.as_str())
                     && (detail.counts || !COUNTS.contains(&name.as_str()))
             });
             for (name, value) in attributes.iter_mut() {

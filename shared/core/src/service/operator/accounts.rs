@@ -126,16 +126,17 @@ pub async fn set_account_disabled(
 /// may be gone while some of its keys remain. Those are rejected, and calling this again deletes them.
 pub async fn delete_account(
     store: &KeyStore,
+    now: Timestamp,
     organization: &OrganizationId,
     id: &ServiceAccountId,
 ) -> Result<(), OperatorError> {
     for _ in 1..DELETES_MAX {
-        match store.delete_account(organization, id).await {
+        match store.delete_account(organization, id, now).await {
             Err(Error::Busy) => {}
             deleted => return Ok(deleted?),
         }
     }
-    Ok(store.delete_account(organization, id).await?)
+    Ok(store.delete_account(organization, id, now).await?)
 }
 
 pub(super) fn new_account(

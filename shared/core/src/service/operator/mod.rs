@@ -3,6 +3,7 @@
 //! An operator belongs to no organization, so each function reads the organization from the account.
 
 mod accounts;
+mod audit;
 mod descendants;
 mod keys;
 mod organization_end;
@@ -15,6 +16,7 @@ mod status;
 pub use accounts::{
     account, accounts, accounts_being_deleted, create_account, delete_account, set_account_disabled,
 };
+pub use audit::{events, trail_heads, verify_trail};
 pub use descendants::{Origin, Owner, Relative, RevokedTree, owner, revoke_tree, tree};
 pub use keys::{FoundKey, MintSpec, create_root_key, key, keys, mint_key, revoke_key};
 pub use organization_end::{delete_organization, set_organization_disabled};

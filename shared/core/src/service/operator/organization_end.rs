@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::id::OrganizationId;
 use crate::store::KeyStore;
+use crate::time::Timestamp;
 
 use super::organization_status::{FoundOrganization, OrganizationStatus, organization};
 use super::{OperatorError, PAGE, delete_account};
@@ -16,6 +17,7 @@ use super::{OperatorError, PAGE, delete_account};
 /// of [`organization`].
 pub async fn set_organization_disabled(
     store: &KeyStore,
+    now: Timestamp,
     id: &OrganizationId,
     disabled: bool,
 ) -> Result<FoundOrganization, OperatorError> {
@@ -29,7 +31,9 @@ pub async fn set_organization_disabled(
         (OrganizationStatus::Deleting, true) => return Ok(found),
         (OrganizationStatus::Live, true) | (OrganizationStatus::Disabled, false) => {}
     }
-    store.set_organization_disabled(id, disabled).await?;
+    if !store.set_organization_disabled(id, disabled, now).await? {
+        return Err(OperatorError::OrganizationNotFound(id.clone()));
+    }
     let status = if disabled { OrganizationStatus::Disabled } else { OrganizationStatus::Live };
     Ok(FoundOrganization { status, ..found })
 }
@@ -37,9 +41,8 @@ pub async fn set_organization_disabled(
 /// Deletes an organization with all of its accounts and keys, or finishes an interrupted deletion. Returns
 /// how many accounts this call deleted.
 ///
-/// The first write disables the organization, which stops every key. The second write marks it, so that no
-/// accounts can be created. Then its accounts are deleted in pages, and finally the organization itself,
-/// which frees its ID.
+/// The first write disables the organization, which stops every key, and marks it, so that no accounts can be
+/// created. Then its accounts are deleted in pages, and finally the organization itself, which frees its ID.
 ///
 /// # Errors
 ///
@@ -47,6 +50,7 @@ pub async fn set_organization_disabled(
 /// work.
 pub async fn delete_organization(
     store: &KeyStore,
+    now: Timestamp,
     id: &OrganizationId,
 ) -> Result<usize, OperatorError> {
     if store.stored_organization(id).await?.is_none() {
@@ -54,19 +58,18 @@ pub async fn delete_organization(
             return Err(OperatorError::OrganizationNotFound(id.clone()));
         }
         // Disabled while it was being deleted, so only its ID is left.
-        store.set_organization_disabled(id, false).await?;
+        store.free_organization_id(id).await?;
         return Ok(0);
     }
-    store.set_organization_disabled(id, true).await?;
     let mut deleted = 0;
-    if store.begin_deleting_organization(id).await? {
+    if store.begin_deleting_organization(id, now).await? {
         loop {
             let page = store.directory(id, PAGE, None).await?;
             if page.items.is_empty() {
                 break;
             }
             for entry in page.items {
-                match delete_account(store, id, &entry.account).await {
+                match delete_account(store, now, id, &entry.account).await {
                     Ok(()) => deleted += 1,
                     // An entry without an account. None of Latchkey's writes leave one.
                     Err(OperatorError::Failed(Error::AccountNotFound(account))) => {

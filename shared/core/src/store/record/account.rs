@@ -171,6 +171,6 @@ mod tests {
             name: "Acme".parse().expect("a name"),
             created_at: at(1),
         };
-        assert_eq!(organization(&organization_item(&acme)), Ok(acme));
+        assert_eq!(organization(&organization_item(&acme, None)), Ok(acme));
     }
 }

@@ -1,6 +1,7 @@
 //! Items: the records in the table. Both conversions of each record are side by side.
 
 mod account;
+mod event;
 mod key;
 mod organization;
 mod response;
@@ -15,11 +16,14 @@ use super::attribute::{Item, Reader};
 pub(in crate::store) use account::{
     Counted, KeyCount, account, account_item, counted_key, key_count, key_ids,
 };
+pub(in crate::store) use event::{
+    HEAD, chain_key, chain_of, event, event_item, event_sort_key, head, trail_partition,
+};
 pub(in crate::store) use key::{has_scopes, key, key_item, name, scopes};
 pub(in crate::store) use organization::{
     deployment, deployment_key, directory_account, directory_item, directory_key,
     directory_organization, is_deployment, organization, organization_item, organization_key,
-    organization_partition, stored_organization,
+    organization_partition, stored_organization, trail_start,
 };
 pub(in crate::store) use response::{response, response_item, response_key};
 

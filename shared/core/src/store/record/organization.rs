@@ -1,11 +1,13 @@
 //! The deployment, and organizations with their account directories.
 
 use crate::account::{Organization, ServiceAccount};
+use crate::audit::EventTime;
 use crate::id::{OrganizationId, ServiceAccountId};
 use crate::store::attribute::{Item, Reader, put_number, put_text};
 use crate::store::{CorruptItem, Deployment, StoredOrganization};
 use crate::text::Name;
 
+use super::event::FROM;
 use super::{DIRECTORY_PREFIX, ORGANIZATION, id_after, primary_key};
 
 /// The partition and the sort key of the deployment's own item.
@@ -51,14 +53,27 @@ pub(in crate::store) fn directory_key(
     primary_key(organization_partition(organization), format!("{DIRECTORY_PREFIX}{account}"))
 }
 
-/// Returns the item of an organization with its first account.
-pub(in crate::store) fn organization_item(organization: &Organization) -> Item {
+/// Returns the item of an organization with its first account. Its own trail starts after `before`.
+pub(in crate::store) fn organization_item(
+    organization: &Organization,
+    before: Option<EventTime>,
+) -> Item {
     let mut item = organization_key(&organization.id);
     put_number(&mut item, "accounts", 1);
     put_text(&mut item, "organization", &organization.id);
     put_text(&mut item, "name", &organization.name);
     put_number(&mut item, "created_at", organization.created_at.as_millis());
+    if let Some(before) = before {
+        put_number(&mut item, FROM, before.next().as_micros());
+    }
     item
+}
+
+/// Returns when an organization's own trail starts, if its ID had one before.
+pub(in crate::store) fn trail_start(item: &Item) -> Result<Option<EventTime>, CorruptItem> {
+    let micros = Reader(item).optional(FROM, Reader::number)?;
+    let time = |micros| EventTime::from_micros(micros).ok_or(CorruptItem { attribute: FROM });
+    micros.map(time).transpose()
 }
 
 pub(in crate::store) fn organization(item: &Item) -> Result<Organization, CorruptItem> {

@@ -20,7 +20,7 @@ use latchkey_testkit::{TestTable, project};
 
 use super::{
     accepted, apply, backup, check_consistent, compared, compared_stores, compared_within, delete,
-    items, overwrite, policy, store_of,
+    items, overwrite, policy, records, store_of,
 };
 
 fn id(text: &str) -> ServiceAccountId {
@@ -89,11 +89,15 @@ impl Changed {
         ended.extend([&revoked, &at_once].map(|minted| minted.token.expose().to_owned()));
 
         let restored = backup(&current).await;
-        operator::delete_organization(&store, &gone.organization.id).await.expect("deleted");
+        operator::delete_organization(&store, sample::now(), &gone.organization.id)
+            .await
+            .expect("deleted");
         let id = &off.organization.id;
-        operator::set_organization_disabled(&store, id, true).await.expect("disabled");
+        operator::set_organization_disabled(&store, sample::now(), id, true)
+            .await
+            .expect("disabled");
         let sample = "sample".parse().expect("an id");
-        operator::delete_account(&store, &sample, &deleted).await.expect("deleted");
+        operator::delete_account(&store, sample::now(), &sample, &deleted).await.expect("deleted");
         operator::set_account_disabled(&store, now, &disabled, true).await.expect("disabled");
         let root = SampleKey::Root.mint().0;
         for key in [&revoked.key, &root] {
@@ -169,7 +173,7 @@ async fn an_interrupted_run_is_finished_by_the_next_one() {
     let found = changed.compared().await;
     let complete = backup(&changed.restored).await;
     apply(&store_of(&complete), &found).await.expect("applied");
-    let complete = items(&complete).await;
+    let complete = records(&complete).await;
     let backup = items(&changed.restored).await;
     let client = wire::client(&changed.restored);
     let (restored, current) = (store_of(&changed.restored), store_of(&changed.current));
@@ -189,7 +193,7 @@ async fn an_interrupted_run_is_finished_by_the_next_one() {
             outcome.expect_err("the table is down");
             let rest = compared_stores(&restored, &current, &scope).await;
             apply(&restored, &rest).await.expect("applied");
-            let left = items(&changed.restored).await;
+            let left = records(&changed.restored).await;
             assert_eq!(left, complete, "request {request}, {fault:?}");
             interruptions += 1;
         }
@@ -276,9 +280,11 @@ async fn what_was_deleted_by_mistake_can_be_kept() {
     let minted = mint(&current, other.as_ref(), &[]).await;
     let restored = backup(&current).await;
     let store = store_of(&current);
-    operator::delete_organization(&store, &made.organization.id).await.expect("deleted");
+    operator::delete_organization(&store, sample::now(), &made.organization.id)
+        .await
+        .expect("deleted");
     let sample = "sample".parse().expect("an id");
-    operator::delete_account(&store, &sample, &other).await.expect("deleted");
+    operator::delete_account(&store, sample::now(), &sample, &other).await.expect("deleted");
     let scope = ComparisonScope {
         kept_organizations: HashSet::from([made.organization.id]),
         kept_accounts: HashSet::from([other]),
@@ -350,7 +356,9 @@ async fn an_account_without_a_directory_entry_is_disabled_instead_of_deleted() {
     let minted = mint(&current, lost.as_ref(), &[]).await;
     let restored = backup(&current).await;
     let sample = "sample".parse().expect("an id");
-    operator::delete_account(&store_of(&current), &sample, &lost).await.expect("deleted");
+    operator::delete_account(&store_of(&current), sample::now(), &sample, &lost)
+        .await
+        .expect("deleted");
     forget(&restored, "ORG#sample", &format!("ACCOUNT#{lost}")).await;
     let found = compared(&restored, &current).await;
     assert_eq!(kinds(&found), ["delete account"]);
@@ -365,8 +373,12 @@ async fn a_half_deleted_account_of_a_backup_is_deleted() {
     let sample = "sample".parse().expect("an id");
     // The deletion stops after its first write.
     let store = restored.interrupted_store(Interruption::after(1, false));
-    operator::delete_account(&store, &sample, &id(ACCOUNT)).await.expect_err("interrupted");
-    operator::delete_account(&store_of(&current), &sample, &id(ACCOUNT)).await.expect("deleted");
+    operator::delete_account(&store, sample::now(), &sample, &id(ACCOUNT))
+        .await
+        .expect_err("interrupted");
+    operator::delete_account(&store_of(&current), sample::now(), &sample, &id(ACCOUNT))
+        .await
+        .expect("deleted");
     let found = compared(&restored, &current).await;
     assert_eq!(kinds(&found), ["delete account"]);
     apply(&store_of(&restored), &found).await.expect("applied");

@@ -100,7 +100,7 @@ impl World {
             }
             78..81 => {
                 let (organization, id) = some_account;
-                let _ = operator::delete_account(&store, &organization, &id).await;
+                let _ = operator::delete_account(&store, now, &organization, &id).await;
             }
             81..88 => {
                 let (name, about) = ("new".parse().expect("a name"), "".parse().expect("text"));
@@ -112,10 +112,10 @@ impl World {
             88..93 => {
                 let disabled = self.rng.random_bool(0.3);
                 let id = &some_organization;
-                let _ = operator::set_organization_disabled(&store, id, disabled).await;
+                let _ = operator::set_organization_disabled(&store, now, id, disabled).await;
             }
             93..94 => {
-                let _ = operator::delete_organization(&store, &some_organization).await;
+                let _ = operator::delete_organization(&store, now, &some_organization).await;
             }
             94..97 => self.bootstrap().await,
             _ => {

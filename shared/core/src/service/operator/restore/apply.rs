@@ -26,9 +26,11 @@ pub async fn apply(
     difference: &Difference,
 ) -> Result<(), OperatorError> {
     let applied = match difference {
-        Difference::DeletedOrganization(id) => delete_organization(restored, id).await.map(drop),
+        Difference::DeletedOrganization(id) => {
+            delete_organization(restored, now, id).await.map(drop)
+        }
         Difference::DisabledOrganization(id) => {
-            set_organization_disabled(restored, id, true).await.map(drop)
+            set_organization_disabled(restored, now, id, true).await.map(drop)
         }
         Difference::DeletedAccount(organization, id) => {
             return end_account(restored, now, organization, id).await;
@@ -63,7 +65,7 @@ async fn end_account(
     organization: &OrganizationId,
     id: &ServiceAccountId,
 ) -> Result<(), OperatorError> {
-    match delete_account(restored, organization, id).await {
+    match delete_account(restored, now, organization, id).await {
         Err(OperatorError::Failed(Error::AccountNotFound(_))) => {}
         deleted => return deleted,
     }
