@@ -79,7 +79,7 @@ fn taken(parameter: &Value) -> Vec<String> {
 #[test]
 fn a_function_starts_with_every_value_that_the_template_takes() {
     let parameters = parameters();
-    assert_eq!(parameters.len(), 13, "{:?}", parameters.keys());
+    assert_eq!(parameters.len(), 15, "{:?}", parameters.keys());
     for (variable, parameter) in parameters {
         for value in taken(&parameter) {
             assert_eq!(read(&variable, &value), Ok(()));
@@ -102,6 +102,7 @@ fn the_template_takes_what_people_write_and_refuses_what_would_stop_the_function
             &["0d", "10000d", "1000w", "9999w", "90", "d"],
         ),
         ("LATCHKEY_RETENTION", &["30d", "99999m", "9999d"], &["", "0d", "9999w", "30 days"]),
+        ("LATCHKEY_AUDIT_RETENTION", &["0", "365d", "9999d"], &["", "0d", "9999w", "1 year"]),
         (
             "LATCHKEY_SCOPES",
             &["orders:read", "a b.c:d/*"],

@@ -202,6 +202,7 @@ fn every_function_may_do_exactly_this_with_this_table_and_its_own_logs() {
         let revocation = [
             "pk",
             "sk",
+            "audit_head",
             "ended",
             "expires_at",
             "last_used_at",
@@ -212,9 +213,17 @@ fn every_function_may_do_exactly_this_with_this_table_and_its_own_logs() {
             "ttl",
             "updated_at",
         ];
+        let trail = json!(["AUDIT", "AUDIT#*"]);
         match name.as_str() {
             "authorizer" => expect("RecordUse", &update, table_arn(), Some(only(&last_use))),
-            "oauth" => expect("Revoke", &update, table_arn(), Some(only(&revocation))),
+            "oauth" => {
+                expect("Revoke", &update, table_arn(), Some(only(&revocation)));
+                let events = json!({
+                    "Null": {"dynamodb:LeadingKeys": "false"},
+                    "ForAllValues:StringLike": {"dynamodb:LeadingKeys": trail},
+                });
+                expect("Record", &["dynamodb:PutItem"], table_arn(), Some(events));
+            }
             _ => expect("Change", &change, table_arn(), None),
         }
         let logs = json!([format!("{function}LogGroup"), "Arn"]);
@@ -228,6 +237,19 @@ fn every_function_may_do_exactly_this_with_this_table_and_its_own_logs() {
         });
         let keys = "arn:${AWS::Partition}:kms:${AWS::Region}:*:key/*";
         expect("TableKey", &["kms:Decrypt"], keys.into(), Some(of_this_table));
+        // Whoever serves requests can add events, and never change or delete one.
+        if let Some(kept) = statements.remove("KeepEvents") {
+            let denied = json!({
+                "Sid": "KeepEvents",
+                "Effect": "Deny",
+                "Action": ["dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"],
+                "Resource": "*",
+                "Condition": {"ForAnyValue:StringLike": {"dynamodb:LeadingKeys": trail}},
+            });
+            assert_eq!(kept, denied);
+        } else {
+            assert!(["authorizer", "oauth"].contains(&name.as_str()), "{name} may change events");
+        }
         let traces = json!({
             "Sid": "Traces",
             "Effect": "Allow",

@@ -46,6 +46,12 @@ pub fn now() -> Timestamp {
     "2026-01-01T00:00:00Z".parse().expect("a date-time")
 }
 
+/// A second before [`now`]: when the samples are created according to the audit trail, so that no change by a test has
+/// a time of theirs.
+fn earlier() -> Timestamp {
+    now().saturating_sub(Duration::from_secs(1))
+}
+
 /// The time `hours` after [`now`].
 pub fn after_hours(hours: u64) -> Timestamp {
     now().saturating_add(Duration::from_secs(hours * 3600))
@@ -92,12 +98,11 @@ impl SampleKey {
     /// Never: the generator cannot fail.
     pub fn mint(self) -> (Key, Token) {
         let hour = Duration::from_secs(3600);
-        let earlier = Timestamp::from_millis(now().as_millis() - 1000).expect("in range");
         let (account, scopes, expires_at): (_, &[&str], _) = match self {
             Self::FullAccess | Self::Revoked | Self::Unknown => (ACCOUNT, &[], None),
             Self::Minter => (ACCOUNT, &["keys.write", "sessions.read"], None),
             Self::Reader => (ACCOUNT, &["keys.read"], Some(now().saturating_add(hour * 87_600))),
-            Self::Expired => (ACCOUNT, &[], Some(earlier)),
+            Self::Expired => (ACCOUNT, &[], Some(earlier())),
             Self::Disabled => (DISABLED_ACCOUNT, &[], None),
             Self::Other => (OTHER_ACCOUNT, &[], None),
             Self::Root => (ServiceAccountId::ROOT, &[], None),
@@ -117,17 +122,18 @@ pub async fn write(client: &Client, table: &str) -> Result<(), Box<dyn std::erro
     let audit = AuditPolicy { retention: None, ..AuditPolicy::default() };
     let store = KeyStore::new(client.clone(), table).with_audit(audit);
     let policy = KeyPolicy { key_limit: None, ..KeyPolicy::default() };
+    let before = earlier();
 
     let (key, _) = SampleKey::FullAccess.mint();
     let organization = organization(ORGANIZATION, ORGANIZATION_NAME);
     let account = account(ACCOUNT, &organization.id);
-    store.create_organization(&organization, &account, &key, &policy).await?;
+    store.create_organization(&organization, &account, &key, &policy, before).await?;
     for key in [SampleKey::Minter, SampleKey::Reader, SampleKey::Expired, SampleKey::Revoked] {
         insert(&store, &key.mint().0, &organization.id, &policy).await?;
     }
 
     store
-        .create_account(&self::account(FULL_ACCOUNT, &organization.id), &policy, now(), None)
+        .create_account(&self::account(FULL_ACCOUNT, &organization.id), &policy, before, None)
         .await?;
     let limit = KeyPolicy::default().key_limit.map_or(0, |limit| u64::from(limit.get()));
     for seed in 0..limit {
@@ -136,15 +142,15 @@ pub async fn write(client: &Client, table: &str) -> Result<(), Box<dyn std::erro
     }
 
     store
-        .create_account(&self::account(DISABLED_ACCOUNT, &organization.id), &policy, now(), None)
+        .create_account(&self::account(DISABLED_ACCOUNT, &organization.id), &policy, before, None)
         .await?;
     insert(&store, &SampleKey::Disabled.mint().0, &organization.id, &policy).await?;
 
     let (key, _) = SampleKey::Other.mint();
     let other = self::organization(OTHER_ORGANIZATION, "Other Organization");
     let account = self::account(OTHER_ACCOUNT, &other.id);
-    store.create_organization(&other, &account, &key, &policy).await?;
-    store.create_root_key(&SampleKey::Root.mint().0, &policy, now(), None).await?;
+    store.create_organization(&other, &account, &key, &policy, before).await?;
+    store.create_root_key(&SampleKey::Root.mint().0, &policy, before, None).await?;
 
     let revoked = SampleKey::Revoked.mint().0;
     let at = AttributeValue::N(now().as_millis().to_string());
@@ -160,7 +166,7 @@ async fn insert(
     organization: &OrganizationId,
     policy: &KeyPolicy,
 ) -> Result<(), Error> {
-    store.insert_key(key, organization, policy, now(), None).await?;
+    store.insert_key(key, organization, policy, earlier(), None).await?;
     Ok(())
 }
 

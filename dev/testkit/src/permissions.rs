@@ -70,16 +70,18 @@ pub fn statements(role: &str) -> Vec<Value> {
 fn allowed(role: &str) -> BTreeSet<String> {
     // A conditional statement is the second element of its `Fn::If`.
     let statements = statements(role).into_iter().map(|one| one.get(1).cloned().unwrap_or(one));
-    let actions = statements.flat_map(|statement| texts(&statement["Action"]));
+    let allows = statements.filter(|statement| statement["Effect"] == "Allow");
+    let actions = allows.flat_map(|statement| texts(&statement["Action"]));
     actions.filter(|action| action.starts_with("dynamodb:")).collect()
 }
 
 /// The attributes that each statement of `role` allows in an update; none if one does not restrict them.
 fn updatable(role: &str) -> Option<BTreeSet<BTreeSet<String>>> {
     let updates = statements(role).into_iter().filter(|statement| {
-        statement
-            .get("Action")
-            .is_some_and(|actions| texts(actions).contains("dynamodb:UpdateItem"))
+        statement["Effect"] == "Allow"
+            && statement
+                .get("Action")
+                .is_some_and(|actions| texts(actions).contains("dynamodb:UpdateItem"))
     });
     let bounds = updates.map(|statement| {
         let bound = &statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"];

@@ -46,7 +46,9 @@ impl Tenant {
         let account = account(&organization.id, start);
         let (key, token) = key(&account.id, start);
         let store = table.store();
-        let created = store.create_organization(&organization, &account, &key, &policy()).await;
+        let created = store
+            .create_organization(&organization, &account, &key, &policy(), sample::now())
+            .await;
         created.expect("an organization");
         let (key, token) = (key.id.to_string(), token.expose().to_owned());
         Self { organization: organization.id, account: account.id, key, token, store }

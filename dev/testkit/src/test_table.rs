@@ -125,6 +125,23 @@ impl TestTable {
         pages.collect::<Result<Vec<_>, _>>().await.expect("a scan")
     }
 
+    /// Makes the table have exactly `items`.
+    ///
+    /// # Panics
+    ///
+    /// If the table cannot be read or written.
+    pub async fn reset(&self, items: &[Item]) {
+        for item in self.items().await.iter().filter(|item| !items.contains(item)) {
+            let key = ["pk", "sk"].map(|name| (name.to_owned(), item[name].clone()));
+            let delete = self.client.delete_item().table_name(NAME);
+            delete.set_key(Some(HashMap::from(key))).send().await.expect("deleted");
+        }
+        for item in items {
+            let put = self.client.put_item().table_name(NAME);
+            put.set_item(Some(item.clone())).send().await.expect("as it was");
+        }
+    }
+
     /// Returns all items but the audit trail, which grows with every change: neither events nor heads.
     ///
     /// # Panics

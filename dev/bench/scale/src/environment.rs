@@ -1,6 +1,7 @@
 //! Execution environments of the functions.
 
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use latchkey::Latchkey;
@@ -42,7 +43,13 @@ impl Environment {
         let policy = KeyPolicy { key_limit: limit, ..KeyPolicy::default() };
         let cache = CachePolicy { ttl: Duration::from_secs(10), entries: 1000 };
         let store = KeyStore::new(database.client(), TABLE);
-        let latchkey = Latchkey::new(store, policy, &cache, Clock::new(sample::now));
+        // No two requests at the same time, as the clock of DynamoDB's clients would have it.
+        static MILLIS: AtomicU64 = AtomicU64::new(0);
+        let clock = Clock::new(|| {
+            let since = Duration::from_millis(MILLIS.fetch_add(1, Ordering::Relaxed));
+            sample::now().saturating_add(since)
+        });
+        let latchkey = Latchkey::new(store, policy, &cache, clock);
         let latchkey = latchkey.with_last_used(LAST_USED_INTERVAL);
         let scopes = chaser::AllowedScopes::parse("").expect("the default");
         Self {

@@ -173,7 +173,8 @@ impl Caller {
         let (key, token) = minted.expect("random numbers");
         let store = KeyStore::new(database.client(), TABLE);
         let policy = KeyPolicy::default();
-        let created = store.create_organization(&organization, &account, &key, &policy).await;
+        let created =
+            store.create_organization(&organization, &account, &key, &policy, sample::now()).await;
         created.expect("an organization");
         Self {
             organization: id.to_owned(),

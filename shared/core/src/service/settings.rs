@@ -95,8 +95,8 @@ impl AuditPolicy {
         });
         let retention = environment.parse(
             "LATCHKEY_AUDIT_RETENTION",
-            "a duration of up to 100 years, such as `365d` (`0s` keeps events for ever)",
-            duration,
+            "a duration of up to 100 years, such as `365d` (`0` keeps events for ever)",
+            |text| if text == "0" { Some(Duration::ZERO) } else { duration(text) },
         )?;
         Ok(Self {
             enabled: enabled?.unwrap_or(default.enabled),
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn a_retention_of_zero_is_for_ever() {
         let read = |variable, value| AuditPolicy::from_environment(&environment(variable, value));
-        let for_ever = read("LATCHKEY_AUDIT_RETENTION", "0s").expect("valid");
+        let for_ever = read("LATCHKEY_AUDIT_RETENTION", "0").expect("valid");
         assert_eq!(for_ever, AuditPolicy { enabled: true, retention: None });
         let off = read("LATCHKEY_AUDIT", "off").expect("valid");
         assert_eq!(off, AuditPolicy { enabled: false, ..AuditPolicy::default() });

@@ -53,15 +53,16 @@ impl KeyStore {
         account: &ServiceAccount,
         key: &Key,
         policy: &KeyPolicy,
+        now: Timestamp,
     ) -> Result<(), CreateError> {
         // The ID may have belonged to another organization, whose trail this one must not see.
         let (id, all) = (Some(&organization.id), EventRange::default());
         let before = self.events(id, &all, Order::NewestFirst, 1).await?;
         let before = before.events.first().map(|event| event.time);
         let events = [
-            Draft::organization_created(organization, before),
-            Draft::account_created(account, account.created_at),
-            Draft::key_created(Some(&organization.id), key, key.created_at),
+            Draft::organization_created(organization, now, before),
+            Draft::account_created(account, now),
+            Draft::key_created(Some(&organization.id), key, now),
         ];
         let parts = [
             (Part::Organization, self.put_new(record::organization_item(organization, before))?),

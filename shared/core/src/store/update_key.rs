@@ -47,7 +47,12 @@ impl KeyStore {
             let update = self.change(&key, change, now)?;
             let found = match self.update_once(Part::Key, update, &[event]).await? {
                 Outcome::Refused(mut unmet) => unmet.take(Part::Key).flatten(),
-                _ => return Ok(changed),
+                // Others may have changed its expiry meanwhile. If it is missing, it was deleted since.
+                _ => {
+                    let place = record::key_key(&key.spec.account, &key.id);
+                    let changed = self.item(place).await?.ok_or_else(not_found)?;
+                    return Ok(record::key(&changed).map_err(StoreError::from)?);
+                }
             };
             key = record::key(&found.ok_or_else(not_found)?).map_err(StoreError::from)?;
         }

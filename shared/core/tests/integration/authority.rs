@@ -197,7 +197,8 @@ async fn a_key_with_scopes_changes_and_ends_no_key_that_holds_more() {
 async fn a_change_that_was_allowed_for_other_scopes_is_authorized_anew() {
     let table = TestTable::start().await;
     let caller = caller(&["keys.write", "sessions.read"], None);
-    let rename = KeyChange { name: Some(None), scopes: None };
+    let renamed = Some("renamed".parse().expect("a name"));
+    let rename = KeyChange { name: Some(renamed), scopes: None };
     for (held, allowed) in [(&["sessions.read"][..], true), (&["files.read"], false), (&[], false)]
     {
         let target = insert(&table, held, None).await;

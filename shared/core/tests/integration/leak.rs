@@ -181,10 +181,7 @@ async fn revoking_a_tree_can_be_interrupted_anywhere_and_finished() {
     let mut interrupted = 0;
     for last_is_sent in [false, true] {
         for requests in 0.. {
-            for item in items.clone() {
-                let put = leak.table.client.put_item().table_name(leak.table.name());
-                put.set_item(Some(item)).send().await.expect("as it was");
-            }
+            leak.table.reset(&items).await;
             let store = leak.table.interrupted_store(Interruption::after(requests, last_is_sent));
             let outcome = leak.revoke(&store).await;
             let mut dead = 0;

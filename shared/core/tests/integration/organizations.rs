@@ -221,15 +221,7 @@ async fn deleting_an_organization_can_be_interrupted_anywhere_and_finished() {
     let mut interrupted = 0;
     for last_is_sent in [false, true] {
         for requests in 0.. {
-            for item in table.items().await.iter().filter(|item| !items.contains(item)) {
-                let key = ["pk", "sk"].map(|name| (name.to_owned(), item[name].clone()));
-                let delete = table.client.delete_item().table_name(table.name());
-                delete.set_key(Some(key.into())).send().await.expect("gone");
-            }
-            for item in items.clone() {
-                let put = table.client.put_item().table_name(table.name());
-                put.set_item(Some(item)).send().await.expect("as it was");
-            }
+            table.reset(&items).await;
             let store = table.interrupted_store(Interruption::after(requests, last_is_sent));
             let outcome = delete(&store).await;
             let latchkey = table.latchkey(KeyPolicy::default());

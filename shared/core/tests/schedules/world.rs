@@ -81,7 +81,10 @@ impl World {
         let admin = account(&id, "admin");
         let (key, token) = key(&admin.id, Scopes::full_access(), -HOURS, None);
         let store = stage.store();
-        store.create_organization(&organization, &admin, &key, &policy).await.expect("created");
+        store
+            .create_organization(&organization, &admin, &key, &policy, organization.created_at)
+            .await
+            .expect("created");
         let work = account(&id, "work");
         store.create_account(&work, &policy, after(-HOURS), None).await.expect("created");
         let root = ServiceAccountId::root();

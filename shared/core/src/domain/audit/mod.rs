@@ -381,9 +381,12 @@ impl Draft {
     }
 
     /// Creates the draft of a new organization, whose ID may have had a trail until `after`.
-    pub fn organization_created(organization: &Organization, after: Option<EventTime>) -> Self {
-        let (id, at) = (&organization.id, organization.created_at);
-        let draft = Self::organization(Action::CreateOrganization, id, at);
+    pub fn organization_created(
+        organization: &Organization,
+        at: Timestamp,
+        after: Option<EventTime>,
+    ) -> Self {
+        let draft = Self::organization(Action::CreateOrganization, &organization.id, at);
         Self { after, ..draft }.with("name", None, Some(Value::text(&organization.name)))
     }
 

@@ -74,7 +74,8 @@ pub async fn write_bootstrap(
     made: &Bootstrap,
 ) -> Result<(), OperatorError> {
     let Bootstrap { organization, account, minted } = made;
-    Ok(store.create_organization(organization, account, &minted.key, policy).await?)
+    let now = organization.created_at;
+    Ok(store.create_organization(organization, account, &minted.key, policy, now).await?)
 }
 
 /// Returns every organization by scanning the whole table.
