@@ -9,6 +9,9 @@ use super::state::Millis;
 /// The number of environments that serve requests. The first half serves LakeSail, the others Chaser.
 pub(crate) const ENVIRONMENTS: usize = 4;
 
+/// How far a clock may be from the time.
+pub(crate) const SKEW_MAX: Millis = 5000;
+
 /// A test case.
 #[derive(Clone, Debug)]
 pub(crate) struct History {
@@ -71,7 +74,7 @@ pub(crate) enum Action {
 }
 
 pub(crate) fn history() -> impl Strategy<Value = History> {
-    let skew = prop_oneof![2 => Just(0), 1 => 1_i64..=5000];
+    let skew = prop_oneof![2 => Just(0), 1 => 1..=SKEW_MAX];
     let steps = prop::collection::vec(step(), 1..50);
     (2_usize..5, prop::option::of(5_i64..20), skew, steps).prop_map(
         |(key_limit, max_lifetime_days, skew, steps)| History {

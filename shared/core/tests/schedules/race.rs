@@ -204,6 +204,7 @@ impl Race {
         if again {
             items = stage.items();
             consistent(world, &items, latest, self.exact, false)?;
+            trails(world, latest).await?;
         }
 
         let deletes = self.operations.iter().any(|operation| operation.deletes());
