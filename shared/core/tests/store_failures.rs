@@ -39,6 +39,14 @@ fn caller() -> AccountPrincipal {
     }
 }
 
+/// A client that finds no item, whose other requests `respond` answers.
+fn writes<R: Into<Reply>>(respond: impl Fn(&str, &str) -> R + Send + Sync + 'static) -> Client {
+    faulty::client(move |operation, body| match operation {
+        "GetItem" => Reply::from((200, "{}".to_owned())),
+        _ => respond(operation, body).into(),
+    })
+}
+
 fn request() -> MintRequest {
     MintRequest {
         account: sample::ACCOUNT.parse().expect("an id"),
@@ -233,7 +241,7 @@ async fn a_conflict_with_another_transaction_is_retried() {
     for codes in [&["TransactionConflict", "None"], &["None", "ThrottlingError"]] {
         let calls = Calls::default();
         let counted = calls.clone();
-        let client = faulty::client(move |_, _| match counted.next() {
+        let client = writes(move |_, _| match counted.next() {
             0..3 => canceled(codes),
             _ => (200, "{}".to_owned()),
         });
@@ -246,7 +254,7 @@ async fn a_conflict_with_another_transaction_is_retried() {
 async fn all_tries_of_a_transaction_carry_one_token() {
     let tokens = Arc::new(std::sync::Mutex::new(Vec::new()));
     let seen = Arc::clone(&tokens);
-    let client = faulty::client(move |_, body| {
+    let client = writes(move |_, body| {
         let body: Value = serde_json::from_str(body).expect("JSON");
         let mut seen = seen.lock().expect("no panic elsewhere");
         seen.push(body["ClientRequestToken"].as_str().expect("a token").to_owned());
@@ -267,7 +275,7 @@ async fn all_tries_of_a_transaction_carry_one_token() {
 async fn endless_conflicts_end_in_a_503_that_says_when_to_come_back() {
     let calls = Calls::default();
     let counted = calls.clone();
-    let client = faulty::client(move |_, _| {
+    let client = writes(move |_, _| {
         counted.next();
         canceled(&["TransactionConflict", "None"])
     });
@@ -326,7 +334,7 @@ async fn the_tries_of_a_change_take_effect_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_table_that_stays_throttled_is_a_failure_of_the_store() {
-    let client = faulty::client(|_, _| canceled(&["None", "ThrottlingError"]));
+    let client = writes(|_, _| canceled(&["None", "ThrottlingError"]));
     let error = latchkey(client).mint(&caller(), request(), None, respond).await.expect_err("no");
     assert!(matches!(error, Error::Store(StoreError::Unavailable(_))), "{error:?}");
 }
@@ -335,7 +343,7 @@ async fn a_table_that_stays_throttled_is_a_failure_of_the_store() {
 async fn a_transaction_that_is_wrong_in_itself_is_not_retried() {
     let calls = Calls::default();
     let counted = calls.clone();
-    let client = faulty::client(move |_, _| {
+    let client = writes(move |_, _| {
         counted.next();
         canceled(&["ValidationError", "None"])
     });
@@ -351,7 +359,7 @@ async fn a_key_whose_mint_was_not_answered_is_logged_with_its_id() {
     let logs = Logs::capture("test");
     let written = Arc::new(Mutex::new(String::new()));
     let note = Arc::clone(&written);
-    let client = faulty::client(move |_, body| {
+    let client = writes(move |_, body| {
         note.lock().expect("no panic elsewhere").push_str(body);
         Reply::Silence
     });

@@ -92,6 +92,22 @@ impl<'a> Attempt<'a> {
         Self { store, drafts, known: HashMap::new(), not_before: None }
     }
 
+    /// Reads the heads that this process does not know, of chains whose items the change does not create. Guessing
+    /// would cost a refused transaction, which DynamoDB bills like one that is written.
+    pub(super) async fn read_heads(
+        &mut self,
+        parts: &[(Part, TransactWriteItem)],
+    ) -> Result<(), StoreError> {
+        for draft in self.drafts {
+            let chain = &draft.chain;
+            if self.head(chain).is_none() && !is_new(parts, chain) {
+                let head = self.store.head(chain).await?;
+                self.known.insert(chain.clone(), head.map(|(_, head)| head));
+            }
+        }
+        Ok(())
+    }
+
     /// Adds the events of the change to its items `parts`.
     pub(super) fn record(
         &self,
@@ -102,11 +118,9 @@ impl<'a> Attempt<'a> {
         let mut heads: HashMap<Chain, Head> = HashMap::new();
         let mut events = Vec::new();
         for draft in self.drafts {
-            let place = || parts.iter().position(|(kind, _)| *kind == part_of(&draft.chain));
-            let is_new = || place().is_some_and(|place| items[place].put.is_some());
             let before = match heads.get(&draft.chain) {
                 Some(head) => Some(*head),
-                None if is_new() => None,
+                None if is_new(parts, &draft.chain) => None,
                 None => self.head(&draft.chain),
             };
             let (author, policy) = (&self.store.author, &self.store.trail.policy);
@@ -197,6 +211,12 @@ fn part_of(chain: &Chain) -> Part {
         Chain::Organization(_) => Part::Organization,
         Chain::Deployment => Part::Deployment,
     }
+}
+
+/// Whether a change creates the item that has a chain's head.
+fn is_new(parts: &[(Part, TransactWriteItem)], chain: &Chain) -> bool {
+    let kind = part_of(chain);
+    parts.iter().any(|(part, item)| *part == kind && item.put.is_some())
 }
 
 /// Changes an item of a transaction so that it also moves its chain's head from `before` to `after`.

@@ -129,6 +129,7 @@ impl KeyStore {
     ) -> Result<Outcome, Error> {
         let response = response.map(|response| self.put_response(response, now)).transpose()?;
         let mut trail = Attempt::new(self, events);
+        trail.read_heads(parts).await?;
         let mut token = request_token()?;
         let mut recorded = trail.record(parts)?;
         let mut obstacle = Error::Busy;

@@ -219,8 +219,8 @@ async fn deleting_an_account_can_be_interrupted_anywhere_and_finished() {
             interrupted += 1;
         }
     }
-    // A refused transaction that learns the head of the account's chain, the same transaction again, pages of 25 and
-    // 6 keys, an empty page, and the entry take eight requests.
+    // The head of the account's chain, a transaction, pages of 25 and 6 keys, an empty page, and the entry take eight
+    // requests, because each page is a query and a batch.
     assert_eq!(interrupted, 16);
 }
 

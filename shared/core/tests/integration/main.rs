@@ -10,4 +10,5 @@ mod organizations;
 mod recount;
 mod restore;
 mod stored;
+mod trail;
 mod verify;

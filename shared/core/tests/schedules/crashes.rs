@@ -60,7 +60,7 @@ async fn every_operation_can_be_interrupted_anywhere_and_sent_again() {
 #[tokio::test(start_paused = true)]
 async fn a_change_and_its_event_are_written_together_or_not_at_all() {
     let seeds = std::env::var("LATCHKEY_SEEDS").ok();
-    let seeds = seeds.map_or(30, |seeds| seeds.parse().expect("a number"));
+    let seeds = seeds.map_or(90, |seeds| seeds.parse().expect("a number"));
     let mut faults = 0;
     let mut schedules = 0;
     for (at, operation) in OPERATIONS.iter().enumerate() {
@@ -71,7 +71,7 @@ async fn a_change_and_its_event_are_written_together_or_not_at_all() {
         (schedules, faults) = (schedules + checked.schedules, faults + checked.faults);
     }
     println!("{schedules} schedules, {faults} faults");
-    assert!(schedules >= seeds && faults > schedules / 4, "{schedules} schedules, {faults} faults");
+    assert!(schedules >= seeds && faults > schedules / 8, "{schedules} schedules, {faults} faults");
 }
 
 #[tokio::test(start_paused = true)]
