@@ -12,9 +12,12 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// The reason a body is not valid for an operation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidBody {
-    /// More than [`BODY_BYTES_MAX`] bytes.
-    #[error("the body is larger than {BODY_BYTES_MAX} bytes")]
-    TooLarge,
+    /// More bytes than the operation accepts.
+    #[error("the body is larger than {max} bytes")]
+    TooLarge {
+        /// The maximum.
+        max: usize,
+    },
     /// The `Content-Type` is not JSON in UTF-8.
     #[error("the body must be JSON in UTF-8: send `Content-Type: application/json`")]
     MediaType,
@@ -37,6 +40,15 @@ pub enum InvalidBody {
     /// The body is JSON, but not an object.
     #[error("the body must be a JSON object, not {0}")]
     NotAnObject(&'static str),
+    /// The body is not a list of what the operation accepts.
+    #[error("the body must be a JSON list of {0}")]
+    NotAListOf(&'static str),
+    /// The list in the body is too long.
+    #[error("the body lists more than {max} entries")]
+    TooMany {
+        /// The maximum.
+        max: usize,
+    },
     /// A field is given twice.
     #[error("the body contains the field `{0}` twice")]
     DuplicateField(String),

@@ -74,6 +74,12 @@ pub enum Error {
     /// The `Idempotency-Key` header is invalid.
     #[error("the `Idempotency-Key` header {0}")]
     InvalidIdempotencyKey(#[from] InvalidIdempotencyKey),
+    /// The request does not have the signature that authorizes it.
+    #[error("{0}")]
+    InvalidSignature(String),
+    /// Another service, which the request needs, failed or did not respond.
+    #[error("{0}; try again later")]
+    Dependency(String),
     /// The service rejected the request or failed.
     #[error(transparent)]
     Service(#[from] latchkey::Error),

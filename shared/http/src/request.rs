@@ -47,8 +47,17 @@ impl Request {
     ///
     /// [`InvalidBody::TooLarge`], [`InvalidBody::Base64`].
     pub fn body(&self) -> Result<&[u8], InvalidBody> {
+        self.body_within(BODY_BYTES_MAX)
+    }
+
+    /// Returns the body if it has at most `max` bytes.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Request::body`].
+    pub fn body_within(&self, max: usize) -> Result<&[u8], InvalidBody> {
         let body = self.body.as_deref().ok_or(InvalidBody::Base64)?;
-        if body.len() > BODY_BYTES_MAX { Err(InvalidBody::TooLarge) } else { Ok(body) }
+        if body.len() > max { Err(InvalidBody::TooLarge { max }) } else { Ok(body) }
     }
 
     /// Returns the values of the query parameter `name`.

@@ -20,6 +20,9 @@ const INVALID_TOKEN: &str = r#"Bearer realm="latchkey", error="invalid_token""#;
 /// The challenge to present a key with more permissions.
 const INSUFFICIENT_SCOPE: &str = r#"Bearer realm="latchkey", error="insufficient_scope""#;
 
+/// When another service may have recovered. Latchkey asks none more often.
+const DEPENDENCY_RETRY_SECONDS: u32 = 60;
+
 impl Error {
     /// Returns the HTTP status of this error in every dialect.
     pub fn status(&self) -> StatusCode {
@@ -36,13 +39,19 @@ impl Error {
             | Self::InvalidScope(_)
             | Self::InvalidOrganization(_)
             | Self::UnknownScope { .. } => StatusCode::BAD_REQUEST,
+            // No key that a caller could present would help, so this is not a 401.
+            Self::InvalidSignature(_) => StatusCode::FORBIDDEN,
+            Self::Dependency(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Service(error) => of_service(error),
         }
     }
 
     /// Returns the seconds after which the same request may succeed, if waiting helps.
     pub fn retry_after_seconds(&self) -> Option<u32> {
-        (self.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(1)
+        match self {
+            Self::Dependency(_) => Some(DEPENDENCY_RETRY_SECONDS),
+            _ => (self.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(1),
+        }
     }
 
     /// Returns the challenge of a 401 or 403 response (RFC 6750, section 3). The same request may succeed
@@ -115,12 +124,14 @@ fn of_service(error: &Refused) -> StatusCode {
 impl InvalidBody {
     fn status(&self) -> StatusCode {
         match self {
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Base64
             | Self::NotAForm
             | Self::Syntax { .. }
             | Self::NotAnObject(_)
+            | Self::NotAListOf(_)
+            | Self::TooMany { .. }
             | Self::DuplicateField(_)
             | Self::UnknownField { .. }
             | Self::MissingField(_)
