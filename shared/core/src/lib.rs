@@ -10,8 +10,8 @@ pub mod store;
 
 // The vocabulary of every layer and of every user of this crate.
 pub use domain::{
-    account, audit, error, id, idempotency, key, limit, organizations, policy, principal, scope,
-    text, time, token,
+    account, audit, error, id, idempotency, key, leak, limit, organizations, policy, principal,
+    scope, text, time, token,
 };
 pub use error::Error;
 pub use service::{Latchkey, operator};

@@ -7,6 +7,7 @@ pub mod error;
 pub mod id;
 pub mod idempotency;
 pub mod key;
+pub mod leak;
 pub mod limit;
 pub mod organizations;
 pub mod policy;

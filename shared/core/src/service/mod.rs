@@ -11,6 +11,7 @@ mod generate;
 mod keys;
 mod known_deployment;
 mod last_used;
+mod leak;
 pub mod metrics;
 mod mint;
 pub mod operator;

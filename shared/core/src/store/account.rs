@@ -9,6 +9,8 @@ use crate::account::{AccountChange, ServiceAccount};
 use crate::audit::Draft;
 use crate::error::Error;
 use crate::id::{OrganizationId, ServiceAccountId};
+use crate::key::Key;
+use crate::leak::Sighting;
 use crate::time::Timestamp;
 
 use super::attribute::{number, text};
@@ -43,17 +45,48 @@ impl KeyStore {
         change: &AccountChange,
         now: Timestamp,
     ) -> Result<ServiceAccount, Error> {
+        Ok(self.update_account_for(organization, id, change, None, now).await?.0)
+    }
+
+    /// Disables the account of a key that was found in a public place, and records where. Returns `false` if the
+    /// account is disabled already; then this writes nothing.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`KeyStore::update_account`].
+    pub async fn disable_account_of(
+        &self,
+        key: &Key,
+        organization: &OrganizationId,
+        sighting: &Sighting,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let change = AccountChange { disabled: Some(true), ..AccountChange::default() };
+        let (account, found) = (&key.spec.account, sighting.event(Some(organization), key, now));
+        Ok(self.update_account_for(organization, account, &change, Some(found), now).await?.1)
+    }
+
+    /// Changes an account, after the event `cause`. Also returns whether it wrote something.
+    async fn update_account_for(
+        &self,
+        organization: &OrganizationId,
+        id: &ServiceAccountId,
+        change: &AccountChange,
+        cause: Option<Draft>,
+        now: Timestamp,
+    ) -> Result<(ServiceAccount, bool), Error> {
         for _ in 0..ATTEMPTS_MAX {
             let found = self.account(organization, id).await?;
             let old = found.ok_or_else(|| Error::AccountNotFound(id.clone()))?;
             let new = changed(&old, change, now);
             if (ServiceAccount { updated_at: old.updated_at, ..new.clone() }) == old {
-                return Ok(old);
+                return Ok((old, false));
             }
             let event = Draft::account_updated(&old, change, now);
+            let events: Vec<Draft> = cause.clone().into_iter().chain([event]).collect();
             let update = self.change_account(&old, &new).map_err(StoreError::from)?;
-            if let Outcome::Written = self.update_once(Part::Account, update, &[event]).await? {
-                return Ok(new);
+            if let Outcome::Written = self.update_once(Part::Account, update, &events).await? {
+                return Ok((new, true));
             }
         }
         Err(Error::Busy)

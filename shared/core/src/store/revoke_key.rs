@@ -6,6 +6,7 @@ use crate::audit::Draft;
 use crate::error::Error;
 use crate::id::{KeyId, ServiceAccountId};
 use crate::key::Key;
+use crate::leak::Sighting;
 use crate::policy::KeyPolicy;
 use crate::principal::AccountPrincipal;
 use crate::time::Timestamp;
@@ -58,6 +59,33 @@ impl KeyStore {
         policy: &KeyPolicy,
         now: Timestamp,
     ) -> Result<Revocation, Error> {
+        self.revoke_for(caller, account, id, None, policy, now).await
+    }
+
+    /// Revokes a key that was found in a public place, and records where.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`KeyStore::revoke_key`].
+    pub async fn revoke_leaked_key(
+        &self,
+        key: &Key,
+        sighting: &Sighting,
+        policy: &KeyPolicy,
+        now: Timestamp,
+    ) -> Result<Revocation, Error> {
+        self.revoke_for(None, &key.spec.account, &key.id, Some(sighting), policy, now).await
+    }
+
+    async fn revoke_for(
+        &self,
+        caller: Option<&AccountPrincipal>,
+        account: &ServiceAccountId,
+        id: &KeyId,
+        sighting: Option<&Sighting>,
+        policy: &KeyPolicy,
+        now: Timestamp,
+    ) -> Result<Revocation, Error> {
         for _ in 0..ATTEMPTS_MAX {
             let found = self.lookup(account, id, true).await?;
             let organization = found.account.map(|account| account.organization);
@@ -81,7 +109,10 @@ impl KeyStore {
             let seen = key.spec.expires_at;
             let key = Key { revoked_at: Some(now), updated_at: now, ..key };
             let ended = (Part::Key, self.end(&key, seen, policy)?);
-            let events = [Draft::key_revoked(organization.as_ref(), account, id, now)];
+            let organization = organization.as_ref();
+            let leak = sighting.map(|sighting| sighting.event(organization, &key, now));
+            let revoked = Draft::key_revoked(organization, account, id, now);
+            let events: Vec<Draft> = leak.into_iter().chain([revoked]).collect();
             let outcome = if counts {
                 let count = self.count_one_less(account)?;
                 self.transact(&[ended, (Part::Account, count)], &events).await?

@@ -2,6 +2,8 @@
 //! dies, its response is lost once or for good, or another transaction is in its way. The same request again,
 //! in a new process, finishes the work, and nothing happens twice.
 
+use latchkey::leak::LeakAction;
+
 use crate::operation::Operation::{self, *};
 use crate::race::Race;
 use crate::world::World;
@@ -19,6 +21,8 @@ const OPERATIONS: &[Operation] = &[
     Rotate { key: "old", grace: 0, repeat: AGAIN },
     Revoke("old"),
     RevokePresented("old"),
+    ReportLeak(LeakAction::Revoke, "old"),
+    ReportLeak(LeakAction::Disable, "old"),
     Rename("old", "renamed"),
     Rescope("old", "b.read"),
     RecordUse("old"),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use latchkey::account::{AccountChange, ServiceAccount};
 use latchkey::error::{Error, StoreError};
 use latchkey::key::{KeyChange, Minted};
+use latchkey::leak::{LeakAction, Sighting};
 use latchkey::operator::{self, MintSpec, OperatorError};
 use latchkey::principal::Principal;
 use latchkey::service::{CallerSecret, Freshness, IdempotentRequest, MintRequest, RotateRequest};
@@ -27,6 +28,7 @@ pub(crate) enum Operation {
     },
     Revoke(&'static str),
     RevokePresented(&'static str),
+    ReportLeak(LeakAction, &'static str),
     Rename(&'static str, &'static str),
     Rescope(&'static str, &'static str),
     RecordUse(&'static str),
@@ -117,6 +119,7 @@ impl Operation {
             | Self::Expire(_) => false,
             Self::Revoke(_)
             | Self::RevokePresented(_)
+            | Self::ReportLeak(..)
             | Self::Rename(..)
             | Self::Rescope(..)
             | Self::RecordUse(_)
@@ -203,6 +206,11 @@ impl Operation {
             }
             Self::RevokePresented(key) => {
                 latchkey.revoke_presented(world.token(key)).await?;
+                String::new()
+            }
+            Self::ReportLeak(action, key) => {
+                let place = Sighting::new("github", Some("commit"), Some("https://example.com/"));
+                latchkey.report_leak(world.token(key), action, &place).await?;
                 String::new()
             }
             Self::Rename(key, name) => {

@@ -1,5 +1,7 @@
 //! Two to four operations at the same time.
 
+use latchkey::leak::LeakAction;
+
 use crate::operation::Operation::{self, *};
 use crate::race::{Race, orders_max, schedules};
 use crate::world::World;
@@ -96,6 +98,10 @@ race! {
     two_changes_of_scopes_are_one_after_another: new scoped().await, 6,
         [Rescope("old", "b.read"), Rescope("old", "c.read")];
     two_revocations_count_a_key_out_once: new plain().await, 6, [Revoke("old"), RevokePresented("old")];
+    a_leak_report_and_a_revocation_count_a_key_out_once: new plain().await, 6,
+        [ReportLeak(LeakAction::Revoke, "old"), Revoke("old")];
+    a_leak_report_and_another_change_of_the_account_are_both_kept: new plain().await, 6,
+        [ReportLeak(LeakAction::Disable, "old"), Describe("new")];
     a_limit_and_a_revocation_count_a_key_out_once: new plain().await, 6, [Limit("old"), Revoke("old")];
     a_limit_and_a_rotation_end_a_key_once: new plain().await, 6, [Limit("old"), ROTATE];
     two_limits_count_a_key_out_once: new plain().await, 6, [Limit("old"), Limit("old")];
