@@ -27,7 +27,7 @@ thread_local! {
             latchkey: latchkey(),
             scopes: chaser::AllowedScopes::parse("keys.read keys.write files.read").expect("scopes"),
         },
-        oauth: oauth::App { latchkey: latchkey(), settings: oauth::Settings::default() },
+        oauth: oauth::App::new(latchkey(), oauth::Settings::default()),
         live: live_tokens(),
         reader: SampleKey::Reader.token(),
     };

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 thread_local! {
     static OAUTH: (oauth::App, Vec<String>, HeaderValue) = (
-        oauth::App { latchkey: latchkey(), settings: oauth::Settings::default() },
+        oauth::App::new(latchkey(), oauth::Settings::default()),
         live_tokens(),
         HeaderValue::try_from(format!("Bearer {}", SampleKey::FullAccess.token())).expect("a header"),
     );

@@ -108,7 +108,11 @@ fn code(error: &Error, scheme: Scheme) -> &'static str {
             Error::NoCredentials | Error::OtherScheme => "invalid_request",
             _ => "invalid_token",
         },
-        (StatusCode::FORBIDDEN, _) => "insufficient_scope",
+        (StatusCode::FORBIDDEN, _) => match error {
+            // RFC 6749, section 4.1.2.1: no scope would help.
+            Error::InvalidSignature(_) => "access_denied",
+            _ => "insufficient_scope",
+        },
         (StatusCode::SERVICE_UNAVAILABLE, _) => "temporarily_unavailable",
         (status, _) if status.is_client_error() => "invalid_request",
         _ => "server_error",

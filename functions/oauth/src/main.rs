@@ -1,4 +1,4 @@
-//! The Lambda function for token introspection, revocation, and forward authentication.
+//! The Lambda function for token introspection, revocation, forward authentication, and leak reports.
 
 use latchkey::store::environment::Environment;
 use latchkey_http::{serve, start};
@@ -8,7 +8,7 @@ use oauth::{App, Settings, handle};
 async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let environment = Environment::of_process();
     let latchkey = start("oauth", &environment).await?;
-    let app = App { latchkey, settings: Settings::from_environment(&environment)? };
+    let app = App::new(latchkey, Settings::from_environment(&environment)?);
     if !app.settings.organizations.is_restricted() {
         app.latchkey.warn_if_several_organizations();
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use latchkey::leak::LeakAction;
 use latchkey::organizations::AllowedOrganizations;
 use latchkey::store::environment::{Environment, InvalidSetting};
 use latchkey_http::http::Uri;
@@ -15,6 +16,9 @@ pub struct Settings {
     /// `LATCHKEY_VERIFY_ORGANIZATIONS`: the organizations with keys that `/verify` accepts. Default: every
     /// organization.
     pub organizations: AllowedOrganizations,
+    /// `LATCHKEY_LEAK_REPORTS`: what a report of a leaked key causes, `revoke` or `disable`. Default `off`: no
+    /// reports are accepted.
+    pub leak_action: Option<LeakAction>,
 }
 
 /// The service's base URL in the metadata.
@@ -83,7 +87,14 @@ impl Settings {
             value.parse().map_err(|error: InvalidIssuer| format!("{error}, not {value:?}"))
         })?;
         let organizations = environment.read("LATCHKEY_VERIFY_ORGANIZATIONS", str::parse)?;
-        Ok(Self { issuer, organizations: organizations.unwrap_or_default() })
+        let leak_action = environment.read("LATCHKEY_LEAK_REPORTS", |value| match value {
+            "off" => Ok(None),
+            "revoke" => Ok(Some(LeakAction::Revoke)),
+            "disable" => Ok(Some(LeakAction::Disable)),
+            _ => Err(format!("must be `off`, `revoke`, or `disable`, not {value:?}")),
+        })?;
+        let organizations = organizations.unwrap_or_default();
+        Ok(Self { issuer, organizations, leak_action: leak_action.flatten() })
     }
 }
 
@@ -124,6 +135,17 @@ mod tests {
         assert!(organizations.allows(&"example".parse().expect("an ID")));
         let error = settings("acme; example").expect_err("a semicolon");
         assert_eq!(error.variable, "LATCHKEY_VERIFY_ORGANIZATIONS");
+    }
+
+    #[test]
+    fn reports_of_leaks_are_off_unless_the_deployment_says_what_they_cause() {
+        let action = |value| of("LATCHKEY_LEAK_REPORTS", value).map(|read| read.leak_action);
+        assert_eq!(action(""), Ok(None));
+        assert_eq!(action("off"), Ok(None));
+        assert_eq!(action("revoke"), Ok(Some(LeakAction::Revoke)));
+        assert_eq!(action("disable"), Ok(Some(LeakAction::Disable)));
+        let error = action("delete").expect_err("no action");
+        assert!(error.to_string().contains("must be `off`, `revoke`, or `disable`"), "{error}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-"""Every operation of the deployed function: the OAuth endpoints and forward authentication."""
+"""Every operation of the deployed function: the OAuth endpoints, forward authentication, and leak reports."""
 
 RUNTIME = {"event": "verify.json", "valid_key": True, "answer": {"statusCode": 204}}
 
@@ -7,6 +7,7 @@ VERIFY_PATH = "ANY /verify/{path+}"
 INTROSPECT = "POST /oauth/introspect"
 REVOKE = "POST /oauth/revoke"
 TOKEN = "POST /oauth/token"
+REPORT_LEAK = "POST /leaks/github"
 
 
 def drive(deployed):
@@ -20,6 +21,11 @@ def drive(deployed):
     assert refused["error"] == "unsupported_grant_type", f"the token endpoint answered {refused}"
     # The token endpoint only rejects requests.
     gateway.driven.add(TOKEN)
+
+    # Only GitHub can sign a report, so what a test can send is refused: LeakReports is off by default.
+    refused = call(REPORT_LEAK, 404, ["error"], json=[{"token": "a", "type": "b"}])
+    assert refused["error_description"] == "this path does not exist; check the URL", f"it answered {refused}"
+    gateway.driven.add(REPORT_LEAK)
 
     assert call("GET /health", 200, ["status"]) == {"status": "ok"}
     assert call("GET /health", 200, ["store"], query="?deep=1")["store"] == "ok"

@@ -55,7 +55,7 @@ impl Environment {
         Self {
             lakesail: lakesail::App { latchkey: latchkey.clone() },
             chaser: chaser::App { latchkey: latchkey.clone(), scopes },
-            oauth: oauth::App { latchkey, settings: oauth::Settings::default() },
+            oauth: oauth::App::new(latchkey, oauth::Settings::default()),
         }
     }
 

@@ -2,6 +2,8 @@
 //!
 //! The tables contain no tests of their own, so that several test binaries can use all requests.
 
+pub(crate) mod github;
+
 use latchkey_testkit::rows;
 use latchkey_testkit::sample::SampleKey::{
     self, Disabled, Expired, FullAccess, Minter, Other, Reader, Revoked, Root, Unknown,
@@ -12,6 +14,9 @@ use latchkey_testkit::suite::change::{
     Change, basic, body, body_as, by, header, method, no_body, no_key, path, query, set,
 };
 use latchkey_testkit::suite::expectations::cases;
+use serde_json::{Value, json};
+
+use github::{KEY_IDENTIFIER, SIGNATURE, forged, found, found_at, signed};
 
 const BEARER: &str = r#"Bearer realm="latchkey""#;
 const BASIC: &str = r#"Basic realm="latchkey""#;
@@ -32,6 +37,14 @@ const NOT_ALLOWED: &str = "this key belongs to an organization that this endpoin
 const ONE_TOKEN: &str = "the parameter `token` must be sent exactly once";
 const NOT_VALID: &str = "the key is invalid, revoked, or expired";
 const NO_CREDENTIALS: &str = "the request has no credentials; send `Authorization: Bearer <key>`";
+
+const NOT_SIGNED: &str = "the request must have exactly one `Github-Public-Key-Identifier` and one \
+     `Github-Public-Key-Signature`";
+const NO_SIGNATURE: &str =
+    "the signature must be an ECDSA signature in Base64, and its key identifier a short text";
+const NO_MATCH: &str = "the signature does not match the body";
+const NOT_A_REPORT: &str =
+    "the body must be a JSON list of objects with the strings `token` and `type`";
 
 /// A scope of the maximum length.
 macro_rules! long_scope {
@@ -99,6 +112,30 @@ pub(crate) fn health_checks() -> Vec<(Case, bool)> {
         _ => false;
         "deep" [query("deep=1")] => true;
     }
+}
+
+/// A report's expected feedback, whether each match is a key, and the keys that it ends.
+pub(crate) type Reported = (&'static [bool], &'static [SampleKey]);
+
+/// Reports of leaked keys.
+pub(crate) fn reports() -> Vec<(Case, Reported)> {
+    let report = |matches: &[Value]| signed(json!(matches).to_string());
+    let row = |name, matches: &[Value], reported: Reported| {
+        (Case::of("report-leak").row(name, report(matches)), reported)
+    };
+    let key = |key: SampleKey| found(&key.token());
+    let in_its_name = format!("https://github.com/octocat/a/blob/main/{}", Reader.token());
+    vec![
+        (Case::of("report-leak"), (&[true], &[Minter])),
+        row("in-its-name", &[found_at(&Reader.token(), &in_its_name)], (&[true], &[Reader])),
+        row("two", &[key(Reader), key(Other)], (&[true, true], &[Reader, Other])),
+        row("root", &[key(Root)], (&[true], &[Root])),
+        row("twice", &[key(Reader), found("x"), key(Reader)], (&[true, false, true], &[Reader])),
+        row("ended", &[key(Revoked), key(Expired)], (&[true, true], &[])),
+        row("unknown", &[key(Unknown), found("abc"), found("")], (&[false, false, false], &[])),
+        row("nowhere", &[json!({"token": Reader.token(), "type": ""})], (&[true], &[Reader])),
+        row("nothing", &[], (&[], &[])),
+    ]
 }
 
 /// Requests that pass, with the status and the scopes in the response.
@@ -174,6 +211,27 @@ pub(crate) fn refusals() -> Vec<Refusal> {
             "no-grant-type" [body("scope=keys.read")]
                 => 400, "invalid_request", "the parameter `grant_type` must be sent exactly once", "";
         },
+        rows! { "report-leak";
+            "unsigned" [set("/headers/github-public-key-signature", Value::Null)]
+                => 403, "access_denied", NOT_SIGNED, "";
+            "without-key" [set("/headers/github-public-key-identifier", Value::Null)]
+                => 403, "access_denied", NOT_SIGNED, "";
+            "malformed-signature" [header(SIGNATURE, "!!!")]
+                => 403, "access_denied", NO_SIGNATURE, "";
+            "unknown-key" [header(KEY_IDENTIFIER, "other")]
+                => 403, "access_denied",
+                "GitHub does not publish a key with this `Github-Public-Key-Identifier`", "";
+            "github-s-other-key" [header(KEY_IDENTIFIER, "current")]
+                => 403, "access_denied", NO_MATCH, "";
+            "altered" [body(json!([found(&Reader.token())]).to_string())]
+                => 403, "access_denied", NO_MATCH, "";
+            "altered-to-no-report" [body("{")] => 403, "access_denied", NO_MATCH, "";
+            "too-large" [body(" ".repeat(1024 * 1024 + 1))]
+                => 413, "invalid_request", "the body is larger than 1048576 bytes", "";
+            "wrong-method" [method("GET"), no_body()]
+                => 405, "invalid_request", "this path does not support GET; it supports `POST`", "";
+        },
+        signed_refusals(),
         rows! { "verify";
             "no-scope-at-all" [query("scope=files.read%22%2C+realm%3D%22x")]
                 => 400, "invalid_request",
@@ -208,6 +266,24 @@ pub(crate) fn refusals() -> Vec<Refusal> {
     .concat()
 }
 
+/// Reports with a signature of their own, such as a forged one.
+fn signed_refusals() -> Vec<Refusal> {
+    let row = |name, changes| Case::of("report-leak").row(name, changes);
+    let matches = vec![found("a"); 1001];
+    vec![
+        (
+            row("forged", forged(json!([found(&Reader.token())]).to_string())),
+            (403, "access_denied", NO_MATCH, ""),
+        ),
+        (row("no-list", signed("{}")), (400, "invalid_request", NOT_A_REPORT, "")),
+        (row("no-token", signed(r#"[{"type":"a"}]"#)), (400, "invalid_request", NOT_A_REPORT, "")),
+        (
+            row("too-many", signed(json!(matches).to_string())),
+            (400, "invalid_request", "the body lists more than 1000 entries", ""),
+        ),
+    ]
+}
+
 /// Every request.
 pub(crate) fn all() -> Vec<Case> {
     [
@@ -217,6 +293,7 @@ pub(crate) fn all() -> Vec<Case> {
         cases(health_checks()),
         cases(verifications()),
         cases(refusals()),
+        cases(reports()),
     ]
     .concat()
 }

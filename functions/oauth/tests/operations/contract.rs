@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use latchkey::Latchkey;
+use latchkey::leak::LeakAction;
 use latchkey_testkit::contract::{Contract, Endpoint, template_endpoints, watch_paths};
 use latchkey_testkit::event;
 use latchkey_testkit::permissions::check_role;
 use latchkey_testkit::samples::check_samples;
-use oauth::{App, Operation, ROUTES, Settings, handle};
+use oauth::{App, Operation, ROUTES, handle};
 
-use crate::cases;
+use crate::cases::{self, github};
 
 #[test]
 fn code_document_template_and_local_router_have_the_same_routes() {
@@ -34,14 +35,15 @@ fn greedy(path: &str) -> String {
     format!("{start}{{*{}}}", name.trim_end_matches("+}"))
 }
 
-fn app(latchkey: Latchkey) -> App {
-    App { latchkey, settings: Settings::default() }
+/// A deployment in which a leak causes `action`.
+fn app(latchkey: Latchkey, action: LeakAction) -> App {
+    github::app(latchkey, github::on(action))
 }
 
 #[tokio::test]
 async fn every_operation_succeeds_with_a_sample() {
     check_samples("oauth", ROUTES, &[Operation::Token], async |latchkey, request| {
-        handle(&app(latchkey), request).await.status.as_u16()
+        handle(&app(latchkey, LeakAction::Revoke), request).await.status.as_u16()
     })
     .await;
 }
@@ -49,8 +51,12 @@ async fn every_operation_succeeds_with_a_sample() {
 #[tokio::test]
 async fn the_function_may_do_what_it_does() {
     check_role("oauth", cases::all(), async |latchkey, event| {
-        let answer = handle(&app(latchkey.clone()), event::parse(event)).await;
-        assert!(!answer.status.is_server_error());
+        // A key of an account that was disabled can still be revoked.
+        for action in [LeakAction::Disable, LeakAction::Revoke] {
+            let app = app(latchkey.clone(), action);
+            let answer = handle(&app, event::parse(event.clone())).await;
+            assert!(!answer.status.is_server_error());
+        }
     })
     .await;
 }

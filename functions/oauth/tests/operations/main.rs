@@ -1,16 +1,18 @@
-//! Introspection, revocation, metadata, and forward authentication.
+//! Introspection, revocation, metadata, forward authentication, and leak reports.
 //!
 //! Event in, response out, with the embedded DynamoDB in between.
 
 #[path = "../cases/mod.rs"]
 mod cases;
 mod contract;
+mod leaks;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use latchkey::Latchkey;
 use latchkey::key::{Key, KeySpec};
+use latchkey::leak::LeakAction;
 use latchkey::policy::{CachePolicy, KeyPolicy};
 use latchkey::scope::Scopes;
 use latchkey::service::Clock;
@@ -27,6 +29,8 @@ use oauth::{App, Settings, handle};
 use rand::rngs::SysRng;
 use serde_json::{Value, json};
 
+use cases::github;
+
 /// The endpoint of each request, by the start of the request's name.
 ///
 /// A request that matches no operation is rejected in the style of its sample's operation.
@@ -38,16 +42,20 @@ const ENDPOINTS: &[(&str, (&str, &str))] = &[
     ("verify-path", ("GET", "/verify/{path}")),
     ("verify", ("GET", "/verify")),
     ("health", ("GET", "/health")),
+    ("report-leak", ("POST", "/leaks/github")),
 ];
 
 async fn answer(latchkey: &Latchkey, case: &str, event: Value) -> Answer {
-    answer_with(Settings::default(), latchkey, case, event).await
+    answer_with(github::on(LeakAction::Revoke), latchkey, case, event).await
 }
 
 async fn answer_with(settings: Settings, latchkey: &Latchkey, case: &str, event: Value) -> Answer {
-    let app = App { latchkey: latchkey.clone(), settings };
+    answer_of(&github::app(latchkey.clone(), settings), case, event).await
+}
+
+async fn answer_of(app: &App, case: &str, event: Value) -> Answer {
     // Boxed, because the compiler cannot lay out so many nested futures.
-    let work = Box::pin(handle(&app, event::parse(event)));
+    let work = Box::pin(handle(app, event::parse(event)));
     let answer = Answer::from(serve::answer(case, work).await);
     assert_eq!(answer.header("x-request-id"), case);
     let endpoint =
@@ -369,7 +377,7 @@ async fn a_failing_store_is_never_an_answer() {
         let store = KeyStore::new(faulty::client(move |_, _| fault.clone()), "table");
         let clock = Clock::new(sample::now);
         let latchkey = Latchkey::new(store, KeyPolicy::default(), &NO_CACHE, clock);
-        for case in ["introspect", "revoke", "verify", "verify-path"] {
+        for case in ["introspect", "revoke", "verify", "verify-path", "report-leak"] {
             let answer = answer(&latchkey, case, event::json("oauth", case)).await;
             assert_eq!((answer.status, answer.string("/error")), (status, code), "{case}");
         }
