@@ -10,6 +10,7 @@ mod links;
 mod model;
 mod monitoring;
 mod parameters;
+mod secret_scanning;
 mod settings;
 mod template;
 mod token_format;
