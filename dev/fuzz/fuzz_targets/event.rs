@@ -2,6 +2,7 @@
 
 #![no_main]
 
+use latchkey::leak::LeakAction;
 use latchkey_fuzz::message::Message;
 use latchkey_fuzz::promise::{Dialect, check};
 use latchkey_fuzz::sample::SampleKey;
@@ -27,10 +28,24 @@ thread_local! {
             latchkey: latchkey(),
             scopes: chaser::AllowedScopes::parse("keys.read keys.write files.read").expect("scopes"),
         },
-        oauth: oauth::App::new(latchkey(), oauth::Settings::default()),
+        oauth: reporting(),
         live: live_tokens(),
         reader: SampleKey::Reader.token(),
     };
+}
+
+/// GitHub's document with the key that signed `events/oauth/report-leak.json`.
+const GITHUB_KEYS: &str = r#"{"public_keys":[{
+    "key_identifier": "e1362f62475f189a706150fbef601c2530f9c29a473aeaa4688665c16ca26eef",
+    "key": "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEJGIKhQxPHscKORRjsCQ35nABCP3VvAGwcUhudzCnRzx/nYwMI3XgkMfr5JtTr/Nv0/+v2JDSdF26hJ52aE1awg==\n-----END PUBLIC KEY-----\n"
+}]}"#;
+
+/// The OAuth function of a deployment that accepts leak reports.
+fn reporting() -> oauth::App {
+    let settings =
+        oauth::Settings { leak_action: Some(LeakAction::Revoke), ..oauth::Settings::default() };
+    let keys = || -> oauth::Document { Box::pin(async { Ok(GITHUB_KEYS.as_bytes().to_vec()) }) };
+    oauth::App::new(latchkey(), settings).with_github_keys(oauth::KeySource::new(keys))
 }
 
 impl Functions {
