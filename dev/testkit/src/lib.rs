@@ -7,6 +7,7 @@ mod answer;
 mod connector;
 pub mod contract;
 pub mod event;
+pub mod event_bridge;
 mod expansion;
 pub mod faulty;
 mod http1;
