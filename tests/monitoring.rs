@@ -147,19 +147,26 @@ fn every_alarm_watches_what_is_counted_and_tells_someone() {
             own.insert((metric.to_string(), dimension["Value"].to_string()));
         }
     }
-    // Errors and throttles; failures of the store and of last uses, and rejected keys.
-    let functions = project::functions().len();
-    assert_eq!(of_functions.len(), 2 * functions, "{of_functions:?}");
-    assert_eq!(own.len(), 3 * functions, "{own:?}");
-    for function in project::functions() {
+    // Errors and throttles, and the age of events; failures of the store and of last uses, and rejected keys.
+    let functions = project::functions();
+    assert_eq!(of_functions.len(), 2 * functions.len() + 1, "{of_functions:?}");
+    // The function that publishes events uses neither the table nor keys.
+    let with_keys: Vec<String> = functions.into_iter().filter(|name| name != "events").collect();
+    assert_eq!(own.len(), 3 * with_keys.len(), "{own:?}");
+    for function in with_keys {
         let refused = &alarms[&project::resource(&function, "RefusedAlarm")]["Properties"];
         assert_eq!(refused["Threshold"], "RefusedAlarmThreshold");
         assert_eq!(refused["Dimensions"][0]["Value"], function);
     }
     // Every metric is billed.
-    let told = format!("| alarms: {} metrics at 0.10 |", alarms.len());
+    let of_events = alarms.values().filter(|alarm| alarm["Condition"] == "HasEvents").count();
     let page = project::text("docs/costs.md");
-    assert!(page.contains(&told), "docs/costs.md does not say {told}");
+    for told in [
+        format!("| alarms: {} metrics at 0.10 |", alarms.len() - of_events),
+        format!("An `EventBus` adds {of_events} alarms"),
+    ] {
+        assert!(page.contains(&told), "docs/costs.md does not say {told}");
+    }
 }
 
 #[test]
@@ -172,6 +179,25 @@ fn throttles_of_the_table_and_a_busy_account_set_off_alarms() {
     }
     let alarm = &alarms["AccountConcurrencyAlarm"]["Properties"];
     assert_eq!(alarm["Threshold"], "ConcurrencyAlarmThreshold");
+}
+
+#[test]
+fn events_that_wait_or_are_given_up_set_off_alarms() {
+    let alarms = alarms();
+    let watched = |name: &str| {
+        let alarm = &alarms[name];
+        assert_eq!(alarm["Condition"], "HasEvents", "{name}");
+        let alarm = &alarm["Properties"];
+        (alarm["MetricName"].clone(), alarm["Dimensions"][0]["Value"].clone())
+    };
+    assert_eq!(watched("EventsIteratorAgeAlarm"), ("IteratorAge".into(), "EventsFunction".into()));
+    let visible = "ApproximateNumberOfMessagesVisible";
+    assert_eq!(watched("EventsDeadLettersAlarm"), (visible.into(), "EventsDeadLetters".into()));
+    let given =
+        &resources("AWS::CloudFormation::Stack")["MonitoringStack"]["Properties"]["Parameters"];
+    assert_eq!(given["EventsFunction"], json!(["HasEvents", "EventsFunction", "none"]));
+    let queue = json!(["HasEvents", "EventsDeadLetters.QueueName", "none"]);
+    assert_eq!(given["EventsDeadLetters"], queue);
 }
 
 #[test]
@@ -227,8 +253,10 @@ fn queries_ask_for_what_a_request_records() {
 /// The dashboard, with the names of resources in place of their values.
 fn dashboard() -> Value {
     let dashboard = &resources("AWS::CloudWatch::Dashboard")["Dashboard"]["Properties"];
-    let body = dashboard["DashboardBody"].as_str().expect("a body");
-    serde_json::from_str(body).unwrap_or_else(|error| panic!("the dashboard's body: {error}"))
+    let (body, parts) = (&dashboard["DashboardBody"][0], &dashboard["DashboardBody"][1]);
+    let of_events = parts["OfEvents"][1].as_str().expect("a part");
+    let body = body.as_str().expect("a body").replace("${OfEvents}", of_events);
+    serde_json::from_str(&body).unwrap_or_else(|error| panic!("the dashboard's body: {error}"))
 }
 
 /// The function's own metric that a search finds, if it is one.

@@ -43,11 +43,16 @@ fn parameters() -> BTreeMap<String, Value> {
 
 /// Reads `value` as each function does at its start.
 fn read(variable: &str, value: &str) -> Result<(), InvalidSetting> {
-    let environment = Environment::from_iter([("LATCHKEY_TABLE", "table"), (variable, value)]);
+    let environment = Environment::from_iter([
+        ("LATCHKEY_TABLE", "table"),
+        ("LATCHKEY_EVENT_BUS", "default"),
+        (variable, value),
+    ]);
     Shared::from_environment(&environment)?;
     Settings::from_environment(&environment)?;
     oauth::Settings::from_environment(&environment)?;
     AllowedScopes::from_environment(&environment)?;
+    events::Settings::from_environment(&environment)?;
     Ok(())
 }
 
@@ -116,6 +121,11 @@ fn the_template_takes_what_people_write_and_refuses_what_would_stop_the_function
         ("LATCHKEY_LAST_USED_INTERVAL", &["0s", "5m", "9999d"], &["", "5", "5w", "10000d"]),
         ("LATCHKEY_AUTHORIZER_ORGANIZATIONS", ORGANIZATIONS, NO_ORGANIZATIONS),
         ("LATCHKEY_VERIFY_ORGANIZATIONS", ORGANIZATIONS, NO_ORGANIZATIONS),
+        (
+            "LATCHKEY_EVENT_BUS",
+            &["default", "audit", "Audit.of_acme-2"],
+            &["", "a/b", "a b", "arn:aws:events:us-east-1:123456789012:event-bus/audit"],
+        ),
         ("LATCHKEY_AUTHORIZER_HEADER", &["Authorization", "X-Api-Key"], &["", "X Api Key", "a:b"]),
         (
             "LATCHKEY_ROUTE_SCOPES",

@@ -59,6 +59,8 @@ async fn the_local_table_is_the_templates_attribute_by_attribute() {
         "OnDemandThroughput",
         "PointInTimeRecoverySpecification",
         "SSESpecification",
+        // `cargo dev` turns it on itself; tests need none.
+        "StreamSpecification",
     ] {
         assert!(properties.remove(guard).is_some(), "the template's table has no {guard}");
     }
@@ -139,6 +141,7 @@ fn assert_no_reference(value: &Value, names: &[&str]) {
         return;
     }
     match value {
+        _ if *value == stream_arns() => {}
         Value::String(text) => {
             assert!(!names.contains(&text.as_str()), "{text} without a condition");
             assert!(!text.contains("${Table"), "{text}");
@@ -196,7 +199,14 @@ fn every_function_may_do_exactly_this_with_this_table_and_its_own_logs() {
                 assert_eq!(statement["Resource"], resource, "{function}: {sid}");
                 assert_eq!(statement.get("Condition"), condition.as_ref(), "{function}: {sid}");
             };
-        expect("Read", &["dynamodb:BatchGetItem", "dynamodb:GetItem"], table_arn(), None);
+        if name == "events" {
+            expect("Stream", &STREAM, stream_arns(), None);
+            let bus = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBus}";
+            expect("Publish", &["events:PutEvents"], bus.into(), None);
+            expect("GiveUp", &["sqs:SendMessage"], "EventsDeadLetters.Arn".into(), None);
+        } else {
+            expect("Read", &["dynamodb:BatchGetItem", "dynamodb:GetItem"], table_arn(), None);
+        }
         let update = ["dynamodb:UpdateItem"];
         let last_use = ["pk", "sk", "last_used_at"];
         let revocation = [
@@ -220,6 +230,7 @@ fn every_function_may_do_exactly_this_with_this_table_and_its_own_logs() {
         let trail = json!(["AUDIT", "AUDIT#*"]);
         match name.as_str() {
             "authorizer" => expect("RecordUse", &update, table_arn(), Some(only(&last_use))),
+            "events" => {}
             "oauth" => {
                 expect("Revoke", &update, table_arn(), Some(only(&revocation)));
                 let events = json!({
@@ -230,7 +241,10 @@ fn every_function_may_do_exactly_this_with_this_table_and_its_own_logs() {
             }
             _ => expect("Change", &change, table_arn(), None),
         }
-        let logs = json!([format!("{function}LogGroup"), "Arn"]);
+        let logs = match name.as_str() {
+            "events" => json!("EventsLogGroup.Arn"),
+            _ => json!([format!("{function}LogGroup"), "Arn"]),
+        };
         expect("Logs", &["logs:CreateLogStream", "logs:PutLogEvents"], logs, None);
         let of_this_table = json!({
             "StringEquals": {
@@ -263,6 +277,19 @@ fn every_function_may_do_exactly_this_with_this_table_and_its_own_logs() {
         assert_eq!(statements.remove("Traces"), Some(only_if("IsTraced", traces)), "{function}");
         assert!(statements.is_empty(), "{function} may do more: {statements:#?}");
     }
+}
+
+/// What Lambda needs to read a stream.
+const STREAM: [&str; 4] = [
+    "dynamodb:DescribeStream",
+    "dynamodb:GetRecords",
+    "dynamodb:GetShardIterator",
+    "dynamodb:ListStreams",
+];
+
+fn stream_arns() -> Value {
+    let existing = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${ExistingTableName}/stream/*";
+    either("CreatesTable", "${Table.Arn}/stream/*", existing)
 }
 
 #[test]
@@ -373,7 +400,11 @@ fn a_failed_invocation_brakes_a_gradual_deployment() {
     assert_eq!(globals["Type"], "DeploymentPreference");
     assert_eq!(globals["Role"], "DeploymentRole.Arn");
     let alarms = resources("AWS::CloudWatch::Alarm");
-    for (name, function) in resources("AWS::Serverless::Function") {
+    let mut functions = resources("AWS::Serverless::Function");
+    // Its events wait for a version that works.
+    let events = functions.remove("EventsFunction").expect("a function");
+    assert_eq!(events["Properties"]["DeploymentPreference"], json!({ "Enabled": false }));
+    for (name, function) in functions {
         let brake = name.replace("Function", "Brake");
         let preference = &function["Properties"]["DeploymentPreference"];
         assert_eq!(*preference, json!({ "Alarms": [brake] }));
@@ -407,6 +438,93 @@ fn concurrency_is_reserved_for_the_authorizer_by_itself() {
             assert_eq!(function.get("ProvisionedConcurrencyConfig"), None, "{name}");
         }
     }
+}
+
+/// The resources and outputs that exist only with an event bus.
+fn of_events(template: &Value) -> BTreeMap<String, Value> {
+    let sections = [&template["Resources"], &template["Outputs"]];
+    let all = sections.into_iter().filter_map(Value::as_object).flatten();
+    let conditional = all.filter(|(_, part)| part["Condition"] == "HasEvents");
+    conditional.map(|(name, part)| (name.clone(), part.clone())).collect()
+}
+
+#[test]
+fn nothing_depends_on_the_events() {
+    let mut template = project::yaml("template.yaml");
+    assert_eq!(condition("HasEvents"), json!([["EventBus", "off"]]));
+    let own = of_events(&template);
+    let expected = [
+        "EventsDeadLetterQueueUrl",
+        "EventsDeadLetters",
+        "EventsFunction",
+        "EventsFunctionArn",
+        "EventsMapping",
+        "EventsRole",
+    ];
+    assert!(own.keys().eq(&expected), "{:?}", own.keys());
+    for section in ["Resources", "Outputs"] {
+        template[section]
+            .as_object_mut()
+            .expect("a section")
+            .retain(|name, _| !own.contains_key(name));
+    }
+    let monitored = &mut template["Resources"]["MonitoringStack"]["Properties"]["Parameters"];
+    let monitored = monitored.as_object_mut().expect("parameters");
+    for (parameter, value) in
+        [("EventsFunction", "EventsFunction"), ("EventsDeadLetters", "EventsDeadLetters.QueueName")]
+    {
+        assert_eq!(monitored.remove(parameter), Some(json!(["HasEvents", value, "none"])));
+    }
+    for section in ["Resources", "Outputs"] {
+        let left = template[section].to_string();
+        for name in expected {
+            assert!(
+                !left.contains(&format!("\"{name}\"")) && !left.contains(&format!("{name}.")),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_stream_feeds_the_function_with_the_trail_and_gives_up_what_cannot_be_published() {
+    let table = &resources("AWS::DynamoDB::Table")["Table"]["Properties"];
+    let stream = json!({ "StreamViewType": "NEW_IMAGE" });
+    assert_eq!(table["StreamSpecification"], only_if("HasEvents", stream));
+    let mapping = &resources("AWS::Lambda::EventSourceMapping")["EventsMapping"]["Properties"];
+    let existing = only_if("HasExistingStream", "ExistingTableStreamArn");
+    let source = either("CreatesTable", "Table.StreamArn", existing);
+    assert_eq!(mapping["EventSourceArn"], source);
+    assert_eq!(mapping["FunctionName"], "EventsFunction.Alias");
+    let [filter] = mapping["FilterCriteria"]["Filters"].as_array().expect("filters").as_slice()
+    else {
+        panic!("one filter");
+    };
+    let pattern = filter["Pattern"].as_str().expect("a pattern");
+    let pattern: Value = serde_json::from_str(pattern).expect("JSON");
+    let trail = json!({
+        "eventName": ["INSERT"],
+        "dynamodb": { "Keys": { "pk": { "S": ["AUDIT", { "prefix": "AUDIT#" }] } } },
+    });
+    assert_eq!(pattern, trail);
+    assert_eq!(mapping["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]));
+    assert_eq!(mapping["BisectBatchOnFunctionError"], true);
+    let queue = json!({ "OnFailure": { "Destination": "EventsDeadLetters.Arn" } });
+    assert_eq!(mapping["DestinationConfig"], queue);
+    let queue = &resources("AWS::SQS::Queue")["EventsDeadLetters"]["Properties"];
+    assert_eq!(queue["SqsManagedSseEnabled"], true);
+
+    // The function ends before Lambda ends it, and outages of 5 hours lose nothing.
+    let function = &resources("AWS::Serverless::Function")["EventsFunction"]["Properties"];
+    let timeout = Duration::from_secs(function["Timeout"].as_u64().expect("seconds"));
+    let patience = events::Patience::default().total;
+    assert!(timeout > patience + events::client::OPERATION_TIMEOUT * 2);
+    let attempts = mapping["MaximumRetryAttempts"].as_u64().expect("a number") + 1;
+    let hours = attempts * patience.as_secs() / 3600;
+    assert!(hours >= 5, "{hours}");
+    // The stream keeps a record for 24 hours.
+    let age = mapping["MaximumRecordAgeInSeconds"].as_u64().expect("seconds") / 3600;
+    assert!((hours + 1..=12).contains(&age), "{age}");
 }
 
 #[test]

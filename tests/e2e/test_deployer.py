@@ -108,12 +108,14 @@ RESOURCES = {
     "lambda": [f"arn:aws:lambda:{REGIONAL}:function:{{}}-LakesailFunction-1A"],
     "logs": [f"arn:aws:logs:{REGIONAL}:log-group:/aws/lambda/{{}}-lakesail:*"],
     "sns": [f"arn:aws:sns:{REGIONAL}:{{}}-AlarmTopic-1A"],
+    "sqs": [f"arn:aws:sqs:{REGIONAL}:{{}}-EventsDeadLetters-1A"],
     "ssm": [f"arn:aws:ssm:{REGIONAL}:parameter/{{}}/authorizer-function-arn"],
 }
 # What IAM cannot limit to the names of one stack: random IDs, and actions without resources.
 NOT_NAMED = [
     *["apigateway:*", "route53:*", "kms:*", "s3:getobject*", "logs:describe*", "logs:*querydefinition"],
     *["logs:*logdelivery", "logs:listlogdeliveries", "iam:createservicelinkedrole", "budgets:*", "billing:*"],
+    "lambda:*eventsourcemapping",
 ]
 
 logging.getLogger("samtranslator.metrics.metrics").setLevel(logging.ERROR)
@@ -172,6 +174,12 @@ def test_the_policy_covers_the_stack_and_no_neighbor(statements):
                 strange = [arn.replace("{}", neighbor) for arn in examples]
                 reached = [arn for arn in strange if matches(statement, arn)]
                 assert not reached, f"{statement['Sid']} allows {action} on {reached[0]}"
+
+
+def test_event_source_mappings_are_of_the_stacks_functions(statements):
+    [statement] = [it for it in statements if "lambda:createeventsourcemapping" in actions(it)]
+    functions = f"arn:aws:lambda:{REGIONAL}:function:latchkey-*"
+    assert statement["Condition"] == {"ArnLike": {"lambda:FunctionArn": functions}}
 
 
 def test_a_new_role_needs_the_boundary(statements):
@@ -349,5 +357,5 @@ def matches(statement, arn):
 
 
 def is_other(statement):
-    """Whether a statement is about AWS's or the deployer's own resources."""
-    return statement["Sid"] in ["NestedStackRole", "ServiceRoleOfApiGateway"]
+    """Whether a statement is about AWS's or the deployer's own resources, or about tags of those with random IDs."""
+    return statement["Sid"] in ["EventMappingTags", "NestedStackRole", "ServiceRoleOfApiGateway"]

@@ -50,6 +50,8 @@ SAMPLES = {
     "TruststoreUri": ["s3://bucket/truststore.pem"],
     "TruststoreVersion": ["abc.DEF_123-x"],
     "ExistingTableName": ["restored-table"],
+    "EventBus": ["default", "audit"],
+    "ExistingTableStreamArn": ["arn:aws:dynamodb:us-east-1:111122223333:table/restored-table/stream/2026-01-01T00:00:00.000"],
     "KmsKeyArn": [KEY],
     "LogKmsKeyArn": [KEY],
     "AlarmEmail": ["on-call@example.com"],
@@ -60,6 +62,7 @@ NEEDED = {
     "DomainName": {"CertificateArn": SAMPLES["CertificateArn"][0]},
     "MonthlyBudget": {"AlarmEmail": "on-call@example.com"},
     "AlarmEncryption": {"AlarmEmail": "on-call@example.com"},
+    "ExistingTableStreamArn": {"EventBus": "default", "ExistingTableName": "restored-table"},
 }
 for name in ["CertificateArn", "HostedZoneId", "DefaultEndpoint", "TruststoreUri"]:
     NEEDED[name] = {"DomainName": "keys.example.com", "CertificateArn": SAMPLES["CertificateArn"][0]}
@@ -171,8 +174,8 @@ def test_samples_are_of_exactly_the_parameters_that_need_them():
 def test_every_value_changes_the_stack_and_is_accepted(name):
     """A parameter without an effect would be a trap."""
     needed = NEEDED.get(name, {})
-    # The rules do not accept a domain without a certificate.
-    values = [value for value in kinds(name) if name != "CertificateArn" or value]
+    # The rules accept neither a domain without a certificate nor an existing table without its stream.
+    values = [value for value in kinds(name) if name not in ["CertificateArn", "ExistingTableStreamArn"] or value]
     stacks = [Stack(**{**needed, name: value}) for value in values]
     assert all(stack.accepted() for stack in stacks)
     made = [json.dumps([stack.resources, stack.template["Outputs"]], sort_keys=True) for stack in stacks]
@@ -196,6 +199,7 @@ def test_expansions_are_valid_with_each_kind_of_every_parameter():
         {"TruststoreUri": "s3://bucket/truststore.pem"},
         {**NEEDED["TruststoreUri"], "TruststoreUri": "s3://bucket/truststore.pem", "DefaultEndpoint": "on"},
         {"MonthlyBudget": 100},
+        {"EventBus": "default", "ExistingTableName": "restored-table"},
     ],
 )
 def test_the_rules_refuse_what_would_not_work(parameters):
@@ -256,9 +260,24 @@ def test_every_role_has_the_path_and_the_boundary():
     assert {(role["Path"], role["PermissionsBoundary"]) for role in roles} == {("/teams/latchkey/", boundary)}
 
 
+def test_an_event_bus_brings_its_resources_and_otherwise_nothing_of_it_exists():
+    extra = Stack(EventBus="default").types() - Stack().types()
+    assert extra == {
+        "AWS::CloudWatch::Alarm": 4,
+        "AWS::IAM::Role": 1,
+        "AWS::Lambda::Alias": 1,
+        "AWS::Lambda::EventSourceMapping": 1,
+        "AWS::Lambda::Function": 1,
+        "AWS::Lambda::Version": 1,
+        "AWS::SQS::Queue": 1,
+    }
+    assert "StreamSpecification" not in Stack().resources["Table"]["Properties"]
+
+
 def test_nothing_waits_for_itself():
     """Includes the alarms that brake a deployment, which the aliases wait for."""
-    resources = Stack(DeploymentPreference="AllAtOnce", AlarmEmail="on-call@example.com").template["Resources"]
+    stack = Stack(DeploymentPreference="AllAtOnce", AlarmEmail="on-call@example.com", EventBus="default")
+    resources = stack.template["Resources"]
     waits = {name: references(made) & set(resources) for name, made in resources.items()}
     while waits:
         ready = [name for name, others in waits.items() if not others & set(waits)]
@@ -321,6 +340,7 @@ def test_the_resources_by_type(note):
         AlarmEmail="on-call@example.com",
         AuthorizerReservedConcurrency=200,
         DeploymentPreference="Canary10Percent5Minutes",
+        EventBus="default",
         KmsKeyArn=KEY,
         ReservedConcurrency=100,
     )

@@ -56,7 +56,8 @@ pub async fn check_role(function: &str, cases: Vec<Case>, serve: impl AsyncFn(&L
 pub fn statements(role: &str) -> Vec<Value> {
     let properties = project::resources("AWS::IAM::Role")[role]["Properties"].clone();
     let managed = project::resources("AWS::IAM::ManagedPolicy");
-    let managed = texts(&properties["ManagedPolicyArns"]).into_iter().map(|policy| {
+    let named = properties.get("ManagedPolicyArns").map(texts).unwrap_or_default();
+    let managed = named.into_iter().map(|policy| {
         managed.get(&policy).unwrap_or_else(|| panic!("{policy}"))["Properties"].clone()
     });
     let own = properties["Policies"].as_array().cloned().expect("policies");

@@ -17,7 +17,7 @@ use latchkey::store::environment::{Environment, InvalidSetting};
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The time limit of one request with all of its attempts.
-pub(crate) const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
+pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Creates the client from the variables that Lambda sets.
 ///

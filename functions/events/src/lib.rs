@@ -48,10 +48,10 @@ pub struct Patience {
 }
 
 impl Default for Patience {
-    /// Leaves the last attempt enough time before the function's timeout of 15 minutes.
+    /// Leaves the last attempt enough time before the function's timeout of 5 minutes.
     fn default() -> Self {
         Self {
-            total: Duration::from_secs(14 * 60),
+            total: Duration::from_secs(4 * 60),
             first_wait: Duration::from_millis(500),
             longest_wait: Duration::from_secs(30),
         }

@@ -98,7 +98,12 @@ class LanguageExtensions:
     def substituted(self, given):
         text, variables = given if isinstance(given, list) else (given, {})
         variables = {name: self.of(value) for name, value in variables.items()}
-        text = self.replaced(text, {**self.bound, **variables})
+        known = {name: value for name, value in variables.items() if not isinstance(value, dict)}
+        text = self.replaced(text, {**self.bound, **known})
+        # Conditions decide these later.
+        left = {name: value for name, value in variables.items() if name not in known}
+        if left:
+            return {"Fn::Sub": [text, left]}
         return {"Fn::Sub": text} if "${" in text else text
 
     @staticmethod
