@@ -149,10 +149,10 @@ impl<'a> Item<'a> {
         self.text(name).map(|text| Some(text.to_owned()))
     }
 
-    /// The time, which is the sort key: microseconds since the Unix epoch, in 16 digits.
+    /// The time, which is the sort key: microseconds since the Unix epoch, in 18 digits.
     fn micros(&self) -> Result<u64, Malformed> {
         let text = self.text("sk")?;
-        let digits = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_digit());
+        let digits = text.len() == 18 && text.bytes().all(|byte| byte.is_ascii_digit());
         let micros = text.parse().ok().filter(|_| digits);
         micros.ok_or(Malformed::Attribute("sk"))
     }
@@ -171,8 +171,25 @@ impl<'a> Item<'a> {
     }
 
     fn changes(&self) -> Result<Map<String, Value>, Malformed> {
-        let Some(text) = self.optional("changes")? else { return Ok(Map::new()) };
-        serde_json::from_str(&text).map_err(|_| Malformed::Attribute("changes"))
+        let Some(changes) = self.0.get("changes") else { return Ok(Map::new()) };
+        match plain(changes) {
+            Some(Value::Object(changes)) if changes.values().all(Value::is_object) => Ok(changes),
+            _ => Err(Malformed::Attribute("changes")),
+        }
+    }
+}
+
+/// The JSON of an attribute value, without its types. Recursion ends, because JSON that was parsed is not deep.
+fn plain(value: &Value) -> Option<Value> {
+    let (kind, inner) = value.as_object().filter(|fields| fields.len() == 1)?.iter().next()?;
+    match (kind.as_str(), inner) {
+        ("S", Value::String(_)) | ("BOOL", Value::Bool(_)) => Some(inner.clone()),
+        ("L", Value::Array(values)) => values.iter().map(plain).collect(),
+        ("M", Value::Object(fields)) => {
+            let fields = fields.iter().map(|(name, value)| Some((name.clone(), plain(value)?)));
+            fields.collect::<Option<Map<_, _>>>().map(Value::Object)
+        }
+        _ => None,
     }
 }
 

@@ -80,8 +80,8 @@ async fn large_events_do_not_share_a_request() {
     let bridge = EventBridge::start().await;
     let large = |number: u64| {
         let mut large = record(&format!("organization-{number}"), number, "api_key.update");
-        let changes = json!({ "description": { "new": "x".repeat(150_000) } });
-        large["dynamodb"]["NewImage"]["changes"]["S"] = changes.to_string().into();
+        let new = json!({ "M": { "new": { "S": "x".repeat(150_000) } } });
+        large["dynamodb"]["NewImage"]["changes"]["M"]["description"] = new;
         large
     };
     assert_eq!(publish(&app(&bridge), &[large(1), large(2)]).await, None);

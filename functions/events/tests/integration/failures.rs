@@ -120,7 +120,9 @@ async fn an_event_that_can_never_be_published_fails_alone() {
         ("pk", json!({ "S": "AUDIT#" })),
         ("resource_type", json!({ "S": "root_key" })),
         ("resource", json!({ "S": "" })),
-        ("changes", json!({ "S": "[]" })),
+        ("changes", json!({ "S": "{}" })),
+        ("changes", json!({ "M": { "name": { "S": "a" } } })),
+        ("changes", json!({ "M": { "name": { "M": { "new": { "B": "AAA=" } } } } })),
         ("user_agent", json!({ "L": [] })),
     ] {
         let why = format!("the attribute `{attribute}` is missing or malformed");
@@ -131,8 +133,8 @@ async fn an_event_that_can_never_be_published_fails_alone() {
     let mut empty = record("acme", 5, "api_key.revoke");
     empty["dynamodb"]["NewImage"] = Value::Null;
     assert_unpublishable(empty, 5, "the record has no new image", None).await;
-    let changes = json!({ "name": { "new": "x".repeat(300_000) } }).to_string();
-    let large = spoiled("changes", json!({ "S": changes }));
+    let new = json!({ "M": { "new": { "S": "x".repeat(300_000) } } });
+    let large = spoiled("changes", json!({ "M": { "name": new } }));
     assert_unpublishable(large, 5, "more than 262144 bytes", None).await;
 }
 

@@ -35,7 +35,7 @@ pub(crate) fn record(organization: &str, number: u64, action: &str) -> Value {
     let kind = Kind::of(action).expect("an action");
     let mut item = json!({
         "pk": { "S": format!("AUDIT#{organization}") },
-        "sk": { "S": format!("{:016}", START + number) },
+        "sk": { "S": format!("{:018}", START + number) },
         "chain": { "S": "ORG" },
         "sequence": { "N": number.to_string() },
         "previous": { "B": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=" },
@@ -49,7 +49,7 @@ pub(crate) fn record(organization: &str, number: u64, action: &str) -> Value {
         "request": { "S": "request-1" },
         "source_ip": { "S": "203.0.113.10" },
         "user_agent": { "S": "a client" },
-        "changes": { "S": r#"{"name":{"old":"a","new":"b"}}"# },
+        "changes": { "M": { "name": { "M": { "old": { "S": "a" }, "new": { "S": "b" } } } } },
         "ttl": { "N": "1798761600" },
     });
     if kind.resource_type == "api_key" {
