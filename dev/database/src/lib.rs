@@ -5,7 +5,9 @@
 mod database;
 mod in_process;
 pub mod sample;
+mod stream;
 pub mod table;
 
 pub use database::{ACCESS_KEY, LocalDatabase, REGION, SECRET_KEY};
 pub use in_process::InProcess;
+pub use stream::Stream;

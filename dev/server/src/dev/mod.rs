@@ -3,6 +3,7 @@
 mod banner;
 mod credentials;
 mod env_file;
+mod events;
 mod front;
 mod functions;
 mod mint_call;
@@ -75,7 +76,7 @@ async fn prepare(port: u16, ephemeral: bool) -> Result<Prepared, String> {
     Ok(Prepared { port, inner, stack, site })
 }
 
-/// Reports when the functions respond, then sweeps expired items; returns only on a failure.
+/// Reports when the functions respond, then shows events and sweeps expired items; returns only on a failure.
 async fn watch(
     port: Reserved,
     upstream: u16,
@@ -87,6 +88,7 @@ async fn watch(
         answered = probe::all_answer(upstream, &site.calls) => answered?,
         ended = server.ended() => return Err(ended),
     }
+    let mut events = stack.events().await?;
     stack.write_env_file()?;
     let banner = banner::render(stack, &site);
     front::serve(port.into_listener()?, site, upstream).await?;
@@ -95,6 +97,7 @@ async fn watch(
     loop {
         tokio::select! {
             ended = server.ended() => return Err(ended),
+            event = events.next() => say(&event?),
             _ = minutes.tick() => stack.sweep().await,
         }
     }

@@ -9,6 +9,7 @@ use latchkey_database::{sample, table};
 
 use super::credentials::Credentials;
 use super::env_file::EnvFile;
+use super::events::Events;
 use super::state::State;
 
 /// The table's name, whatever table the caller's environment names.
@@ -102,6 +103,12 @@ impl Stack {
             file.set(name, value);
         }
         file.write(&self.state.env_file())
+    }
+
+    /// The events of the audit trail from now on.
+    pub(crate) async fn events(&self) -> Result<Events, String> {
+        let stream = self.database.stream(TABLE).await;
+        Ok(Events::new(stream.map_err(|error| format!("the stream of the table: {error}"))?))
     }
 
     /// Deletes items that are past their time to live.
