@@ -1,17 +1,20 @@
 """The deployed stack serves every route and protects an example API; the tests run in this order."""
 
+import json
 import time
 
+import jsonschema
 import pytest
 
 from deployment import drivers
-from processes import wait_until
+from processes import ROOT, wait_until
 
 CONTEXT = {"organization", "service_account", "key_id", "scopes", "full_access"}
 # The default of CacheTtl, plus a margin for slow machines.
 STALE_SECONDS = 10 + 2
 # Each attempt starts the command line.
 RECORDED_WITHIN_SECONDS = 10
+PUBLISHED_WITHIN_SECONDS = 30
 
 pytestmark = pytest.mark.deployment
 
@@ -61,6 +64,42 @@ def test_what_was_revoked_will_be_removed(deployed, note):
     ending = [item for item in items if int(item.get(attribute, {"N": "0"})["N"]) > time.time()]
     assert ending, f"no item has a time in `{attribute}`"
     note(f"table: {len(ending)} of {len(items)} items will be removed by `{attribute}`")
+
+
+# --- The events ---
+
+
+@pytest.fixture(scope="module")
+def published(deployed):
+    """Returns the events that a rule for all of Latchkey's sends to a queue, by their details' resources."""
+    events, sqs = deployed.emulator.client("events"), deployed.emulator.client("sqs")
+    queue = sqs.create_queue(QueueName="published")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    events.put_rule(Name="published", EventPattern=json.dumps({"source": ["latchkey"]}))
+    events.put_targets(Rule="published", Targets=[{"Id": "queue", "Arn": arn}])
+    found = []
+
+    def receive():
+        for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
+            found.append(json.loads(message["Body"]))
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+    return receive
+
+
+def test_a_key_is_on_the_bus_from_its_creation_to_its_end(deployed, published, note):
+    minted = deployed.mint("sessions.read")
+    began = time.monotonic()
+    deployed.revoke(minted["key"])
+    of_key = lambda: [it for it in published() if minted["id"].strip("_").endswith(it["detail"]["resource"]["id"])]
+    wait_until(lambda: len(of_key()) >= 2, PUBLISHED_WITHIN_SECONDS, "the events of a key are not on the bus")
+    note(f"events: both events of a key were on the bus {time.monotonic() - began:.1f} s after its revocation began")
+    assert [it["detail-type"] for it in of_key()] == ["key.created", "key.revoked"]
+    for event in of_key():
+        schema = json.loads((ROOT / "schemas" / "events" / "v1" / f"{event['detail-type']}.json").read_text())
+        jsonschema.validate(event["detail"], schema)
+        assert event["detail"]["organization"] == deployed.organization
 
 
 # --- The example API ---

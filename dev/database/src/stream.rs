@@ -36,21 +36,20 @@ impl LocalDatabase {
 }
 
 impl Stream {
-    /// The items that were inserted since the last call, in order: their attributes, each with its type.
+    /// The records of up to 1,000 changes since the last call, in order and as Lambda delivers them.
     ///
     /// A call that is canceled has no effect.
     ///
     /// # Errors
     ///
     /// The database's error.
-    pub async fn inserted(&mut self) -> Result<Vec<Value>, String> {
+    pub async fn records(&mut self) -> Result<Vec<Value>, String> {
         let request = json!({ "ShardIterator": self.iterator });
         let mut read = call(&self.database, "GetRecords", request).await?;
         let next = text(&read["NextShardIterator"])?;
         let records = read["Records"].as_array_mut().map(std::mem::take).unwrap_or_default();
         self.iterator = next;
-        let inserted = records.into_iter().filter(|record| record["eventName"] == "INSERT");
-        Ok(inserted.map(|mut record| record["dynamodb"]["NewImage"].take()).collect())
+        Ok(records)
     }
 }
 

@@ -11,7 +11,7 @@ use latchkey::policy::{CachePolicy, KeyPolicy};
 use latchkey::service::Clock;
 use latchkey::store::KeyStore;
 use latchkey::time::Timestamp;
-use latchkey_database::{InProcess, LocalDatabase};
+use latchkey_database::{InProcess, LocalDatabase, Stream};
 
 use crate::interruption::Interruption;
 use crate::meter::Meter;
@@ -103,6 +103,15 @@ impl TestTable {
     /// The service of this table at `now`.
     pub fn latchkey_at(&self, policy: KeyPolicy, now: Timestamp) -> Latchkey {
         Latchkey::new(self.store(), policy, &NO_CACHE, Clock::new(move || now))
+    }
+
+    /// The stream of the table's changes from now on.
+    ///
+    /// # Panics
+    ///
+    /// If the database fails.
+    pub async fn stream(&self) -> Stream {
+        self.database.stream(NAME).await.expect("a stream")
     }
 
     /// The table's name.

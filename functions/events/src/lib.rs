@@ -12,8 +12,8 @@
 mod batch;
 pub mod client;
 mod detail;
-mod kind;
 mod publish;
+mod read;
 mod recent;
 mod settings;
 
@@ -25,9 +25,9 @@ use lambda_runtime::Diagnostic;
 use tokio::time::Instant;
 
 pub use self::batch::{Batch, BatchResponse, Failure, Record};
-pub use self::detail::{Actor, Detail, Malformed, Request, Resource};
-pub use self::kind::Kind;
+pub use self::detail::{Actor, Detail, Request, Resource, detail_type};
 pub use self::publish::SOURCE;
+pub use self::read::{Malformed, read};
 pub use self::settings::Settings;
 
 use self::publish::{Failed, Outgoing};
@@ -113,7 +113,7 @@ impl App {
             if !record.is_audit_event() {
                 continue;
             }
-            let event = match read(position, record) {
+            let event = match outgoing(position, record) {
                 Ok(event) => event,
                 Err(failed) => {
                     // Those before it come first.
@@ -134,14 +134,13 @@ impl App {
     }
 }
 
-fn read(position: usize, record: &Record) -> Result<Outgoing, Failed> {
-    let read = Detail::read(record);
-    let (kind, detail) = read.map_err(|malformed| Failed {
+fn outgoing(position: usize, record: &Record) -> Result<Outgoing, Failed> {
+    let (action, event) = read(record).map_err(|malformed| Failed {
         position,
         permanent: true,
         reason: malformed.to_string(),
     })?;
-    Outgoing::new(position, kind, &detail)
+    Outgoing::new(position, action, &event)
 }
 
 /// Publishes the events of a batch, in its order and up to the first that fails.

@@ -6,9 +6,10 @@ use aws_sdk_eventbridge::error::{DisplayErrorContext, ProvideErrorMetadata, SdkE
 use aws_sdk_eventbridge::operation::put_events::PutEventsError;
 use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
 use aws_sdk_eventbridge::{Client, config::http::HttpResponse};
+use latchkey::audit::{Action, Event};
+use latchkey::id::OrganizationId;
 
-use crate::detail::Detail;
-use crate::kind::Kind;
+use crate::detail::{Detail, detail_type};
 
 /// The `source` of every event.
 pub const SOURCE: &str = "latchkey";
@@ -36,23 +37,23 @@ pub(crate) struct Outgoing {
     /// The position of its record in the batch.
     pub(crate) position: usize,
     pub(crate) id: String,
-    organization: Option<String>,
+    organization: Option<OrganizationId>,
     detail_type: &'static str,
     json: String,
 }
 
 impl Outgoing {
-    pub(crate) fn new(position: usize, kind: Kind, detail: &Detail) -> Result<Self, Failed> {
-        let json = serde_json::to_string(detail).map_err(|error| Failed {
+    pub(crate) fn new(position: usize, action: Action, event: &Event) -> Result<Self, Failed> {
+        let json = serde_json::to_string(&Detail::from(event)).map_err(|error| Failed {
             position,
             permanent: true,
             reason: error.to_string(),
         })?;
         let outgoing = Self {
             position,
-            id: detail.id.clone(),
-            organization: detail.organization.clone(),
-            detail_type: kind.detail_type,
+            id: event.id(),
+            organization: event.trail.clone(),
+            detail_type: detail_type(action),
             json,
         };
         if outgoing.bytes() > BYTES_MAX {

@@ -33,6 +33,7 @@ def aws_environment(url):
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_ENDPOINT_URL": url,
         "AWS_ENDPOINT_URL_DYNAMODB": url,
+        "AWS_ENDPOINT_URL_EVENTBRIDGE": url,
         "NO_PROXY": "127.0.0.1,localhost",
     }
 

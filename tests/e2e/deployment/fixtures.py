@@ -14,7 +14,7 @@ from deployment.gateway import Gateway
 from processes import ROOT, Processes
 
 EXAMPLE = ROOT / "examples" / "orders-api" / "template.yaml"
-PARAMETERS = {"Architecture": ARCHITECTURE, "AuthorizerOrganizations": "acme"}
+PARAMETERS = {"Architecture": ARCHITECTURE, "AuthorizerOrganizations": "acme", "EventBus": "default"}
 # The first call may have to compile the command line.
 COMMAND_WITHIN_SECONDS = 1800
 

@@ -36,8 +36,9 @@ impl Events {
                 return Ok(line);
             }
             self.ticks.tick().await;
-            let inserted = self.stream.inserted().await?;
-            self.lines.extend(inserted.iter().filter_map(line));
+            let records = self.stream.records().await?;
+            let inserted = records.iter().filter(|record| record["eventName"] == "INSERT");
+            self.lines.extend(inserted.filter_map(|record| line(&record["dynamodb"]["NewImage"])));
         }
     }
 }

@@ -114,18 +114,17 @@ async fn an_event_that_can_never_be_published_fails_alone() {
     for (attribute, value) in [
         ("action", json!({ "N": "1" })),
         ("actor_type", json!(null)),
-        ("sk", json!({ "S": "17672256" })),
+        ("sk", json!({ "S": "soon" })),
         ("digest", json!({ "B": "AAA=" })),
         ("digest", json!({ "S": "e3b0c442" })),
         ("pk", json!({ "S": "AUDIT#" })),
-        ("resource_type", json!({ "S": "root_key" })),
-        ("resource", json!({ "S": "" })),
+        ("resource", json!({ "X": "RESOURCE1" })),
         ("changes", json!({ "S": "{}" })),
         ("changes", json!({ "M": { "name": { "S": "a" } } })),
         ("changes", json!({ "M": { "name": { "M": { "new": { "B": "AAA=" } } } } })),
         ("user_agent", json!({ "L": [] })),
     ] {
-        let why = format!("the attribute `{attribute}` is missing or malformed");
+        let why = format!("attribute `{attribute}` is missing or malformed");
         assert_unpublishable(spoiled(attribute, value), 5, &why, None).await;
     }
     let unknown = spoiled("action", json!({ "S": "api_key.polish" }));

@@ -8,3 +8,4 @@ mod lambda;
 mod program;
 mod records;
 mod schemas;
+mod trail;

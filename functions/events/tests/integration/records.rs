@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use events::{App, Batch, BatchResponse, Kind, Patience, Settings, client, handle};
+use events::{App, Batch, BatchResponse, Patience, Settings, client, handle};
 use latchkey::store::environment::Environment;
 use latchkey_testkit::event_bridge::EventBridge;
 use serde_json::{Value, json};
@@ -32,11 +32,11 @@ pub(crate) fn patience(total: Duration) -> Patience {
 
 /// The insertion of an event of `organization`, number `number` of all events.
 pub(crate) fn record(organization: &str, number: u64, action: &str) -> Value {
-    let kind = Kind::of(action).expect("an action");
+    let kind = action.split_once('.').expect("a resource and a verb").0;
     let mut item = json!({
         "pk": { "S": format!("AUDIT#{organization}") },
         "sk": { "S": format!("{:018}", START + number) },
-        "chain": { "S": "ORG" },
+        "chain": { "S": "organization" },
         "sequence": { "N": number.to_string() },
         "previous": { "B": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=" },
         "digest": { "B": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" },
@@ -44,7 +44,7 @@ pub(crate) fn record(organization: &str, number: u64, action: &str) -> Value {
         "actor_type": { "S": "service_account" },
         "actor": { "S": "ACCOUNT1" },
         "actor_key": { "S": "KEY1" },
-        "resource_type": { "S": kind.resource_type },
+        "resource_type": { "S": kind },
         "resource": { "S": "RESOURCE1" },
         "request": { "S": "request-1" },
         "source_ip": { "S": "203.0.113.10" },
@@ -52,10 +52,10 @@ pub(crate) fn record(organization: &str, number: u64, action: &str) -> Value {
         "changes": { "M": { "name": { "M": { "old": { "S": "a" }, "new": { "S": "b" } } } } },
         "ttl": { "N": "1798761600" },
     });
-    if kind.resource_type == "api_key" {
+    if kind == "api_key" {
         item["account"] = json!({ "S": "ACCOUNT1" });
     }
-    if kind.resource_type == "root_key" {
+    if kind == "root_key" {
         item["pk"] = json!({ "S": "AUDIT" });
     }
     inserted(number, item)

@@ -1,12 +1,14 @@
 //! Reading the audit trail.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 
 use crate::audit::{Chain, Event, EventTime, Head};
 use crate::id::OrganizationId;
 
 use super::attribute::Item;
-use super::{KeyStore, StoreError, record};
+use super::{CorruptItem, KeyStore, StoreError, record};
 
 /// A range of times. The default is all of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +35,15 @@ pub struct EventPage {
     pub events: Vec<Event>,
     /// Whether the range has no event beyond these.
     pub complete: bool,
+}
+
+/// Reads an item of a trail that did not come from a query, such as one in the table's stream.
+///
+/// # Errors
+///
+/// Names the attribute that is missing or malformed.
+pub fn read_event(item: &HashMap<String, AttributeValue>) -> Result<Event, CorruptItem> {
+    record::event(item)
 }
 
 /// The maximum number of keys in a `BatchGetItem` call.

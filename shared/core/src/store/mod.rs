@@ -35,7 +35,7 @@ use crate::audit::{AuditPolicy, Author};
 
 pub use create::CreateError;
 pub use deployment::Deployment;
-pub use events::{EventPage, EventRange, Order};
+pub use events::{EventPage, EventRange, Order, read_event};
 pub use list::{Listed, Page};
 pub use organization::{DirectoryEntry, StoredOrganization};
 pub use read::Lookup;
