@@ -115,6 +115,12 @@ def test_an_authorizer_that_denies_the_organization_need_not_count(answer):
     assert "authorizer" not in signals.metrics(stack(), Session(organization_admitted=False), 300)
 
 
+def test_the_function_that_publishes_events_verifies_nothing(answer, monkeypatch):
+    monkeypatch.setitem(FUNCTIONS, "events", "E")
+    answer(get_metric_data=counts({("events", "Verified"): 0, ("events", "StoreFailures"): 2}))
+    assert "events" not in signals.metrics(stack(), Session(), 300)
+
+
 # --- Logs ---
 
 
