@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::{
-    PointInTimeRecoveryStatus, TableDescription, TableStatus, TimeToLiveStatus,
+    PointInTimeRecoveryStatus, StreamSpecification, TableDescription, TableStatus, TimeToLiveStatus,
 };
 use latchkey::time::Timestamp;
 use serde::Serialize;
@@ -32,6 +32,8 @@ pub(crate) struct TableSettings {
     kms_key: Option<String>,
     /// The maximum read and write units per second on demand; -1 for none.
     maximum: (i64, i64),
+    /// Whether the table has a stream, from which events are published.
+    stream: bool,
     tags: Setting<BTreeMap<String, String>>,
 }
 
@@ -78,6 +80,7 @@ impl TableSettings {
                 .sse_description()
                 .and_then(|sse| sse.kms_master_key_arn().map(str::to_owned)),
             maximum: maximum(&table),
+            stream: table.stream_specification().is_some_and(StreamSpecification::stream_enabled),
             tags: tags(client, &arn).await,
             arn,
         })
@@ -158,6 +161,17 @@ impl TableSettings {
                 format!(
                     "update-table --table-name {name} \
                      --on-demand-throughput MaxReadRequestUnits={read},MaxWriteRequestUnits={write}"
+                ),
+            );
+        }
+        if current.stream {
+            add(
+                "stream",
+                &Ok(on_or_off(self.stream)),
+                &Ok(on_or_off(true)),
+                format!(
+                    "update-table --table-name {name} \
+                     --stream-specification StreamEnabled=true,StreamViewType=NEW_IMAGE"
                 ),
             );
         }

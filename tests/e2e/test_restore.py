@@ -120,7 +120,7 @@ def test_the_settings_that_the_restore_left_out_are_found(drill):
     dynamodb = drill.live.emulator.client("dynamodb")
     _, report = drill.restore_check()
     found = {setting["setting"]: setting["command"] for setting in report["settings"]}
-    missing = {"time to live", "point-in-time recovery", "deletion protection"}
+    missing = {"time to live", "point-in-time recovery", "deletion protection", "stream"}
     assert missing <= set(found)
     assert all(command.startswith("aws dynamodb ") for command in found.values())
     dynamodb.update_time_to_live(
@@ -130,6 +130,8 @@ def test_the_settings_that_the_restore_left_out_are_found(drill):
         TableName=RESTORED, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
     )
     dynamodb.update_table(TableName=RESTORED, DeletionProtectionEnabled=True)
+    stream = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
+    dynamodb.update_table(TableName=RESTORED, StreamSpecification=stream)
     _, report = drill.restore_check()
     assert missing.isdisjoint(setting["setting"] for setting in report["settings"])
 
@@ -141,9 +143,17 @@ def switched(drill):
     made = drill.live.stack
     # The stack no longer has a table of its own.
     made.set_time_to_live = lambda: None
-    made.deploy(drill.live.built, {**PARAMETERS, "ExistingTableName": RESTORED})
+    described = drill.live.emulator.client("dynamodb").describe_table(TableName=RESTORED)["Table"]
+    existing = {"ExistingTableName": RESTORED, "ExistingTableStreamArn": described["LatestStreamArn"]}
+    made.deploy(drill.live.built, {**PARAMETERS, **existing})
     assert made.outputs()["TableName"] == RESTORED
     return drill
+
+
+def test_events_come_from_the_restored_table(switched):
+    live = switched.live
+    mapping = live.emulator.client("lambda").get_event_source_mapping(UUID=live.stack.resource("EventsMapping"))
+    assert f"table/{RESTORED}/stream/" in mapping["EventSourceArn"]
 
 
 def test_the_old_table_is_kept(switched):

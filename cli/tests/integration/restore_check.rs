@@ -148,6 +148,7 @@ async fn settings_that_the_restore_left_out_come_with_their_commands() {
     let tag = aws_sdk_dynamodb::types::Tag::builder().key("team").value("it's ours");
     let tag = current.client.tag_resource().resource_arn(arn).tags(tag.build().expect("a tag"));
     tag.send().await.expect("tagged");
+    drop(current.stream().await);
     let output = latchkey(&current, &check(&current, &[])).await;
     assert!(output.status.success(), "{}", stderr(&output));
     let notes = stderr(&output);
@@ -163,10 +164,13 @@ async fn settings_that_the_restore_left_out_come_with_their_commands() {
     let report = reported(&current, &check(&current, &[])).await;
     let settings = &report["settings"];
     // The embedded DynamoDB has no backups.
-    assert_eq!(column(settings, "setting"), ["time to live", "point-in-time recovery", "tags"]);
+    let expected = ["time to live", "point-in-time recovery", "stream", "tags"];
+    assert_eq!(column(settings, "setting"), expected);
     assert_eq!((&settings[0]["restored"], &settings[0]["current"]), (&json!("off"), &json!("ttl")));
     assert_eq!(settings[1]["command"], Value::Null, "what cannot be read is not guessed");
-    assert_eq!(settings[2]["current"], "team");
+    let stream = settings[2]["command"].as_str().expect("a command");
+    assert!(stream.ends_with("StreamEnabled=true,StreamViewType=NEW_IMAGE"), "{stream}");
+    assert_eq!(settings[3]["current"], "team");
 }
 
 #[tokio::test]
