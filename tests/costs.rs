@@ -254,6 +254,26 @@ fn a_line_of_the_access_log_is_as_long_as_the_costs_assume() {
     assert!((ACCESS_LINE_BYTES * 0.8..=ACCESS_LINE_BYTES).contains(&bytes), "{bytes}");
 }
 
+/// The most that a batch of events logs, in bytes.
+const EVENTS_LINE_BYTES: f64 = 250.0;
+
+#[test]
+fn a_million_events_cost_what_the_page_says() {
+    let told = |label: &str| row::<1>("docs/costs.md", label)[0].parse::<f64>().expect("a number");
+    let parts = [
+        ("EventBridge: a custom event of up to 64 KB", 1.0),
+        ("Lambda: one invocation per event, the most", LAMBDA_REQUEST * MILLION),
+        ("Lambda: 20 ms at 256 MB per event, assumed", 0.020 * GB * GB_SECOND * MILLION),
+        ("log: 0.25 kB per event, the most", EVENTS_LINE_BYTES * LOG_BYTE * MILLION),
+        ("the table's stream, which Lambda reads for free", 0.0),
+    ];
+    for (label, cost) in parts {
+        assert!((told(label) - cost).abs() <= 0.005 + 1e-9, "{label}: {cost}");
+    }
+    let total: f64 = parts.iter().map(|(_, cost)| cost).sum();
+    assert_eq!(told("**a million events**"), (total * 100.0).round() / 100.0);
+}
+
 /// The default of a parameter of the template.
 fn default(parameter: &str) -> f64 {
     let parameter = &project::yaml("template.yaml")["Parameters"][parameter];
