@@ -34,6 +34,7 @@ SAMPLES = {
     "Retention": ["12h"],
     "AllowedScopes": ["orders.read orders.write"],
     "CacheTtl": ["0s"],
+    "AuditRetention": ["90d", "0"],
     "LastUsedInterval": ["0s"],
     "AuthorizerOrganizations": ["acme, example"],
     "AuthorizerAccounts": ["444455556666", "444455556666,777788889999"],
@@ -200,6 +201,7 @@ def test_expansions_are_valid_with_each_kind_of_every_parameter():
         {**NEEDED["TruststoreUri"], "TruststoreUri": "s3://bucket/truststore.pem", "DefaultEndpoint": "on"},
         {"MonthlyBudget": 100},
         {"EventBus": "default", "ExistingTableName": "restored-table"},
+        {"EventBus": "default", "AuditTrail": "off"},
     ],
 )
 def test_the_rules_refuse_what_would_not_work(parameters):
@@ -220,8 +222,8 @@ def test_apis_may_call_the_aliases_only():
 
 @pytest.mark.parametrize(
     "name", [
-        "KeyLimit", "AccountLimit", "MaxLifetime", "Retention", "KeyPrefix", "CacheTtl", "LastUsedInterval",
-        "ExistingTableName", "MemorySize", "LogLevel", "Tracing",
+        "KeyLimit", "AccountLimit", "MaxLifetime", "Retention", "AuditTrail", "AuditRetention", "KeyPrefix", "CacheTtl",
+        "LastUsedInterval", "ExistingTableName", "MemorySize", "LogLevel", "Tracing",
     ]
 )
 def test_a_setting_that_functions_share_publishes_a_version_of_each(name):
