@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use latchkey::audit::EventTime;
 use latchkey::time::Timestamp;
 use libfuzzer_sys::fuzz_target;
 
@@ -76,4 +77,9 @@ fuzz_target!(|text: &str| {
     let (before, after) = (time.saturating_sub(step), time.saturating_add(step));
     assert!(before <= time && time <= after);
     assert!(before.to_string() <= written && written <= after.to_string());
+    // The time of an event is the same, rounded up to the microsecond, and at least 1970.
+    let event: EventTime = text.parse().expect("an event can have any time");
+    assert_eq!(event.to_string().parse(), Ok(event));
+    let earliest = EventTime::from(time);
+    assert!((earliest..=earliest.plus(1000)).contains(&event));
 });

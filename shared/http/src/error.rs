@@ -2,10 +2,12 @@
 //! them to HTTP, and each dialect supplies the body.
 
 use http::Method;
+use latchkey::audit::EventTime;
 use latchkey::id::{InvalidId, InvalidOrganizationId};
 use latchkey::idempotency::InvalidIdempotencyKey;
 use latchkey::principal::Denial;
 use latchkey::scope::{InvalidScope, Scope};
+use latchkey::time::InvalidTimestamp;
 
 use crate::body::InvalidBody;
 
@@ -92,11 +94,37 @@ pub const LIMIT_MAX: usize = 100;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPage {
     /// The limit is not a number or is out of bounds.
-    #[error("must be a whole number from 1 to {LIMIT_MAX}")]
-    Limit,
+    #[error("must be a whole number from {min} to {max}")]
+    Limit {
+        /// The minimum.
+        min: usize,
+        /// The maximum.
+        max: usize,
+    },
     /// The cursor is malformed, too old, or from a different caller or list.
     #[error("is invalid or has expired; omit it to start from the first page")]
     Cursor,
+    /// A time is not a date-time.
+    #[error("{0}")]
+    Timestamp(#[from] InvalidTimestamp),
+    /// An outcome is not one that events have.
+    #[error("must be `success` or `failure`")]
+    Outcome,
+    /// Only this many of the requested events fit into a response.
+    #[error(
+        "must be at most {0} here, because more of these events exceed the size of a response; \
+         continue with `before`"
+    )]
+    TooLarge(usize),
+    /// A search took too long after this many events.
+    #[error(
+        "must be at most {0} here, because the search for more takes too long; continue with \
+         `before`"
+    )]
+    TooSlow(usize),
+    /// A search took too long and found nothing back to this time.
+    #[error("must be `{0}` to continue this search, which found no event since then")]
+    NotYetFound(EventTime),
 }
 
 impl From<Denial> for Error {

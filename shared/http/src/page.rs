@@ -7,7 +7,8 @@ use latchkey::time::Timestamp;
 use crate::error::{Error, InvalidPage, LIMIT_MAX};
 use crate::request::Request;
 
-const LIMIT: &str = "limit";
+/// The query parameter with the maximum number of entries.
+pub const LIMIT: &str = "limit";
 
 /// The page that a request asks for.
 #[derive(Debug)]
@@ -33,13 +34,7 @@ impl PageRequest {
         list: &[&str],
         now: Timestamp,
     ) -> Result<Self, Error> {
-        let limit = match once(request, LIMIT)? {
-            None => None,
-            Some(text) => Some(
-                parse_limit(&text)
-                    .ok_or(Error::InvalidPage { parameter: LIMIT, problem: InvalidPage::Limit })?,
-            ),
-        };
+        let limit = limit(request, 1, LIMIT_MAX)?;
         let cursors = Cursors::new(secret, format!("{cursor}/{}", list.join("/")));
         let after =
             match once(request, cursor)? {
@@ -67,7 +62,12 @@ impl PageRequest {
     }
 }
 
-fn once(request: &Request, name: &'static str) -> Result<Option<String>, Error> {
+/// Returns the value of the query parameter `name`, if `request` has it.
+///
+/// # Errors
+///
+/// [`Error::Parameter`] if it is there twice.
+pub fn once(request: &Request, name: &'static str) -> Result<Option<String>, Error> {
     let mut values = request.query_parameters(name);
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
@@ -76,9 +76,17 @@ fn once(request: &Request, name: &'static str) -> Result<Option<String>, Error> 
     }
 }
 
-fn parse_limit(text: &str) -> Option<usize> {
+/// Returns the query parameter `limit`, a whole number from `min` to `max`, if `request` has it.
+///
+/// # Errors
+///
+/// [`Error::Parameter`], [`Error::InvalidPage`].
+pub fn limit(request: &Request, min: usize, max: usize) -> Result<Option<usize>, Error> {
+    let Some(text) = once(request, LIMIT)? else { return Ok(None) };
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|limit| digits && (1..=LIMIT_MAX).contains(limit))
+    let limit = text.parse().ok().filter(|limit| digits && (min..=max).contains(limit));
+    let problem = InvalidPage::Limit { min, max };
+    limit.map(Some).ok_or(Error::InvalidPage { parameter: LIMIT, problem })
 }
 
 #[cfg(test)]

@@ -43,7 +43,8 @@ where
     runtime::run(serve, || latchkey.after_answer()).await
 }
 
-fn request(event: Event, id: &str) -> Request {
+/// Returns the request of an event. `id` is Lambda's ID of the request, which the audit trail names.
+pub fn request(event: Event, id: &str) -> Request {
     let mut request = Request::from(event);
     request.origin.request = Some(id.to_owned());
     request

@@ -11,7 +11,7 @@ use crate::store::{EventRange, KeyStore, Order, StoreError};
 
 use super::Latchkey;
 
-/// The number of events that one read asks for. A megabyte has about 1,600.
+/// The maximum number of events that one read asks for. A megabyte has about 1,600.
 const PAGE: usize = 2000;
 
 /// How long a search of a function may take, so that its response arrives within the time limit of a request.
@@ -51,7 +51,8 @@ pub struct FoundEvents {
 }
 
 impl Latchkey {
-    /// Returns at most `limit` events of the trail of the caller's organization, the newest before `before`.
+    /// Returns at most `limit` events of the trail of the caller's organization, the newest before `before`. A search
+    /// that takes longer than 5 s ends unfinished.
     ///
     /// # Errors
     ///
@@ -69,14 +70,14 @@ impl Latchkey {
         let since = self.store.trail_start(organization).await?;
         let range = EventRange { since, before };
         let accepts = |event: &Event| filter.accepts(event);
-        let found =
-            search(&self.store, Some(organization), range, limit, Some(SEARCH_TIMEOUT), accepts);
-        Ok(found.await?)
+        let end = self.now().saturating_add(SEARCH_TIMEOUT);
+        let late = || self.now() > end;
+        Ok(search(&self.store, Some(organization), range, limit, late, accepts).await?)
     }
 }
 
 /// Returns at most `limit` events of a trail that `accepts` accepts, newest first. `None` is the deployment's own
-/// trail. After `timeout`, starts no further read.
+/// trail. Starts no further read once `late` returns true.
 ///
 /// # Errors
 ///
@@ -86,16 +87,14 @@ pub(super) async fn search(
     trail: Option<&OrganizationId>,
     mut range: EventRange,
     limit: usize,
-    timeout: Option<Duration>,
+    late: impl Fn() -> bool,
     accepts: impl Fn(&Event) -> bool,
 ) -> Result<FoundEvents, StoreError> {
-    let started = tokio::time::Instant::now();
     let mut found = Vec::new();
+    // Without a filter, the first read finds everything; otherwise it shows that the search needs larger ones.
+    let mut size = limit.min(PAGE);
     while found.len() < limit {
-        if timeout.is_some_and(|timeout| started.elapsed() > timeout) {
-            return Ok(FoundEvents { events: found, unfinished: range.before });
-        }
-        let page = store.events(trail, &range, Order::NewestFirst, PAGE).await?;
+        let page = store.events(trail, &range, Order::NewestFirst, size).await?;
         let oldest = page.events.last().map(|event| event.time);
         let left = limit - found.len();
         found.extend(page.events.into_iter().filter(&accepts).take(left));
@@ -103,6 +102,10 @@ pub(super) async fn search(
             break;
         }
         range.before = oldest.or(range.before);
+        size = PAGE;
+        if found.len() < limit && late() {
+            return Ok(FoundEvents { events: found, unfinished: range.before });
+        }
     }
     Ok(FoundEvents { events: found, unfinished: None })
 }

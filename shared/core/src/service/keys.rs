@@ -87,7 +87,6 @@ impl Latchkey {
         let now = self.clock.now();
         let changed = self.writer(caller).update_key(caller, found, change, now).await?;
         self.verifier.key_changed(&changed.digest, now);
-        tracing::info!(action = "api_key.update", account.id = %account, key.id = %key, "key changed");
         Ok(changed)
     }
 

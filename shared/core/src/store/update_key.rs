@@ -47,10 +47,12 @@ impl KeyStore {
             let update = self.change(&key, change, now)?;
             let found = match self.update_once(Part::Key, update, &[event]).await? {
                 Outcome::Refused(mut unmet) => unmet.take(Part::Key).flatten(),
-                // Others may have changed its expiry meanwhile. If it is missing, it was deleted since.
                 _ => {
-                    let place = record::key_key(&key.spec.account, &key.id);
-                    let changed = self.item(place).await?.ok_or_else(not_found)?;
+                    let (account, id) = (&key.spec.account, &key.id);
+                    tracing::info!(action = "api_key.update", account.id = %account, key.id = %id, "key changed");
+                    // Others may have changed its expiry meanwhile. If it is missing, it was deleted since.
+                    let changed = self.item(record::key_key(account, id)).await?;
+                    let changed = changed.ok_or_else(not_found)?;
                     return Ok(record::key(&changed).map_err(StoreError::from)?);
                 }
             };

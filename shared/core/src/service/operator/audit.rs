@@ -24,7 +24,7 @@ pub async fn events(
     limit: usize,
     accepts: impl Fn(&Event) -> bool,
 ) -> Result<Vec<Event>, OperatorError> {
-    Ok(search(store, trail, range, limit, None, accepts).await?.events)
+    Ok(search(store, trail, range, limit, || false, accepts).await?.events)
 }
 
 /// Returns the heads of the chains of a trail, by the names of the chains, as [`verify_trail`] takes them.
