@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use latchkey_http::Request;
 use latchkey_http::event::Event;
+use latchkey_http::{Request, serve};
 use serde_json::{Value, json};
 
 use crate::project;
@@ -58,4 +58,13 @@ pub fn call_with(method: &str, path: &str, token: &str, body: &str) -> Value {
 pub fn parse(event: Value) -> Request {
     let event: Event = serde_json::from_value(event).expect("an event parses");
     event.into()
+}
+
+/// An event, in the form that a function receives it, with the request's ID.
+///
+/// # Panics
+///
+/// If this is not an event.
+pub fn request(event: Value, id: &str) -> Request {
+    serve::request(serde_json::from_value(event).expect("an event parses"), id)
 }

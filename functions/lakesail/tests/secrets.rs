@@ -1,4 +1,4 @@
-//! No item, log line, error, or second response contains a secret; and the log says who changed what.
+//! No item, log line, error, or second response contains a secret; the log and the audit trail say who changed what.
 
 mod cases;
 #[expect(dead_code, reason = "the dialect alone is needed here")]
@@ -24,6 +24,21 @@ scenario_tests!(LakeSail, secrets(
     ]
 ):
     every_change_is_logged_with_its_caller,
+);
+
+scenario_tests!(LakeSail, secrets(
+    cases::all(),
+    &[
+        "api_key.create",
+        "api_key.revoke",
+        "root_key.create",
+        "root_key.revoke",
+        "service_account.create",
+        "service_account.delete",
+        "service_account.update",
+    ]
+):
+    every_change_is_in_the_trail_with_its_caller,
 );
 
 scenario_tests!(LakeSail, paused secrets():

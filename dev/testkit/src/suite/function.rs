@@ -66,7 +66,7 @@ impl<D: Dialect> Function<D> {
     /// this dialect does not have, or it contains a key that the request did not just create.
     pub async fn answer(&self, event: Value) -> Answer {
         // Boxed, because a test with many calls would otherwise keep as many requests on its stack.
-        Box::pin(self.serve(event::parse(event))).await
+        Box::pin(self.serve(event::request(event, REQUEST_ID))).await
     }
 
     /// Responds to a request, which need not come from an event.

@@ -5,9 +5,11 @@
 use std::collections::BTreeSet;
 
 use latchkey::Latchkey;
+use latchkey::audit::Event;
+use latchkey::id::OrganizationId;
 use latchkey::policy::KeyPolicy;
 use latchkey::service::Clock;
-use latchkey::store::KeyStore;
+use latchkey::store::{EventRange, KeyStore, Order};
 use latchkey_http::serve;
 use serde_json::Value;
 
@@ -85,8 +87,7 @@ pub async fn every_change_is_logged_with_its_caller<D: Dialect>(
         seen.insert(action.to_owned());
         assert_eq!((&change["level"], &caller["id"]), (&"INFO".into(), &case.name().into()));
         assert!(caller["caller.key.id"].is_string(), "{change:#}");
-        let target = if action.starts_with("service_account") { "account.id" } else { "key.id" };
-        assert!(change[target].is_string(), "{change:#}");
+        assert!(target(change).is_string(), "{change:#}");
         // A root key belongs to no organization.
         if caller["caller.key.id"] != SampleKey::Root.mint().0.id.as_ref() {
             assert_eq!(caller["caller.organization.id"], sample::ORGANIZATION, "{change:#}");
@@ -95,6 +96,94 @@ pub async fn every_change_is_logged_with_its_caller<D: Dialect>(
     }
     let actions: BTreeSet<_> = actions.iter().map(|action| (*action).to_owned()).collect();
     assert_eq!(seen, actions);
+}
+
+/// Each change is one event in the audit trail, and a rotation is two, with the caller and the origin of the request.
+/// Nothing else is an event, and no event has a secret. `actions` are all that `cases` do.
+///
+/// # Panics
+///
+/// If an event is missing, is wrong, or should not be there, or if the actions are others.
+pub async fn every_change_is_in_the_trail_with_its_caller<D: Dialect>(
+    cases: Vec<Case>,
+    actions: &[&str],
+) {
+    let logs = Logs::capture(D::NAME);
+    let mut seen = BTreeSet::new();
+    for case in &cases {
+        let table = TestTable::start().await;
+        let dialect = D::over(table.latchkey(KeyPolicy::default()));
+        let (logged, before) = (logs.lines().len(), events(&table).await);
+        let request = case.event(D::NAME);
+        let answer = answer(&dialect, case.name(), request.clone()).await;
+        let mut events = events(&table).await;
+        events.retain(|event| !before.contains(event));
+
+        // The log says independently what changed.
+        let lines = logs.lines().split_off(logged);
+        let changes = lines.iter().filter(|line| line["action"].is_string());
+        let rotated = changes.clone().map(|change| &change["rotated.key.id"]);
+        let targets = changes.clone().map(target).chain(rotated);
+        let mut expected: Vec<&str> = targets.filter_map(Value::as_str).collect();
+        let mut found: Vec<&str> = events.iter().map(|event| event.resource.id.as_str()).collect();
+        expected.sort_unstable();
+        found.sort_unstable();
+        assert!(found == expected, "{}: {lines:#?}: {events:#?}", case.name());
+
+        for (event, change) in events.iter().zip(changes.cycle()) {
+            let (actor, caller) = (&event.actor, &change["span"]);
+            assert_eq!(caller["caller.key.id"], Value::from(actor.key.as_deref()), "{event:?}");
+            let root = caller["caller.organization.id"].is_null();
+            let (kind, holder) = match root {
+                true => ("root_key", &caller["caller.key.id"]),
+                false => ("service_account", &caller["caller.account.id"]),
+            };
+            assert_eq!((actor.kind.as_str(), &Value::from(actor.id.as_deref())), (kind, holder));
+            assert_eq!(
+                event.trail.as_ref().map(AsRef::as_ref),
+                caller["caller.organization.id"].as_str()
+            );
+            let origin = &event.origin;
+            assert_eq!(origin.request.as_deref(), Some(case.name()));
+            assert_eq!(origin.source_ip.as_deref(), Some(said(&request, "sourceIp")));
+            assert_eq!(origin.user_agent.as_deref(), Some(said(&request, "userAgent")));
+            seen.insert(event.action.clone());
+        }
+        let mut secrets = Secrets::of_samples();
+        if let Some(token) = answer.body["key"].as_str() {
+            secrets.add(token);
+        }
+        secrets.check_items(&table).await;
+        secrets.check(&format!("{events:?}"), "an event");
+    }
+    let actions: BTreeSet<_> = actions.iter().map(|action| (*action).to_owned()).collect();
+    assert_eq!(seen, actions);
+}
+
+/// The ID of what a line of the log says was changed.
+fn target(change: &Value) -> &Value {
+    let action = change["action"].as_str().expect("an action");
+    if action.starts_with("service_account") { &change["account.id"] } else { &change["key.id"] }
+}
+
+/// What the gateway says of the client, in either payload.
+fn said<'r>(request: &'r Value, name: &str) -> &'r str {
+    let context = &request["requestContext"];
+    let value = [&context["http"][name], &context["identity"][name]];
+    value.into_iter().find_map(Value::as_str).expect(name)
+}
+
+/// Every event of the table.
+async fn events(table: &TestTable) -> Vec<Event> {
+    let mut events = Vec::new();
+    for trail in [Some(sample::ORGANIZATION), Some(sample::OTHER_ORGANIZATION), None] {
+        let trail = trail.map(|id| id.parse::<OrganizationId>().expect("an ID"));
+        let (all, order) = (EventRange::default(), Order::OldestFirst);
+        let page = table.store().events(trail.as_ref(), &all, order, 1000).await.expect("a page");
+        assert!(page.complete, "more events than a page has");
+        events.extend(page.events);
+    }
+    events
 }
 
 /// A store that rejects requests causes a 500, which is logged once with the request's ID.
@@ -167,5 +256,5 @@ async fn answer_over<D: Dialect>(code: &'static str, case: &Case) -> Answer {
 }
 
 async fn answer<D: Dialect>(dialect: &D, id: &str, event: Value) -> Answer {
-    Answer::from(serve::answer(id, dialect.handle(event::parse(event))).await)
+    Answer::from(serve::answer(id, dialect.handle(event::request(event, id))).await)
 }
