@@ -4,6 +4,7 @@ Every test runs against the local stack and the deployed one.
 """
 
 import contextlib
+import functools
 import importlib.metadata
 import re
 import secrets
@@ -32,6 +33,11 @@ MINTED = {"full_access", "id", "key", "key_prefix", "name", "scopes"}
 KEY_INFO = {
     *{"id", "key_prefix", "name", "scopes", "full_access", "created_at", "last_used_at", "revoked"},
 }
+AUDIT_EVENT_INFO = {
+    *{"id", "actor_type", "actor_id", "action", "resource_type", "resource_id", "status", "summary"},
+    *{"metadata", "created_at"},
+}
+EVENT_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 # No service account or key has this ID.
 UNKNOWN = "0" * 16
@@ -492,6 +498,108 @@ def test_a_full_account_is_error_409(caller):
 def test_deleting_the_callers_own_account_is_error_409(caller):
     refused(409, caller.accounts.service_accounts.delete, caller.id)
     equal(live(caller.client.keys.list()), [caller.key])
+
+
+# --- audit ---
+
+
+def test_audit_list_has_who_changed_what(caller):
+    account, keys = caller.new_account(), caller.accounts.service_accounts.keys
+    minted = keys.create(account, name="ci", scopes=["files.read"])
+    keys.revoke(account, minted["id"])
+    caller.accounts.service_accounts.delete(account)
+    caller.made.remove(account)
+    of_key = caller.client.audit.list(resource_id=minted["id"])
+    of_account = caller.client.audit.list(resource_id=account)
+    for event in [*of_key, *of_account]:
+        has(event, AUDIT_EVENT_INFO)
+        equal((event["actor_type"], event["status"]), ("service_account", "success"))
+        assert EVENT_TIME.fullmatch(event["created_at"]), f"{event['created_at']!r} is not a time"
+        equal(event["metadata"]["organization_id"], caller.organization.id)
+        assert event["metadata"]["request_id"], "no request ID"
+        # `cargo lambda watch` names itself instead of its client.
+        agent = event["metadata"]["user_agent"]
+        assert agent.startswith(("Python-urllib/", "cargo-lambda")), f"by {agent}"
+        assert event["metadata"]["source_ip"], "no address"
+    revoked, created = of_key
+    equal([revoked["action"], created["action"]], ["api_key.revoke", "api_key.create"])
+    equal(revoked["summary"], f"Revoked API key {minted['id']}")
+    for event in of_key:
+        equal((event["resource_type"], event["resource_id"]), ("api_key", minted["id"]))
+        equal((event["actor_id"], event["metadata"]["key_id"]), (caller.id, caller.key))
+        equal(event["metadata"]["service_account_id"], account)
+    changes = created["metadata"]["changes"]
+    equal((changes["name"], changes["scopes"]), ({"new": "ci"}, {"new": ["files.read"]}))
+    deleted, made = of_account
+    equal([deleted["action"], made["action"]], ["service_account.delete", "service_account.create"])
+    equal(deleted["actor_id"], caller.id)
+    # The organization's key created the account, in the other dialect.
+    assert made["actor_id"] != caller.id, "the wrong actor"
+    shown = repr([of_key, of_account])
+    assert minted["key"].rsplit("_", 1)[1] not in shown, "an event has a secret"
+
+
+def test_audit_list_takes_every_filter(caller):
+    account, keys = caller.new_account(), caller.accounts.service_accounts.keys
+    first, second = keys.create(account)["id"], keys.create(account)["id"]
+    keys.revoke(account, first)
+    listed = caller.client.audit.list
+
+    def ids(**filters):
+        return [(event["action"], event["resource_id"]) for event in listed(**filters)]
+
+    equal(ids(action="api_key.revoke", limit=1), [("api_key.revoke", first)])
+    equal(ids(resource_type="api_key", limit=2), [("api_key.revoke", first), ("api_key.create", second)])
+    equal(ids(resource_type="service_account", limit=1), [("service_account.create", account)])
+    equal(ids(resource_id=second), [("api_key.create", second)])
+    equal(ids(resource_id=second, action="api_key.revoke"), [])
+    equal(ids(resource_id=first, status="success", limit=1), [("api_key.revoke", first)])
+    equal(ids(status="failure"), [])
+    equal(ids(limit=0), [])
+    everything = {"action": "api_key.create", "resource_type": "api_key", "resource_id": first}
+    everything |= {"status": "success", "limit": 500}
+    revoked = listed(resource_id=first, limit=1)[0]["created_at"]
+    equal(ids(before=revoked, **everything), [("api_key.create", first)])
+    created = listed(**everything)[0]["created_at"]
+    equal(ids(before=created, **everything), [])
+
+
+def pages(listed, limit, **filters):
+    """Every event, in pages that each start before the last event of the page before."""
+    events = []
+    while True:
+        page = listed(limit=limit, before=events[-1]["created_at"] if events else None, **filters)
+        assert len(page) <= limit, f"{len(page)} events instead of {limit}"
+        events += page
+        if len(page) < limit:
+            return events
+
+
+def test_audit_list_goes_on_at_the_last_event_until_the_end(caller):
+    account, keys = caller.new_account(), caller.accounts.service_accounts.keys
+    for _ in range(3):
+        keys.revoke(account, keys.create(account)["id"])
+    listed = caller.scoped("audit.read").audit.list
+    whole = pages(listed, 500)
+    equal(len(listed()), min(100, len(whole)))
+    times = [event["created_at"] for event in whole]
+    equal(times, sorted(set(times), reverse=True))
+    assert "organization.create" in [event["action"] for event in whole[-3:]], "not the first events"
+    equal(pages(listed, 7), whole)
+    of_type = [event for event in whole if event["resource_type"] == "service_account"]
+    equal(pages(listed, 1, resource_type="service_account"), of_type)
+
+
+def test_audit_list_without_the_scope_is_error_403(caller):
+    message = refused(403, caller.scoped("keys.read", "keys.write").audit.list)
+    assert "audit.read" in message, f"the message {message!r} does not name the scope"
+    equal(caller.scoped("audit.read").audit.list(limit=0), [])
+
+
+def test_audit_list_with_a_wrong_parameter_is_error_400(caller):
+    for parameter, value in [("limit", 501), ("limit", -1), ("status", "failed"), ("before", "yesterday")]:
+        message = refused(400, functools.partial(caller.client.audit.list, **{parameter: value}))
+        assert message.startswith(f"`{parameter}` must be"), f"the message is {message!r}"
 
 
 # --- with_account ---

@@ -1,6 +1,7 @@
 //! The Chaser dialect: service-account keys in the format of Chaser's core API.
 
 mod accounts;
+mod audit;
 mod error;
 mod keys;
 mod list;
@@ -63,6 +64,8 @@ pub enum Operation {
     RevokeOwnKey,
     /// Creates a key that replaces another one of that service account.
     RotateOwnKey,
+    /// Lists the changes in the account of the presented key.
+    ListEvents,
 }
 
 /// The routes of these operations; the template lists the same routes.
@@ -120,6 +123,7 @@ pub const ROUTES: &[Route<Operation>] = &[
     route("GET", "/v1/keys", Operation::ListOwnKeys),
     route("DELETE", "/v1/keys/{key_id}", Operation::RevokeOwnKey),
     route("POST", "/v1/keys/{key_id}/rotate", Operation::RotateOwnKey),
+    route("GET", "/v1/audit/events", Operation::ListEvents),
 ];
 
 impl App {
@@ -168,5 +172,6 @@ async fn serve(app: &App, request: &Request) -> Result<Response, Error> {
         Operation::RotateOwnKey => {
             own_keys::rotate(app, caller, matched.parameters(), request).await
         }
+        Operation::ListEvents => audit::list(app, caller, request.request()).await,
     }
 }

@@ -19,7 +19,7 @@ use crate::wire::{AccountInfo, KeyInfo};
 /// Maximum bytes of a response, out of the 6 MB that Lambda accepts; the rest is for headers.
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
-const WEIGHT_MAX: usize = 6_000_000;
+pub(crate) const WEIGHT_MAX: usize = 6_000_000;
 
 /// Reading stops after this time, so that the response is sent before the request times out.
 const READING_MAX: Duration = Duration::from_secs(5);
@@ -109,7 +109,7 @@ pub(crate) async fn list<T: Entry>(
 /// The bytes that part of a body takes as a string within the response's JSON.
 ///
 /// Each quote and each backslash takes two. No other character in JSON needs more than it takes already.
-fn weight(json: &str) -> usize {
+pub(crate) fn weight(json: &str) -> usize {
     json.len() + json.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count()
 }
 

@@ -10,6 +10,7 @@ ONE_ACCOUNT = ACCOUNTS + "/{service_account_id}"
 KEYS = ONE_ACCOUNT + "/keys"
 ONE_KEY = KEYS + "/{key_id}"
 OWN_KEYS = "/v1/keys"
+EVENTS = "/v1/audit/events"
 ONE_OWN_KEY = OWN_KEYS + "/{key_id}"
 ORGANIZATION = ["created_at", "id", "kind", "name", "personal", "role"]
 ACCOUNT = ["created_at", "created_by_user_id", "disabled", "id", "name", "updated_at"]
@@ -18,6 +19,10 @@ MINTED = [*OWN_MINTED, "service_account"]
 KEY = [
     *["created_at", "expires_at", "full_access", "id", "key_prefix", "last_used_at", "name"],
     *["revoked", "revoked_at", "scopes"],
+]
+EVENT = [
+    *["action", "actor_id", "actor_type", "created_at", "id", "metadata", "resource_id", "resource_type"],
+    *["status", "summary"],
 ]
 ERROR = ["code", "error", "message"]
 
@@ -63,6 +68,14 @@ def drive(deployed):
     call(f"DELETE {ONE_ACCOUNT}", 204, (), ids, key=key)
     refused = call(f"GET {ONE_ACCOUNT}", 404, ERROR, ids, key=key, note="(deleted account) ")
     check_error(refused, "not_found")
+
+    listed = call(f"GET {EVENTS}", 200, ["events"], key=key, query=f"?resource_id={minted['id']}")
+    actions = [event["action"] for event in listed["events"]]
+    assert actions == ["api_key.rotate", "api_key.update", "api_key.create"], f"the events are {actions}"
+    for event in listed["events"]:
+        assert sorted(event) == EVENT, f"the event is {event}"
+        about = event["metadata"]
+        assert about["source_ip"] and about["user_agent"] and about["request_id"], f"the event is {event}"
 
 
 def drive_own_keys(gateway, machine):

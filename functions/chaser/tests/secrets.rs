@@ -1,4 +1,4 @@
-//! No item, log line, error, or second response contains a secret; and the log says who changed what.
+//! No item, log line, error, or second response contains a secret; the log and the audit trail say who changed what.
 
 mod cases;
 #[expect(dead_code, reason = "the dialect alone is needed here")]
@@ -25,6 +25,23 @@ scenario_tests!(Chaser, secrets(
     ]
 ):
     every_change_is_logged_with_its_caller,
+);
+
+scenario_tests!(Chaser, secrets(
+    cases::all(),
+    &[
+        "api_key.create",
+        "api_key.revoke",
+        "api_key.rotate",
+        "api_key.update",
+        "service_account.create",
+        "service_account.delete",
+        "service_account.disable",
+        "service_account.enable",
+        "service_account.update",
+    ]
+):
+    every_change_is_in_the_trail_with_its_caller,
 );
 
 scenario_tests!(Chaser, paused secrets():

@@ -3,6 +3,7 @@
 //! The tables contain no tests of their own, so that several test binaries can use all requests.
 
 pub(crate) mod accounts;
+pub(crate) mod audit;
 pub(crate) mod create_key;
 pub(crate) mod current_account;
 pub(crate) mod keys;
@@ -43,6 +44,8 @@ pub(crate) fn all() -> Vec<Case> {
     [
         cases(accounts::successes()),
         cases(accounts::refusals()),
+        cases(audit::successes()),
+        cases(audit::refusals()),
         cases(create_key::successes()),
         cases(create_key::refusals()),
         cases(current_account::successes()),

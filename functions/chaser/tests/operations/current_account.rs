@@ -38,6 +38,7 @@ fn operations() -> Vec<(&'static str, String, &'static str)> {
         ("GET", own_keys.to_owned(), ""),
         ("POST", format!("{own_keys}/{minter}/rotate"), "{}"),
         ("DELETE", format!("{own_keys}/{minter}"), ""),
+        ("GET", "/v1/audit/events".to_owned(), ""),
     ]
 }
 

@@ -6,6 +6,7 @@
 //! `contract` compares the routes, the samples, and the role.
 
 mod accounts;
+mod audit;
 #[path = "../cases/mod.rs"]
 mod cases;
 mod common;
