@@ -154,15 +154,6 @@ impl KeyStore {
         Ok(head.map(|head| (chain.name().to_owned(), head)))
     }
 
-    /// Returns whether what a chain is about exists.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
-    pub async fn chain_exists(&self, chain: &Chain) -> Result<bool, StoreError> {
-        Ok(*chain == Chain::Deployment || self.chain_item(chain).await?.is_some())
-    }
-
     async fn chain_item(&self, chain: &Chain) -> Result<Option<Item>, StoreError> {
         self.item(record::chain_key(chain)).await
     }

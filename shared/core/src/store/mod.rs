@@ -24,6 +24,7 @@ mod recount;
 mod revoke_key;
 mod rotate_key;
 mod trail;
+mod trails;
 mod transaction;
 mod update_key;
 

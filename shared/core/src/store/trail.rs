@@ -266,8 +266,16 @@ fn require(
 impl KeyStore {
     /// Returns a transaction's update of the item of `chain` that changes nothing else.
     fn touch(&self, chain: &Chain) -> Result<TransactWriteItem, StoreError> {
-        // The deployment's item is created by its first change.
-        let condition = (*chain != Chain::Deployment).then(|| "attribute_exists(pk)".to_owned());
+        let condition = match chain {
+            // The deployment's item is created by its first change.
+            Chain::Deployment => None,
+            // Nothing follows a deletion in its chain.
+            Chain::Organization(_) => {
+                Some("attribute_exists(pk) AND attribute_not_exists(deleting)")
+            }
+            Chain::Account(_) => Some("attribute_exists(pk)"),
+        };
+        let condition = condition.map(str::to_owned);
         let update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(record::chain_key(chain)))

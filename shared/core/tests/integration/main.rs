@@ -10,5 +10,6 @@ mod organizations;
 mod recount;
 mod restore;
 mod stored;
+mod tampering;
 mod trail;
 mod verify;

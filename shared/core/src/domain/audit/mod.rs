@@ -11,7 +11,7 @@ mod verify;
 pub use chain::{Chain, Digest, Head, InvalidHead};
 pub use event::{Change, Event, Value};
 pub use time::EventTime;
-pub use verify::{Break, Walk, Walked, chain_of};
+pub use verify::{Break, Walk, WalkRules, Walked};
 
 use std::collections::BTreeMap;
 use std::fmt;

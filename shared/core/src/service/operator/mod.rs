@@ -16,7 +16,7 @@ mod status;
 pub use accounts::{
     account, accounts, accounts_being_deleted, create_account, delete_account, set_account_disabled,
 };
-pub use audit::{events, trail_heads, verify_trail};
+pub use audit::{TrailCheck, check_trail, events, key_trail, trails, verify_trail};
 pub use descendants::{Origin, Owner, Relative, RevokedTree, owner, revoke_tree, tree};
 pub use keys::{FoundKey, MintSpec, create_root_key, key, keys, mint_key, revoke_key};
 pub use organization_end::{delete_organization, set_organization_disabled};
