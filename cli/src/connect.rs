@@ -26,6 +26,8 @@ pub(crate) struct Place {
     pub(crate) table: String,
     /// The endpoint, if it is not AWS's own; otherwise the region.
     pub(crate) endpoint: String,
+    /// Whether the endpoint is one of AWS.
+    pub(crate) is_aws: bool,
 }
 
 /// Determines the table, the region, and the credentials.
@@ -74,6 +76,34 @@ pub(crate) async fn connect(target: Target) -> Result<Connection, String> {
     }
     let client = Client::from_conf(config.build());
     let store = KeyStore::new(client.clone(), table.clone());
+    let is_aws = endpoint.as_deref().is_none_or(is_of_aws);
     let endpoint = endpoint.unwrap_or(region);
-    Ok(Connection { store, client, aws: shared, place: Place { table, endpoint } })
+    Ok(Connection { store, client, aws: shared, place: Place { table, endpoint, is_aws } })
+}
+
+/// Returns whether an endpoint is one of AWS, such as `https://dynamodb.us-east-1.api.aws`, and not a local one.
+fn is_of_aws(endpoint: &str) -> bool {
+    let rest = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
+    let host = rest.split(['/', ':']).next().unwrap_or_default();
+    [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"].iter().any(|domain| host.ends_with(domain))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_of_aws_is_told_from_a_local_one() {
+        for (endpoint, expected) in [
+            ("https://dynamodb.us-east-1.amazonaws.com", true),
+            ("https://vpce-1.dynamodb.us-east-1.vpce.amazonaws.com:443/", true),
+            ("https://dynamodb.us-east-1.api.aws", true),
+            ("https://dynamodb.cn-north-1.amazonaws.com.cn", true),
+            ("http://127.0.0.1:8000", false),
+            ("http://localhost:8000/x.amazonaws.com", false),
+            ("https://amazonaws.com.example", false),
+        ] {
+            assert_eq!(is_of_aws(endpoint), expected, "{endpoint}");
+        }
+    }
 }

@@ -19,7 +19,7 @@ use crate::connect::Place;
 
 /// The actions that the whole command line needs on the table.
 ///
-/// `organization list` and `restore-check` also need `Scan`, and so does the first creation or deletion of an organization in
+/// `organization list`, `restore-check`, and `audit` with `--all` also need `Scan`, and so does the first creation or deletion of an organization in
 /// a table that does not count them yet.
 const ACTIONS: [&str; 7] =
     ["GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"];
@@ -86,7 +86,7 @@ enum Outcome {
 
 /// What to do about a store failure with the cause `cause`.
 fn help(cause: &(dyn StdError + 'static), place: &Place) -> String {
-    let Place { table, endpoint } = place;
+    let Place { table, endpoint, .. } = place;
     let code = match outcome(cause) {
         Outcome::Refused(code) => code,
         Outcome::Unsigned => {
@@ -108,7 +108,7 @@ fn help(cause: &(dyn StdError + 'static), place: &Place) -> String {
         ),
         "AccessDeniedException" => format!(
             "your AWS identity lacks a permission on the table `{table}`; allow the DynamoDB actions \
-             {}, and for `bootstrap`, `organization`, and `restore-check` also Scan",
+             {}, and for `bootstrap`, `organization`, `restore-check`, and `audit` with `--all` also Scan",
             ACTIONS.join(", ")
         ),
         "ExpiredTokenException"
@@ -221,7 +221,7 @@ mod tests {
 
     fn explained(error: &OperatorError) -> String {
         let (table, endpoint) = ("keys".to_owned(), "us-east-1".to_owned());
-        explain(error, &Place { table, endpoint })
+        explain(error, &Place { table, endpoint, is_aws: true })
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@ mod commands;
 mod confirm;
 mod connect;
 mod explain;
+mod identity;
 mod output;
 mod restore_check;
 mod run;
@@ -26,9 +27,9 @@ async fn main() -> ExitCode {
     let args = args::Args::parse();
     match run::run(args).await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            eprintln!("error: {message}");
-            ExitCode::FAILURE
+        Err(failed) => {
+            eprintln!("error: {}", failed.message);
+            ExitCode::from(failed.status)
         }
     }
 }

@@ -1,15 +1,18 @@
 //! `latchkey restore-check`: compares a restored table with the current one, and restricts it accordingly.
 
+use latchkey::audit::AuditPolicy;
 use latchkey::policy::KeyPolicy;
 use latchkey::service::Clock;
 use latchkey::service::operator::OperatorError;
 use latchkey::service::operator::restore::{self, Comparison, Difference, Lost};
 use latchkey::store::KeyStore;
+use latchkey::store::environment::Environment;
 
 use crate::args::{Format, RestoreCheck, Target};
 use crate::confirm::confirm;
 use crate::connect::{Place, connect};
 use crate::explain::explain;
+use crate::identity::author;
 use crate::output::{Progress, RestoreReport, print};
 use crate::table_settings::TableSettings;
 
@@ -22,6 +25,7 @@ pub(crate) async fn restore_check(
     asked: RestoreCheck,
     target: Target,
     policy: KeyPolicy,
+    audit: AuditPolicy,
     format: Format,
 ) -> Result<(), String> {
     let (restored_name, current_name) = (&asked.restored, &asked.current);
@@ -30,7 +34,8 @@ pub(crate) async fn restore_check(
     }
     let connection = connect(Target { table: Some(restored_name.clone()), ..target }).await?;
     let (client, endpoint) = (&connection.client, &connection.place.endpoint);
-    let current_place = Place { table: current_name.clone(), endpoint: endpoint.clone() };
+    let is_aws = connection.place.is_aws;
+    let current_place = Place { table: current_name.clone(), endpoint: endpoint.clone(), is_aws };
     let settings = TableSettings::read(client, &connection.place).await?;
     let current_settings = TableSettings::read(client, &current_place).await?;
     if current_settings.is_restored_from(&settings) {
@@ -40,10 +45,15 @@ pub(crate) async fn restore_check(
     }
 
     // Either table may be the one that failed.
-    let both =
-        Place { table: format!("{restored_name}` or `{current_name}"), endpoint: endpoint.clone() };
+    let table = format!("{restored_name}` or `{current_name}");
+    let both = Place { table, endpoint: endpoint.clone(), is_aws };
     let failed = |error: OperatorError| explain(&error, &both);
-    let (restored, current) = (&connection.store, KeyStore::new(client.clone(), current_name));
+    let mut restored = connection.store.clone().with_audit(audit);
+    if audit.enabled && asked.apply {
+        let environment = Environment::of_process();
+        restored = restored.by(author(&connection.aws, &connection.place, &environment).await);
+    }
+    let (restored, current) = (&restored, KeyStore::new(client.clone(), current_name));
     let clock = Clock::system();
     let scope = asked.scope(settings.backup_time);
     let found = restore::compare(restored, &current, &scope, clock.now()).await.map_err(failed)?;

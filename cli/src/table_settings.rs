@@ -260,7 +260,7 @@ fn unreadable<E>(error: &SdkError<E>, place: &Place) -> String
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    let Place { table, endpoint } = place;
+    let Place { table, endpoint, .. } = place;
     match error.code() {
         Some("ResourceNotFoundException") => format!("there is no table `{table}` at {endpoint}"),
         Some("AccessDeniedException") => format!(

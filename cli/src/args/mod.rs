@@ -1,6 +1,7 @@
 //! The command line's arguments.
 
 mod account;
+mod audit;
 mod key;
 mod key_reference;
 mod leak;
@@ -12,6 +13,7 @@ mod time;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(crate) use account::{AccountCommand, CreateAccount, DeleteAccount};
+pub(crate) use audit::{AuditCommand, KeyTrail, ListEvents, TrailChoice, TrailHead, VerifyTrail};
 pub(crate) use key::{Descendants, KeyCommand, KeyOwner, ListKeys, MintKey, RevokeKey, RotateKey};
 pub(crate) use key_reference::{KeyReference, OneKey};
 pub(crate) use leak::refuse_whole_keys;
@@ -47,13 +49,16 @@ Examples:
   latchkey key rotate --key sk_0197CTTDF1YT9FUW_0197CTTLAFLKW3FL_ --grace 7d
   latchkey key revoke --account 0197CTTDF1YT9FUW --key 0197CTTLAFLKW3FL
   latchkey root-key create --expires-in 90d --output json
+  latchkey audit list --organization acme --since 24h
   latchkey verify < key.txt
 
 Run `latchkey <COMMAND> --help` for details and more examples.
 
 To apply your deployment's rules for keys, set the same variables here as for its functions:
   LATCHKEY_PREFIX, LATCHKEY_KEY_LIMIT, LATCHKEY_ACCOUNT_LIMIT, LATCHKEY_MAX_LIFETIME,
-  LATCHKEY_RETENTION";
+  LATCHKEY_RETENTION
+
+To record changes as your deployment does: LATCHKEY_AUDIT, LATCHKEY_AUDIT_RETENTION";
 
 /// The table and how to reach it.
 #[derive(Debug, ClapArgs)]
@@ -79,6 +84,8 @@ pub(crate) enum Format {
     Text,
     /// One JSON object, for scripts.
     Json,
+    /// One JSON object per line: one for each entry of a list, otherwise a single one.
+    Jsonl,
 }
 
 #[derive(Debug, Subcommand)]
@@ -107,6 +114,29 @@ pub(crate) enum Operation {
     /// Manage root keys, which administer the deployment and belong to no organization.
     #[command(subcommand)]
     RootKey(RootKeyCommand),
+    /// List who changed what, when, and from where, and verify that the record was not tampered with.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+}
+
+impl Operation {
+    /// Returns whether the operation may change the table.
+    pub(crate) fn changes(&self) -> bool {
+        match self {
+            Self::Bootstrap(_) => true,
+            Self::Organization(command) => !matches!(command, OrganizationCommand::List),
+            Self::Account(command) => {
+                !matches!(command, AccountCommand::List(_) | AccountCommand::Show(_))
+            }
+            Self::Key(KeyCommand::List(_) | KeyCommand::Show(_)) => false,
+            Self::Key(KeyCommand::Revoke(one)) => !one.descendants.dry_run,
+            Self::Key(_) => true,
+            Self::RootKey(RootKeyCommand::List) => false,
+            Self::RootKey(RootKeyCommand::Revoke(one)) => !one.descendants.dry_run,
+            Self::RootKey(_) => true,
+            Self::Audit(_) => false,
+        }
+    }
 }
 
 #[derive(Debug, ClapArgs)]

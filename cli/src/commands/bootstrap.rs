@@ -28,7 +28,7 @@ async fn into_secret(
     target: SecretTarget,
     context: &Context<'_>,
 ) -> Result<(), Failure> {
-    let Context { store, aws, policy, now, format } = context;
+    let Context { store, aws, policy, now, format, .. } = context;
     let secret = Secret::new(aws, target);
     let vacancy = secret.check_vacant().await?;
     match operator::organization(store, &new.organization).await {

@@ -1,6 +1,7 @@
 //! The commands, one module for each subject.
 
 mod account;
+mod audit;
 mod bootstrap;
 mod key;
 mod organization;
@@ -8,6 +9,7 @@ mod revoke;
 mod root_key;
 
 use aws_config::SdkConfig;
+use latchkey::audit::AuditPolicy;
 use latchkey::policy::KeyPolicy;
 use latchkey::service::operator::OperatorError;
 use latchkey::store::KeyStore;
@@ -21,6 +23,7 @@ pub(crate) struct Context<'a> {
     /// For clients of other AWS services.
     pub(crate) aws: &'a SdkConfig,
     pub(crate) policy: KeyPolicy,
+    pub(crate) audit: AuditPolicy,
     pub(crate) now: Timestamp,
     pub(crate) format: Format,
 }
@@ -33,6 +36,8 @@ pub(crate) enum Failure {
     Operator(OperatorError),
     /// The same, followed by what else the operator must know.
     Noted(OperatorError, String),
+    /// A trail has a contradiction.
+    Broken(String),
 }
 
 impl From<String> for Failure {
@@ -59,5 +64,6 @@ pub(crate) async fn run(operation: Operation, context: &Context<'_>) -> Result<(
         Operation::Account(command) => account::run(command, context).await,
         Operation::Key(command) => key::run(command, context).await,
         Operation::RootKey(command) => root_key::run(command, context).await,
+        Operation::Audit(command) => audit::run(command, context).await,
     }
 }

@@ -6,7 +6,7 @@ use latchkey::time::Timestamp;
 use serde::Serialize;
 
 use super::text::{in_one_line, lines, seconds, table};
-use super::{REFUSED_SOON, Report};
+use super::{REFUSED_SOON, Report, each_line};
 
 #[derive(Serialize)]
 pub(super) struct AccountRecord {
@@ -122,6 +122,10 @@ impl Report for AccountReport {
 }
 
 impl Report for AccountsReport {
+    fn json_lines(&self) -> Result<Vec<String>, serde_json::Error> {
+        each_line(&self.service_accounts)
+    }
+
     fn text(&self) -> String {
         let rows = self.service_accounts.iter().map(|account| {
             let AccountRecord { id, name, created_at, created_by, .. } = account;

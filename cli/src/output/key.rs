@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::account::AccountRecord;
 use super::text::{lines, scopes, seconds, table};
-use super::{REFUSED_SOON, Report};
+use super::{REFUSED_SOON, Report, each_line};
 
 /// A key without its digest.
 #[derive(Serialize)]
@@ -147,6 +147,10 @@ impl Report for KeyReport {
 }
 
 impl Report for KeysReport {
+    fn json_lines(&self) -> Result<Vec<String>, serde_json::Error> {
+        each_line(&self.keys)
+    }
+
     fn text(&self) -> String {
         let header = ["KEY", "STATUS", "CREATED", "EXPIRES", "LAST USED", "SCOPES", "NAME"];
         table(header, self.keys.iter().map(KeyRecord::row))

@@ -7,7 +7,7 @@ use latchkey::time::Timestamp;
 use serde::Serialize;
 
 use super::text::{lines, seconds, table};
-use super::{REFUSED_SOON, Report};
+use super::{REFUSED_SOON, Report, each_line};
 
 #[derive(Serialize)]
 pub(super) struct OrganizationRecord {
@@ -104,6 +104,10 @@ impl Report for OrganizationReport {
 }
 
 impl Report for OrganizationsReport {
+    fn json_lines(&self) -> Result<Vec<String>, serde_json::Error> {
+        each_line(&self.organizations)
+    }
+
     fn text(&self) -> String {
         let rows = self.organizations.iter().map(|organization| {
             let OrganizationRecord { id, name, status, created_at } = organization;

@@ -3,6 +3,7 @@
 //! One program: it links once, and its tests share all cores until the last one ends.
 
 mod accounts;
+mod audit;
 mod cli;
 mod common;
 mod key_lists;

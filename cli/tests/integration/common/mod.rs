@@ -6,6 +6,7 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 pub(crate) mod secrets_manager;
+pub(crate) mod sts;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use latchkey_testkit::TestTable;
