@@ -113,6 +113,7 @@ def check_table(shown, printed):
     shown, printed = ([columns.split(line) for line in text.strip().splitlines()] for text in (shown, printed))
     # Other output may precede the table.
     printed = printed[-len(shown) :]
-    status = shown[0].index("STATUS")
+    # A list of events has actions instead of states.
+    status = shown[0].index("STATUS" if "STATUS" in shown[0] else "ACTION")
     assert printed[0] == shown[0]
     assert [row[status] for row in printed] == [row[status] for row in shown]
