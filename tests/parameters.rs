@@ -84,7 +84,7 @@ fn taken(parameter: &Value) -> Vec<String> {
 #[test]
 fn a_function_starts_with_every_value_that_the_template_takes() {
     let parameters = parameters();
-    assert_eq!(parameters.len(), 16, "{:?}", parameters.keys());
+    assert_eq!(parameters.len(), 17, "{:?}", parameters.keys());
     for (variable, parameter) in parameters {
         for value in taken(&parameter) {
             assert_eq!(read(&variable, &value), Ok(()));

@@ -48,7 +48,7 @@ pub fn now() -> Timestamp {
 
 /// A second before [`now`]: when the samples are created according to the audit trail, so that no change by a test has
 /// a time of theirs.
-fn earlier() -> Timestamp {
+pub fn earlier() -> Timestamp {
     now().saturating_sub(Duration::from_secs(1))
 }
 

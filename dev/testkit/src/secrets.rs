@@ -41,18 +41,29 @@ impl Secrets {
         self.0.push((token.to_owned(), digests(token)));
     }
 
-    /// Checks that `text` contains no secret: not with its checksum, not without, and not half of it. Nor may it
-    /// contain the digest of a token, in any encoding.
+    /// Checks that `text` contains no secret: not with its checksum, not without, and not half of it.
+    ///
+    /// # Panics
+    ///
+    /// If it does; the message does not repeat the secret.
+    pub fn check_but_digests(&self, text: &str, place: &str) {
+        for (token, _) in &self.0 {
+            let (visible, secret) = token.rsplit_once('_').expect("a token");
+            let (first, second) = secret.split_at(20);
+            let found = text.contains(first) || text.contains(second);
+            assert!(!found, "{place} holds the secret of {visible}");
+        }
+    }
+
+    /// Checks that `text` contains no secret, and not the digest of a token, in any encoding.
     ///
     /// # Panics
     ///
     /// If it does; the message does not repeat the secret.
     pub fn check(&self, text: &str, place: &str) {
+        self.check_but_digests(text, place);
         for (token, digests) in &self.0 {
-            let (visible, secret) = token.rsplit_once('_').expect("a token");
-            let (first, second) = secret.split_at(20);
-            let found = text.contains(first) || text.contains(second);
-            assert!(!found, "{place} holds the secret of {visible}");
+            let (visible, _) = token.rsplit_once('_').expect("a token");
             for digest in digests {
                 assert!(!text.contains(digest), "{place} holds the digest of {visible}");
             }

@@ -66,7 +66,7 @@ pub struct Request<'a> {
     /// The caller's IP address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_ip: Option<&'a str>,
-    /// The caller's user agent.
+    /// What the client calls itself; the command line does, too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<&'a str>,
 }

@@ -23,7 +23,12 @@ async fn no_answer_log_line_or_item_holds_a_secret() {
         let request = event::parse(case.event("oauth"));
         let answer = serve::answer(case.name(), Box::pin(handle(&app, request))).await;
         let answer = Answer::from(answer);
-        secrets.check(&format!("{:?} {}", answer.headers, answer.text), case.name());
+        let text = format!("{:?} {}", answer.headers, answer.text);
+        // GitHub names the tokens of its own report by their digests.
+        match case.name() {
+            name if name.starts_with("report-leak") => secrets.check_but_digests(&text, name),
+            name => secrets.check(&text, name),
+        }
     }
     secrets.check_items(&table).await;
     // Whoever presents a key revokes it, so that line names no other caller. A report presents none.

@@ -17,10 +17,10 @@ const BEFORE: &str =
 pub(crate) fn successes() -> Vec<Success> {
     let nothing = r#"{"events":[]}"#;
     // The sample data was written by an operator without a known AWS identity, and no request.
-    let key = r#"{"id":"*","actor_type":"operator","actor_id":"","action":"api_key.create","resource_type":"api_key","resource_id":"*","status":"success","summary":"Created API key *","created_at":"2026-01-01T00:00:00.*","metadata":{"organization_id":"sample","service_account_id":"*","changes":{"name":{"new":"sample"}}}}"#;
+    let key = r#"{"id":"*","actor_type":"operator","actor_id":"","action":"api_key.create","resource_type":"api_key","resource_id":"*","status":"success","summary":"Created API key *","created_at":"2025-12-31T23:59:59.*","metadata":{"organization_id":"sample","service_account_id":"*","changes":{"name":{"new":"sample"}}}}"#;
     let organization = |id: &str, name: &str| {
         format!(
-            r#"{{"events":[{{"id":"*","actor_type":"operator","actor_id":"","action":"organization.create","resource_type":"organization","resource_id":"{id}","status":"success","summary":"Created organization {id}","created_at":"2026-01-01T00:00:00.*","metadata":{{"organization_id":"{id}","changes":{{"name":{{"new":"{name}"}}}}}}}}]}}"#
+            r#"{{"events":[{{"id":"*","actor_type":"operator","actor_id":"","action":"organization.create","resource_type":"organization","resource_id":"{id}","status":"success","summary":"Created organization {id}","created_at":"2025-12-31T23:59:59.*","metadata":{{"organization_id":"{id}","changes":{{"name":{{"new":"{name}"}}}}}}}}]}}"#
         )
     };
     rows! { "list-events";
@@ -28,7 +28,7 @@ pub(crate) fn successes() -> Vec<Success> {
         "limit-0" [query("limit=0")] => 200, nothing.to_owned();
         "failures" [query("status=failure")] => 200, nothing.to_owned();
         "later-action" [query("action=webhook.pause")] => 200, nothing.to_owned();
-        "before-all" [query("before=2026-01-01T00:00:00Z&limit=500")] => 200, nothing.to_owned();
+        "before-all" [query("before=2025-12-31T23:59:59Z&limit=500")] => 200, nothing.to_owned();
         "organization" [query("resource_type=organization&status=success")]
             => 200, organization("sample", "Sample Organization");
         "other-organization" [by(Other), query("resource_type=organization")]

@@ -58,7 +58,7 @@ async fn every_operation_can_be_interrupted_anywhere_and_sent_again() {
     }
 }
 
-/// Each operation beside the next one in the list, in random schedules with up to three faults and clocks that
+/// Each operation beside another one, in random schedules with up to three faults and clocks that
 /// disagree: the events in the table are those of the changes in the table, and their chains are whole.
 /// `LATCHKEY_SEEDS` sets the number of schedules.
 #[tokio::test(start_paused = true)]
@@ -68,7 +68,8 @@ async fn a_change_and_its_event_are_written_together_or_not_at_all() {
     let mut faults = 0;
     let mut schedules = 0;
     for (at, operation) in OPERATIONS.iter().enumerate() {
-        let next = OPERATIONS[(at + 1) % OPERATIONS.len()];
+        // Not the next one in the list, which may undo it: who sends an operation again undoes that.
+        let next = OPERATIONS[(at + 3) % OPERATIONS.len()];
         let world = World::new(10).await.with("old", 3, None, &["a.read"]).await;
         let race = Race::new(world, &[*operation, next]).await;
         let checked = race.at_random(usize::div_ceil(seeds, OPERATIONS.len())).await;
