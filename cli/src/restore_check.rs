@@ -61,9 +61,8 @@ pub(crate) async fn restore_check(
     let copies =
         if asked.copy_new { found.lost.iter().filter(|lost| is_key(lost)).count() } else { 0 };
     if asked.apply && found.differences.len() + copies > 0 {
-        if !asked.consent.yes {
-            confirm(asked.consent, &question(&found, copies, restored_name))?;
-        }
+        // Each change reads the clock itself.
+        confirm(asked.consent, &question(&found, copies, restored_name), &clock)?;
         for difference in &found.differences {
             let applied = restore::apply(restored, &policy, clock.now(), difference).await;
             applied.map_err(failed)?;

@@ -51,17 +51,18 @@ pub(crate) async fn run(args: Args) -> Result<(), Failed> {
         Command::Operate(operation) => operation,
     };
     let connection = connect(args.target).await?;
-    let now = Clock::system().now();
     let Connection { store, aws, place, .. } = &connection;
     let mut store = store.clone().with_audit(audit);
     if audit.enabled && operation.changes() {
         store = store.by(author(aws, place, &environment).await);
     }
-    let context = Context { store: &store, aws, policy, audit, now, format: args.output };
+    let (clock, format) = (Clock::system(), args.output);
+    let context = Context { store: &store, aws, policy, audit, clock, format };
     commands::run(operation, &context).await.map_err(|failure| match failure {
         Failure::Message(message) => message.into(),
         Failure::Operator(error) => explain(&error, place).into(),
         Failure::Noted(error, note) => format!("{}\n  {note}", explain(&error, place)).into(),
-        Failure::Broken(message) => Failed { message, status: BROKEN },
+        // `main` puts `error: ` before the first.
+        Failure::Broken(messages) => Failed { message: messages.join("\nerror: "), status: BROKEN },
     })
 }

@@ -18,8 +18,9 @@ Examples:
   latchkey audit list --organization acme --since 24h
   latchkey audit list --organization acme --actor 0197CTTDF1YT9FUW --output jsonl
   latchkey audit trail --key sk_0197CTTDF1YT9FUW_0197CTTLAFLKW3FL_
+  latchkey audit verify --all
   latchkey audit head --all > heads.jsonl
-  latchkey audit verify --all --against heads.jsonl
+  latchkey audit head --all --against heads.jsonl > new.jsonl
 
 Each organization has a trail. Without `--organization`, a command works on the deployment's own trail,
 which has the changes of root keys. A trail outlives its organization.
@@ -99,6 +100,10 @@ pub(crate) struct TrailChoice {
     /// Accept accounts and organizations that are gone without an event, because the trail was off for a while.
     #[arg(long)]
     pub(crate) was_off: bool,
+    /// File with the output of `latchkey audit head`, from a place that those who can write to the table
+    /// cannot change.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) against: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -110,14 +115,10 @@ Examples:
 Exit status:
   0  no contradiction
   1  the trail could not be read, or FILE is not a list of heads
-  3  a trail is broken; the message names the first event that contradicts the others")]
+  3  a trail is broken; for each one, a message names the first event that contradicts the others")]
 pub(crate) struct VerifyTrail {
     #[command(flatten)]
     pub(crate) trail: TrailChoice,
-    /// File with the output of `latchkey audit head`, from a place that those who can write to the table
-    /// cannot change.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) against: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -125,9 +126,11 @@ pub(crate) struct VerifyTrail {
 Examples:
   latchkey audit head --organization acme >> acme.jsonl
   latchkey audit head --all > heads.jsonl
+  latchkey audit head --all --against heads.jsonl > new.jsonl
 
-The output is the same with every `--output`. The exit status is that of `latchkey audit verify`: a broken
-trail has no heads.")]
+The output is the same with every `--output`. The exit status is that of `latchkey audit verify`.
+With status 3, the output has the new heads of the intact trails and, for a broken trail, only its heads in
+FILE, unchanged. So the output can replace FILE.")]
 pub(crate) struct TrailHead {
     #[command(flatten)]
     pub(crate) trail: TrailChoice,

@@ -29,10 +29,10 @@ pub(super) async fn run(command: AccountCommand, context: &Context<'_>) -> Resul
 }
 
 async fn create(new: CreateAccount, context: &Context<'_>) -> Result<(), Failure> {
-    let Context { store, policy, now, format, .. } = context;
-    let (organization, name) = (new.organization, new.name);
+    let Context { store, policy, clock, format, .. } = context;
+    let (organization, name, now) = (new.organization, new.name, clock.now());
     let made =
-        operator::create_account(store, policy, *now, organization, name, new.description).await?;
+        operator::create_account(store, policy, now, organization, name, new.description).await?;
     Ok(print(&AccountReport::new(&made), *format)?)
 }
 
@@ -41,15 +41,15 @@ async fn set_disabled(
     disabled: bool,
     context: &Context<'_>,
 ) -> Result<(), Failure> {
-    let Context { store, now, format, .. } = context;
-    let account = operator::set_account_disabled(store, *now, id, disabled).await?;
+    let Context { store, clock, format, .. } = context;
+    let account = operator::set_account_disabled(store, clock.now(), id, disabled).await?;
     let report = AccountReport::new(&account);
     let report = if disabled { report.refusing_soon() } else { report };
     Ok(print(&report, *format)?)
 }
 
 async fn delete(one: DeleteAccount, context: &Context<'_>) -> Result<(), Failure> {
-    let Context { store, now, format, .. } = context;
+    let Context { store, clock, format, .. } = context;
     let organization = match one.organization {
         Some(organization) => organization,
         None => operator::account(store, &one.account).await?.organization,
@@ -57,7 +57,7 @@ async fn delete(one: DeleteAccount, context: &Context<'_>) -> Result<(), Failure
     let id = &one.account;
     let question =
         format!("Delete service account {id} of organization {organization}, and all of its keys?");
-    confirm(one.consent, &question)?;
-    operator::delete_account(store, *now, &organization, id).await?;
+    let now = confirm(one.consent, &question, clock)?;
+    operator::delete_account(store, now, &organization, id).await?;
     Ok(print(&DeletedAccountReport::new(id, &organization), *format)?)
 }

@@ -3,10 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use latchkey::audit::{Break, Head, WalkRules, Walked};
-use latchkey::error::Error;
+use latchkey::audit::{Head, WalkRules, Walked};
+use latchkey::error::{Error, StoreError};
 use latchkey::id::OrganizationId;
-use latchkey::service::Clock;
 use latchkey::service::operator::{self, OperatorError, TrailCheck};
 use latchkey::store::EventRange;
 
@@ -25,7 +24,7 @@ pub(super) async fn run(command: AuditCommand, context: &Context<'_>) -> Result<
 }
 
 async fn list(asked: &ListEvents, context: &Context<'_>) -> Result<(), Failure> {
-    let (since, before) = asked.range(context.now);
+    let (since, before) = asked.range(context.clock.now());
     let (trail, range) = (asked.organization.as_ref(), EventRange { since, before });
     let accepts = |event: &_| asked.accepts(event);
     let found = operator::events(context.store, trail, range, asked.limit, accepts).await?;
@@ -75,21 +74,20 @@ async fn trails(
     Ok(found)
 }
 
-async fn check(
-    trail: Option<&OrganizationId>,
-    choice: &TrailChoice,
+/// A trail after its verification.
+struct Checked {
+    trail: Trail,
+    /// Its heads from elsewhere.
     stored: Vec<(String, Head)>,
-    context: &Context<'_>,
-) -> Result<Result<Walked, Break>, Failure> {
-    let rules = WalkRules { retention: context.audit.retention, was_off: choice.was_off };
-    let check = TrailCheck { stored, rules };
-    Ok(operator::check_trail(context.store, trail, &check, &Clock::system()).await?)
+    /// The trail, or its first contradiction.
+    walked: Result<Walked, String>,
 }
 
-async fn verify(asked: &VerifyTrail, context: &Context<'_>) -> Result<(), Failure> {
-    let choice = &asked.trail;
-    let mut stored = asked.against.as_deref().map(read_heads).transpose()?.unwrap_or_default();
-    if let Some(file) = &asked.against
+/// Verifies the chosen trails, each against its stored heads. A broken trail does not keep the others from being
+/// verified.
+async fn check(choice: &TrailChoice, context: &Context<'_>) -> Result<Vec<Checked>, Failure> {
+    let mut stored = choice.against.as_deref().map(read_heads).transpose()?.unwrap_or_default();
+    if let Some(file) = &choice.against
         && !choice.all
         && !stored.contains_key(&choice.organization)
     {
@@ -99,56 +97,70 @@ async fn verify(asked: &VerifyTrail, context: &Context<'_>) -> Result<(), Failur
             named(choice.organization.as_ref()),
         )));
     }
-    let mut records = Vec::new();
+    let rules = WalkRules { retention: context.audit.retention, was_off: choice.was_off };
+    let mut checked = Vec::new();
     for trail in trails(choice, &stored, context).await? {
-        let heads = stored.remove(&trail).unwrap_or_default();
-        let stored_heads = heads.len();
-        let checked = check(trail.as_ref(), choice, heads, context).await?;
-        let organization = trail.as_ref().map(ToString::to_string);
-        records.push(match checked {
-            Ok(Walked { events, heads }) => {
-                let (events, chains) = (Some(events), Some(heads.len()));
-                TrailRecord { organization, events, chains, stored_heads, broken: None }
+        let check = TrailCheck { stored: stored.remove(&trail).unwrap_or_default(), rules };
+        let found =
+            operator::check_trail(context.store, trail.as_ref(), &check, &context.clock).await;
+        let walked = match found {
+            Ok(walked) => walked.map_err(|broken| broken.to_string()),
+            // Who can write to the table must not be able to stop the verification of the other trails.
+            Err(OperatorError::Failed(Error::Store(StoreError::Corrupt(item)))) => {
+                Err(format!("an item of the organization or of its accounts was edited: {item}"))
             }
-            Err(broken) => {
-                let broken = Some(broken.to_string());
-                TrailRecord { organization, events: None, chains: None, stored_heads, broken }
-            }
-        });
+            Err(error) => return Err(error.into()),
+        };
+        checked.push(Checked { trail, stored: check.stored, walked });
     }
-    let broken = records
-        .iter()
-        .find_map(|record| Some((record.organization.clone(), record.broken.clone()?)));
-    print(&TrailsReport { trails: records }, context.format)?;
-    match broken {
-        Some((organization, broken)) => Err(is_broken(organization.as_deref(), &broken)),
-        None => Ok(()),
-    }
+    Ok(checked)
 }
 
+/// Fails if trails are broken, and names all of them.
+fn outcome(checked: &[Checked]) -> Result<(), Failure> {
+    let broken = checked.iter().filter_map(|Checked { trail, walked, .. }| {
+        let whose = match trail {
+            Some(id) => format!("the trail of organization `{id}`"),
+            None => "the deployment's own trail".to_owned(),
+        };
+        Some(format!("{whose} is broken: {}", walked.as_ref().err()?))
+    });
+    let broken = Vec::from_iter(broken);
+    if broken.is_empty() { Ok(()) } else { Err(Failure::Broken(broken)) }
+}
+
+async fn verify(asked: &VerifyTrail, context: &Context<'_>) -> Result<(), Failure> {
+    let checked = check(&asked.trail, context).await?;
+    let records = checked.iter().map(|Checked { trail, stored, walked }| {
+        let walked = walked.as_ref();
+        TrailRecord {
+            organization: trail.as_ref().map(ToString::to_string),
+            events: walked.ok().map(|walked| walked.events),
+            chains: walked.ok().map(|walked| walked.heads.len()),
+            stored_heads: stored.len(),
+            broken: walked.err().cloned(),
+        }
+    });
+    print(&TrailsReport { trails: records.collect() }, context.format)?;
+    outcome(&checked)
+}
+
+/// Prints the heads of each intact trail, and the stored heads of each broken one: if the output replaces the stored
+/// heads, a broken trail must not become intact because nothing is known of it any more.
 async fn head(asked: &TrailHead, context: &Context<'_>) -> Result<(), Failure> {
-    let choice = &asked.trail;
+    let checked = check(&asked.trail, context).await?;
     let mut lines = Vec::new();
-    for trail in trails(choice, &Stored::new(), context).await? {
-        let checked = check(trail.as_ref(), choice, Vec::new(), context).await?;
-        let walked = checked
-            .map_err(|broken| is_broken(trail.as_ref().map(AsRef::as_ref), &broken.to_string()))?;
-        let heads = walked.heads.iter();
+    for Checked { trail, stored, walked } in &checked {
+        let heads = walked.as_ref().map_or(stored, |walked| &walked.heads);
+        let heads = heads.iter();
         lines.extend(heads.map(|(chain, head)| HeadRecord::new(trail.as_ref(), chain, head)));
     }
-    Ok(print_lines(&lines)?)
+    print_lines(&lines)?;
+    outcome(&checked)
 }
 
 fn named(trail: Option<&OrganizationId>) -> String {
     trail.map_or("the deployment's own trail".to_owned(), |id| format!("organization `{id}`"))
-}
-
-fn is_broken(organization: Option<&str>, broken: &str) -> Failure {
-    let whose = match organization {
-        Some(id) => format!("the trail of organization `{id}`"),
-        None => "the deployment's own trail".to_owned(),
-    };
-    Failure::Broken(format!("{whose} is broken: {broken}"))
 }
 
 /// Reads the output of `latchkey audit head`.

@@ -10,13 +10,14 @@ use crate::secret::{Secret, Vacancy};
 use super::{Context, Failure};
 
 pub(super) async fn run(new: Bootstrap, context: &Context<'_>) -> Result<(), Failure> {
-    let Context { store, policy, now, format, .. } = context;
+    let Context { store, policy, clock, format, .. } = context;
     if let Some(target) = new.secret.clone().into_target() {
         return into_secret(new, target, context).await;
     }
     let (id, name, account_name) = (new.organization, new.name, new.account_name);
-    let made = operator::bootstrap(store, policy, *now, id, name, account_name).await?;
-    print(&BootstrapReport::new(&made, *now), *format)?;
+    let now = clock.now();
+    let made = operator::bootstrap(store, policy, now, id, name, account_name).await?;
+    print(&BootstrapReport::new(&made, now), *format)?;
     warn_if_several(context).await;
     Ok(())
 }
@@ -28,7 +29,7 @@ async fn into_secret(
     target: SecretTarget,
     context: &Context<'_>,
 ) -> Result<(), Failure> {
-    let Context { store, aws, policy, now, format, .. } = context;
+    let Context { store, aws, policy, clock, format, .. } = context;
     let secret = Secret::new(aws, target);
     let vacancy = secret.check_vacant().await?;
     match operator::organization(store, &new.organization).await {
@@ -37,7 +38,8 @@ async fn into_secret(
         Err(error) => return Err(error.into()),
     }
     let (id, name, account_name) = (new.organization, new.name, new.account_name);
-    let made = operator::generate_bootstrap(policy, *now, id, name, account_name)?;
+    let now = clock.now();
+    let made = operator::generate_bootstrap(policy, now, id, name, account_name)?;
     let (key, organization) = (&made.minted.key, &made.organization.id);
     let description =
         format!("Latchkey: full-access key {} of organization {organization}", key.id);
@@ -61,7 +63,7 @@ async fn into_secret(
         }
         // Only the response was lost.
     }
-    print(&StoredBootstrapReport::new(&made, &stored, *now), *format)?;
+    print(&StoredBootstrapReport::new(&made, &stored, now), *format)?;
     warn_if_several(context).await;
     Ok(())
 }

@@ -32,26 +32,28 @@ async fn revoke(one: &RevokeKey, context: &Context<'_>) -> Result<(), Failure> {
         let leaked = Leaked { account, key, organization: one.organization.clone() };
         return revoke::tree(&leaked, one.descendants, one.consent, context).await;
     }
-    confirm(one.consent, &format!("Revoke key {key} of account {account}?"))?;
-    let Context { store, policy, now, format, .. } = context;
-    let revoked = operator::revoke_key(store, policy, *now, &account, &key).await?;
-    Ok(print(&RevokedReport::new(&revoked, *now), *format)?)
+    let Context { store, policy, clock, format, .. } = context;
+    let now = confirm(one.consent, &format!("Revoke key {key} of account {account}?"), clock)?;
+    let revoked = operator::revoke_key(store, policy, now, &account, &key).await?;
+    Ok(print(&RevokedReport::new(&revoked, now), *format)?)
 }
 
 async fn mint(new: MintKey, context: &Context<'_>) -> Result<(), Failure> {
-    let Context { store, policy, now, format, .. } = context;
+    let Context { store, policy, clock, format, .. } = context;
+    let now = clock.now();
     let spec = MintSpec {
         name: new.name,
         scopes: new.scopes.into_iter().collect(),
-        expires_at: new.expiry.end(*now),
+        expires_at: new.expiry.end(now),
     };
-    let minted = operator::mint_key(store, policy, *now, &new.account, spec).await?;
-    Ok(print(&MintedReport::new(&minted, *now), *format)?)
+    let minted = operator::mint_key(store, policy, now, &new.account, spec).await?;
+    Ok(print(&MintedReport::new(&minted, now), *format)?)
 }
 
 async fn list(asked: &ListKeys, context: &Context<'_>) -> Result<(), Failure> {
-    let Context { store, now, format, .. } = context;
-    let filter = asked.filter(*now);
+    let Context { store, clock, format, .. } = context;
+    let now = clock.now();
+    let filter = asked.filter(now);
     let accounts = accounts(asked, context).await?;
     let made = match &asked.created_by {
         Some(maker) => Some(made_by(maker, &accounts, context).await?),
@@ -61,7 +63,7 @@ async fn list(asked: &ListKeys, context: &Context<'_>) -> Result<(), Failure> {
     let mut disabled = Vec::new();
     for (id, account) in accounts {
         let mut found = operator::keys(store, &id).await?;
-        found.retain(|key| filter.matches(key, *now));
+        found.retain(|key| filter.matches(key, now));
         if let Some(made) = &made {
             found.retain(|key| made.contains(&key.id));
         }
@@ -70,7 +72,7 @@ async fn list(asked: &ListKeys, context: &Context<'_>) -> Result<(), Failure> {
         }
         keys.extend(found);
     }
-    Ok(print(&KeysReport::new(&keys, &disabled, *now), *format)?)
+    Ok(print(&KeysReport::new(&keys, &disabled, now), *format)?)
 }
 
 const NO_OWNER: &str =
@@ -120,13 +122,14 @@ async fn made_by(
 async fn show(one: &OneKey, context: &Context<'_>) -> Result<(), Failure> {
     let (account, key) = one.ids()?;
     let found = operator::key(context.store, &account, &key).await?;
-    Ok(print(&KeyReport::new(&found, context.now), context.format)?)
+    Ok(print(&KeyReport::new(&found, context.clock.now()), context.format)?)
 }
 
 async fn rotate(one: &RotateKey, context: &Context<'_>) -> Result<(), Failure> {
-    let Context { store, policy, now, format, .. } = context;
+    let Context { store, policy, clock, format, .. } = context;
+    let now = clock.now();
     let (account, key) = one.key.ids()?;
     let request = RotateRequest { account, key, grace: one.grace };
-    let rotated = operator::rotate_key(store, policy, *now, &request).await?;
-    Ok(print(&RotatedReport::new(&rotated, *now), *format)?)
+    let rotated = operator::rotate_key(store, policy, now, &request).await?;
+    Ok(print(&RotatedReport::new(&rotated, now), *format)?)
 }

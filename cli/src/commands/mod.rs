@@ -11,9 +11,9 @@ mod root_key;
 use aws_config::SdkConfig;
 use latchkey::audit::AuditPolicy;
 use latchkey::policy::KeyPolicy;
+use latchkey::service::Clock;
 use latchkey::service::operator::OperatorError;
 use latchkey::store::KeyStore;
-use latchkey::time::Timestamp;
 
 use crate::args::{Format, Operation};
 
@@ -24,7 +24,9 @@ pub(crate) struct Context<'a> {
     pub(crate) aws: &'a SdkConfig,
     pub(crate) policy: KeyPolicy,
     pub(crate) audit: AuditPolicy,
-    pub(crate) now: Timestamp,
+    /// Tells the time of a change. A command that asks for confirmation uses the time that
+    /// [`confirm`](crate::confirm::confirm) returns.
+    pub(crate) clock: Clock,
     pub(crate) format: Format,
 }
 
@@ -36,8 +38,8 @@ pub(crate) enum Failure {
     Operator(OperatorError),
     /// The same, followed by what else the operator must know.
     Noted(OperatorError, String),
-    /// A trail has a contradiction.
-    Broken(String),
+    /// Trails have a contradiction: a message for each.
+    Broken(Vec<String>),
 }
 
 impl From<String> for Failure {

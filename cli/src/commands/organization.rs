@@ -30,20 +30,23 @@ async fn set_disabled(
     disabled: bool,
     context: &Context<'_>,
 ) -> Result<(), Failure> {
-    let found =
-        operator::set_organization_disabled(context.store, context.now, id, disabled).await?;
-    Ok(print(&OrganizationReport::new(&found), context.format)?)
+    let Context { store, clock, format, .. } = context;
+    let found = operator::set_organization_disabled(store, clock.now(), id, disabled).await?;
+    Ok(print(&OrganizationReport::new(&found), *format)?)
 }
 
 async fn delete(one: &DeleteOrganization, context: &Context<'_>) -> Result<(), Failure> {
+    let Context { store, clock, format, .. } = context;
     let id = &one.organization;
-    if !one.consent.yes {
-        let accounts = operator::accounts(context.store, id).await?.len();
+    let now = if one.consent.yes {
+        clock.now()
+    } else {
+        let accounts = operator::accounts(store, id).await?.len();
         let question = format!(
             "Delete organization {id}, its {accounts} service accounts, and all of their keys?"
         );
-        confirm(one.consent, &question)?;
-    }
-    let deleted = operator::delete_organization(context.store, context.now, id).await?;
-    Ok(print(&DeletedOrganizationReport::new(id, deleted), context.format)?)
+        confirm(one.consent, &question, clock)?
+    };
+    let deleted = operator::delete_organization(store, now, id).await?;
+    Ok(print(&DeletedOrganizationReport::new(id, deleted), *format)?)
 }

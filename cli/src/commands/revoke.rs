@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use latchkey::id::{KeyId, OrganizationId, ServiceAccountId};
+use latchkey::service::REQUEST_TIMEOUT;
 use latchkey::service::operator::{self, KeyStatus, Origin};
-use latchkey::service::{Clock, REQUEST_TIMEOUT};
 
 use crate::args::{Consent, Descendants};
 use crate::confirm::confirm;
@@ -33,30 +33,31 @@ pub(super) async fn tree(
     consent: Consent,
     context: &Context<'_>,
 ) -> Result<(), Failure> {
-    let Context { store, policy, now, format, .. } = context;
+    let Context { store, policy, clock, format, .. } = context;
     let Leaked { account, key, organization } = leaked;
     let owner = operator::owner(store, account, organization.as_ref()).await?;
     if asked.dry_run || !consent.yes {
         let tree = operator::tree(store, &owner, key).await?;
+        let now = clock.now();
         let is_due = |found: &&operator::Relative| {
-            let status = KeyStatus::of(&found.key, *now);
+            let status = KeyStatus::of(&found.key, now);
             status.works() || (found.origin == Origin::Itself && status != KeyStatus::Revoked)
         };
         let due: Vec<_> = tree.iter().filter(is_due).collect();
         let accounts: BTreeSet<_> = due.iter().map(|found| &found.key.spec.account).collect();
         let extent = format!("{} in {}", count(due.len(), "key"), count(accounts.len(), "account"));
         if asked.dry_run {
-            return Ok(print(&KeyTreeReport::new(&tree, &extent, *now), *format)?);
+            return Ok(print(&KeyTreeReport::new(&tree, &extent, now), *format)?);
         }
         confirm(
             consent,
             &format!(
                 "Revoke key {key} of account {account} and all of its descendants ({extent} in total)?"
             ),
+            clock,
         )?;
     }
-    let clock = Clock::system();
-    let done = operator::revoke_tree(store, policy, &clock, &owner, key, SETTLING).await?;
+    let done = operator::revoke_tree(store, policy, clock, &owner, key, SETTLING).await?;
     Ok(print(&RevokedTreeReport::new(&done, clock.now()), *format)?)
 }
 

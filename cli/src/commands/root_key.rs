@@ -11,17 +11,18 @@ use super::revoke::{self, Leaked};
 use super::{Context, Failure};
 
 pub(super) async fn run(command: RootKeyCommand, context: &Context<'_>) -> Result<(), Failure> {
-    let Context { store, policy, now, format, .. } = context;
+    let Context { store, policy, clock, format, .. } = context;
     let root = ServiceAccountId::root();
     match command {
         RootKeyCommand::Create(new) => {
-            let end = new.expiry.end(*now);
-            let minted = operator::create_root_key(store, policy, *now, end).await?;
-            Ok(print(&MintedReport::new(&minted, *now), *format)?)
+            let now = clock.now();
+            let end = new.expiry.end(now);
+            let minted = operator::create_root_key(store, policy, now, end).await?;
+            Ok(print(&MintedReport::new(&minted, now), *format)?)
         }
         RootKeyCommand::List => {
             let keys = operator::keys(store, &root).await?;
-            Ok(print(&KeysReport::new(&keys, &[], *now), *format)?)
+            Ok(print(&KeysReport::new(&keys, &[], clock.now()), *format)?)
         }
         RootKeyCommand::Revoke(one) => {
             let key = one.key.id_within(&root)?;
@@ -29,9 +30,9 @@ pub(super) async fn run(command: RootKeyCommand, context: &Context<'_>) -> Resul
                 let leaked = Leaked { account: root, key, organization: None };
                 return revoke::tree(&leaked, one.descendants, one.consent, context).await;
             }
-            confirm(one.consent, &format!("Revoke root key {key}?"))?;
-            let revoked = operator::revoke_key(store, policy, *now, &root, &key).await?;
-            Ok(print(&RevokedReport::new(&revoked, *now), *format)?)
+            let now = confirm(one.consent, &format!("Revoke root key {key}?"), clock)?;
+            let revoked = operator::revoke_key(store, policy, now, &root, &key).await?;
+            Ok(print(&RevokedReport::new(&revoked, now), *format)?)
         }
     }
 }

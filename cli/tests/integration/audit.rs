@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use crate::common::sts::{ARN, Sts};
 use crate::common::{
-    column, id, key_prefix, latchkey, latchkey_with, partition, printed, put, refused, reported,
-    stderr, stdout,
+    Item, column, id, key_prefix, latchkey, latchkey_with, partition, printed, put, refused,
+    reported, stderr, stdout,
 };
 
 const SAMPLE: [&str; 2] = ["--organization", "sample"];
@@ -262,4 +262,136 @@ async fn a_verification_names_the_first_contradiction() {
     assert!(stderr(&other).contains("has no head of organization `acme`"), "{}", stderr(&other));
     let absent = run(&verify(&["--against", "/nowhere/heads.jsonl"])).await;
     assert!(stderr(&absent).contains("cannot read `/nowhere/heads.jsonl`"));
+}
+
+fn lines_of(text: &str, organization: &str) -> Vec<String> {
+    let name = format!(r#""organization":"{organization}""#);
+    text.lines().filter(|line| line.contains(&name)).map(str::to_owned).collect()
+}
+
+/// Makes the table what it was, as an attacker does to hide the latest changes.
+async fn rewind(table: &TestTable, to: Vec<Item>) {
+    for item in table.items().await {
+        let delete = table.client.delete_item().table_name(table.name());
+        let delete = delete.key("pk", item["pk"].clone()).key("sk", item["sk"].clone());
+        delete.send().await.expect("deleted");
+    }
+    for item in to {
+        put(table, item).await;
+    }
+}
+
+#[tokio::test]
+async fn forged_heads_never_replace_stored_ones() {
+    let table = TestTable::start().await;
+    let before = table.items().await;
+    printed(&table, &["account", "disable", "--account", ACCOUNT]).await;
+    let trusted = printed(&table, &["audit", "head", "--all"]).await;
+    rewind(&table, before).await;
+    let forged = printed(&table, &["audit", "head", "--all"]).await;
+    assert_ne!(forged, trusted, "only the stored heads know of the change");
+    printed(&table, &["root-key", "create"]).await;
+
+    let mut stored = trusted.clone();
+    for run in 1..=2 {
+        let stored_in = file(&format!("trusted-{run}.jsonl"), &stored);
+        let stored_in = stored_in.to_str().expect("a path");
+        let head = latchkey(&table, &["audit", "head", "--all", "--against", stored_in]).await;
+        assert_eq!(head.status.code(), Some(3), "run {run}");
+        let start = "error: the trail of organization `sample` is broken: event number ";
+        assert!(stderr(&head).starts_with(start), "{}", stderr(&head));
+        assert_eq!(stderr(&head).lines().count(), 1);
+        let new = stdout(&head);
+        assert_eq!(lines_of(&new, "sample"), lines_of(&trusted, "sample"), "run {run}");
+        assert_eq!(lines_of(&new, "other"), lines_of(&forged, "other"));
+        let own: Value = serde_json::from_str(new.lines().next().expect("a head")).expect("JSON");
+        assert_eq!((&own["organization"], &own["sequence"]), (&Value::Null, &2.into()));
+        // The output of the first run replaces the stored heads.
+        stored = new;
+    }
+
+    let trusted = file("trusted.jsonl", &trusted);
+    let against = ["--against", trusted.to_str().expect("a path")];
+    let one = latchkey(&table, &[&["audit", "head"], &SAMPLE[..], &against].concat()).await;
+    assert_eq!(one.status.code(), Some(3));
+    let own = printed(&table, &[&["audit", "head"], &against[..]].concat()).await;
+    assert_eq!(own.lines().count(), 1);
+    let unknown = ["audit", "head", "--organization", "acme"];
+    let unknown = refused(&table, &[&unknown[..], &against].concat()).await;
+    assert!(unknown.contains("has no head of organization `acme`"), "{unknown}");
+}
+
+#[tokio::test]
+async fn a_broken_trail_does_not_hide_the_others() {
+    let table = TestTable::start().await;
+    printed(&table, &["bootstrap", "--organization", "acme", "--name", "Acme"]).await;
+    let intact = printed(&table, &["audit", "head", "--all"]).await;
+    // An edited event, and a head that cannot be read.
+    let mut events = partition(&table, "AUDIT#acme").await;
+    events.sort_by_key(|item| item["sk"].as_s().cloned().ok());
+    let mut edited = events.pop().expect("an event");
+    edited.insert("actor".to_owned(), AttributeValue::S("someone else".to_owned()));
+    put(&table, edited).await;
+    let other = partition(&table, "ORG#other").await;
+    let other = other.into_iter().find(|item| item.contains_key("audit_head"));
+    let mut other = other.expect("an organization with a head");
+    other.insert("audit_head".to_owned(), AttributeValue::S("nothing".to_owned()));
+    put(&table, other).await;
+
+    let head = latchkey(&table, &["audit", "head", "--all"]).await;
+    assert_eq!(head.status.code(), Some(3));
+    let expected: Vec<&str> = intact
+        .lines()
+        .filter(|line| !line.contains(r#""acme""#) && !line.contains(r#""other""#))
+        .collect();
+    assert!(expected.len() > 1);
+    assert_eq!(stdout(&head).lines().collect::<Vec<_>>(), expected);
+    let messages = stderr(&head);
+    let named: Vec<&str> = messages.lines().collect();
+    assert_eq!(named.len(), 2, "{messages}");
+    assert!(named[0].starts_with("error: the trail of organization `acme` is broken: event "));
+    let start = "error: the trail of organization `other` is broken: an item of the organization";
+    assert!(named[1].starts_with(start), "{messages}");
+
+    let verify = ["audit", "verify", "--all", "--output", "json"];
+    let verify = latchkey(&table, &verify).await;
+    assert_eq!(verify.status.code(), Some(3));
+    assert_eq!(stderr(&verify), messages);
+    let report: Value = serde_json::from_str(&stdout(&verify)).expect("JSON");
+    let trails = report["trails"].as_array().expect("a list");
+    let broken: Vec<bool> = trails.iter().map(|trail| trail["broken"].is_string()).collect();
+    assert_eq!(broken, [false, true, true, false]);
+}
+
+#[tokio::test]
+async fn half_of_a_transaction_breaks_its_trail_alone() {
+    for with_event in [true, false] {
+        let table = TestTable::start().await;
+        let old = partition(&table, &format!("ACCOUNT#{ACCOUNT}")).await;
+        let events = partition(&table, "AUDIT#sample").await;
+        printed(&table, &["account", "disable", "--account", ACCOUNT]).await;
+        if with_event {
+            // As in a backup that has the event, but not the account's new head.
+            for item in old {
+                put(&table, item).await;
+            }
+        } else {
+            let mut new = partition(&table, "AUDIT#sample").await;
+            new.retain(|item| !events.contains(item));
+            let [event] = &new[..] else { panic!("{} new events", new.len()) };
+            let delete = table.client.delete_item().table_name(table.name());
+            let delete = delete.key("pk", event["pk"].clone()).key("sk", event["sk"].clone());
+            delete.send().await.expect("deleted");
+        }
+        for changes in [&[][..], &["disable", "enable"]] {
+            for change in changes {
+                printed(&table, &["account", change, "--account", ACCOUNT]).await;
+            }
+            let head = latchkey(&table, &["audit", "head", "--all", "--was-off"]).await;
+            assert_eq!(head.status.code(), Some(3), "{with_event} {changes:?}");
+            assert_eq!(stderr(&head).lines().count(), 1, "{}", stderr(&head));
+            assert!(lines_of(&stdout(&head), "sample").is_empty());
+            assert!(!lines_of(&stdout(&head), "other").is_empty());
+        }
+    }
 }

@@ -86,7 +86,9 @@ fn updatable(role: &str) -> Option<BTreeSet<BTreeSet<String>>> {
     });
     let bounds = updates.map(|statement| {
         let bound = &statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"];
-        (!bound.is_null()).then(|| texts(bound))
+        // Of a condition, the element with more attributes.
+        let bound = bound.as_array()?.get(1).filter(|more| more.is_array()).unwrap_or(bound);
+        Some(texts(bound))
     });
     bounds.collect()
 }

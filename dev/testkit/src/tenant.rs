@@ -47,7 +47,7 @@ impl Tenant {
         let (key, token) = key(&account.id, start);
         let store = table.store();
         let created = store
-            .create_organization(&organization, &account, &key, &policy(), sample::now())
+            .create_organization(&organization, &account, &key, &policy(), sample::earlier())
             .await;
         created.expect("an organization");
         let (key, token) = (key.id.to_string(), token.expose().to_owned());

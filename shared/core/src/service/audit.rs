@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::audit::{Event, EventTime};
-use crate::error::Error;
+use crate::error::{Error, Refusal};
 use crate::id::OrganizationId;
 use crate::principal::AccountPrincipal;
 use crate::scope::AUDIT_READ;
@@ -56,7 +56,8 @@ impl Latchkey {
     ///
     /// # Errors
     ///
-    /// [`Error::Denied`] without the scope `audit.read`, [`Error::Store`].
+    /// [`Error::Denied`] without the scope `audit.read`; [`Error::Unauthenticated`] if the organization was deleted
+    /// after the caller was verified; [`Error::Store`].
     pub async fn events(
         &self,
         caller: &AccountPrincipal,
@@ -68,7 +69,9 @@ impl Latchkey {
         let organization = &caller.organization;
         // Events of an organization that had this ID before are not the caller's.
         let since = self.store.trail_start(organization).await?;
-        let range = EventRange { since, before };
+        // It was deleted after the caller was verified.
+        let since = since.ok_or(Error::Unauthenticated(Refusal::OrganizationDisabled))?;
+        let range = EventRange { since: Some(since), before };
         let accepts = |event: &Event| filter.accepts(event);
         let end = self.now().saturating_add(SEARCH_TIMEOUT);
         let late = || self.now() > end;

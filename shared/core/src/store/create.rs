@@ -55,23 +55,24 @@ impl KeyStore {
         policy: &KeyPolicy,
         now: Timestamp,
     ) -> Result<(), CreateError> {
-        // The ID may have belonged to another organization, whose trail this one must not see.
-        let (id, all) = (Some(&organization.id), EventRange::default());
-        let before = self.events(id, &all, Order::NewestFirst, 1).await?;
-        let before = before.events.first().map(|event| event.time);
-        let events = [
-            Draft::organization_created(organization, now, before),
-            Draft::account_created(account, now),
-            Draft::key_created(Some(&organization.id), key, now),
-        ];
-        let parts = [
-            (Part::Organization, self.put_new(record::organization_item(organization, before))?),
-            (Part::Entry, self.put_new(record::directory_item(account))?),
-            (Part::Account, self.put_new(record::account_item(account, 1))?),
-            (Part::NewKey, self.put_new(record::key_item(key, policy.retention))?),
-            (Part::Deployment, self.count_organization(&organization.id)?),
-        ];
         for _ in 0..COUNTS_MAX {
+            // The ID may have belonged to another organization, whose trail this one must not see.
+            let (id, all) = (Some(&organization.id), EventRange::default());
+            let before = self.events(id, &all, Order::NewestFirst, 1).await?;
+            let before = before.events.first().map(|event| event.time);
+            let events = [
+                Draft::organization_created(organization, now, before),
+                Draft::account_created(account, now),
+                Draft::key_created(Some(&organization.id), key, now),
+            ];
+            let item = record::organization_item(organization, before);
+            let parts = [
+                (Part::Organization, self.put_new(item)?),
+                (Part::Entry, self.put_new(record::directory_item(account))?),
+                (Part::Account, self.put_new(record::account_item(account, 1))?),
+                (Part::NewKey, self.put_new(record::key_item(key, policy.retention))?),
+                (Part::Deployment, self.count_organization(&organization.id)?),
+            ];
             let outcome = self.transact(&parts, &events).await?;
             let Outcome::Refused(mut unmet) = outcome else { return Ok(()) };
             let id = || organization.id.clone();

@@ -93,9 +93,23 @@ impl KeyStore {
             true => Action::DisableOrganization,
             false => Action::EnableOrganization,
         };
-        let parts = [(Part::Deployment, self.disable_organization(id, disabled)?)];
+        let mut change = self.disable_organization(id, disabled)?;
+        // So that two changes at once are one event.
+        let already = if disabled { "NOT contains" } else { "contains" };
+        let condition = format!("{already}(disabled_organizations, :id)");
+        if let Some(update) = &mut change.update {
+            update.condition_expression = Some(match disabled {
+                true => format!("attribute_not_exists(disabled_organizations) OR {condition}"),
+                false => condition,
+            });
+            let values = update.expression_attribute_values.get_or_insert_default();
+            values.insert(":id".to_owned(), AttributeValue::S(id.to_string()));
+        }
         let events = [Draft::organization(action, id, now)];
-        Ok(matches!(self.transact(&parts, &events).await?, Outcome::Written))
+        match self.transact(&[(Part::Deployment, change)], &events).await? {
+            Outcome::Refused(unmet) => Ok(!unmet.has(Part::Organization)),
+            _ => Ok(true),
+        }
     }
 
     /// Frees the ID of an organization that is gone but was disabled while it was being deleted.

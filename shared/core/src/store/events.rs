@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 
 use crate::audit::{Chain, Event, EventTime, Head};
@@ -45,6 +47,9 @@ pub struct EventPage {
 pub fn read_event(item: &HashMap<String, AttributeValue>) -> Result<Event, CorruptItem> {
     record::event(item)
 }
+
+/// How far apart two clocks may be: each by five minutes, which AWS request signatures tolerate.
+const CLOCKS_APART: Duration = Duration::from_secs(10 * 60);
 
 /// The maximum number of keys in a `BatchGetItem` call.
 /// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>
@@ -99,14 +104,20 @@ impl KeyStore {
         Ok(EventPage { events, complete: page.last_evaluated_key.is_none() })
     }
 
-    /// Returns when the own trail of an organization starts, if its ID had another trail before.
+    /// Returns when the own trail of an organization starts at the earliest: after the trail of an organization that
+    /// had its ID before. `None` if there is no such organization.
+    ///
+    /// An organization that an earlier version created has no note of that. Its events are at its creation or later,
+    /// but for clocks that differ.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
     pub async fn trail_start(&self, id: &OrganizationId) -> Result<Option<EventTime>, StoreError> {
-        let item = self.item(record::organization_key(id)).await?;
-        Ok(item.map(|item| record::trail_start(&item)).transpose()?.flatten())
+        let Some(item) = self.item(record::organization_key(id)).await? else { return Ok(None) };
+        let created_at = record::organization(&item)?.created_at.saturating_sub(CLOCKS_APART);
+        let created_at = EventTime::from(created_at);
+        Ok(Some(record::trail_start(&item)?.map_or(created_at, |start| start.max(created_at))))
     }
 
     /// Returns the heads of the chains of a trail, as the items have them, by the names of the chains. `None` is the

@@ -89,11 +89,13 @@ impl KeyStore {
                 number(ended.ttl(policy.retention).unwrap_or(i64::MAX)),
             )
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        // The attributes that the new key copies must still match the old key.
+        // The attributes that the new key copies, and the expiry that its event names, must still match the old key.
         let item = record::key_item(old, policy.retention);
-        for (attribute, alias, value) in
-            [("name", "#name", ":name"), ("scopes", "#scopes", ":scopes")]
-        {
+        for (attribute, alias, value) in [
+            ("name", "#name", ":name"),
+            ("scopes", "#scopes", ":scopes"),
+            ("expires_at", "#expires_at", ":had"),
+        ] {
             update = update.expression_attribute_names(alias, attribute);
             match item.get(attribute) {
                 Some(known) => {

@@ -25,6 +25,9 @@ use super::{KeyStore, StoreError};
 /// The maximum number of attempts for a write that conflicts with other transactions.
 const ATTEMPTS_MAX: u32 = 12;
 
+/// The maximum number of attempts for a change whose chain of events others keep extending.
+const MOVES_MAX: u32 = 40;
+
 /// Half of the longest wait before the second attempt. The wait doubles for each later attempt, up to
 /// [`BACKOFF_MAX`].
 const BACKOFF_BASE: Duration = Duration::from_millis(20);
@@ -133,12 +136,12 @@ impl KeyStore {
         let mut token = request_token()?;
         let mut recorded = trail.record(parts)?;
         let mut obstacle = Error::Busy;
-        let mut wait = false;
-        for attempt in 0..ATTEMPTS_MAX {
-            if wait {
-                tokio::time::sleep(backoff(attempt)).await;
+        let (mut attempt, mut moves) = (0, 0);
+        while attempt < ATTEMPTS_MAX && moves < MOVES_MAX {
+            // The first time that the trail has moved on, nobody else need be waiting.
+            if attempt > 0 || moves > 1 {
+                tokio::time::sleep(backoff(attempt.max(moves))).await;
             }
-            wait = true;
             let items = recorded.parts.iter().chain(&response).chain(&recorded.additions);
             let request = self.client.transact_write_items();
             let request = request.set_transact_items(Some(items.cloned().collect()));
@@ -159,15 +162,16 @@ impl KeyStore {
                             Learned::Again => {
                                 token = request_token()?;
                                 recorded = trail.record(parts)?;
-                                wait = false;
+                                moves += 1;
+                                continue;
                             }
                         }
-                        Error::Busy
                     }
                     Cancellation::Conflict => Error::Busy,
                     Cancellation::Throttled(error) => error.into(),
                 },
             };
+            attempt += 1;
             tracing::debug!(attempt, "a transaction attempt failed: {obstacle}");
         }
         Err(obstacle)

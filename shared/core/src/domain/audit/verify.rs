@@ -151,8 +151,8 @@ impl Walk {
             *until = head.time.max(*until);
         }
         let known_until = stored.iter().map(|(_, head)| head.time.as_micros()).max();
-        // Until then, an event could still be written with this time.
-        let known_until = known_until.map(|time| time - TOLERANCE_SECONDS * 1_000_000);
+        // Later events may come from a clock that is behind, while the head's was ahead.
+        let known_until = known_until.map(|time| time - 2 * TOLERANCE_SECONDS * 1_000_000);
         let shortest =
             rules.retention.map(|kept| i64::try_from(kept.as_secs()).unwrap_or(i64::MAX));
         Self {

@@ -203,7 +203,7 @@ fn recompute(event: &mut Event) {
 /// differ.
 fn free_time(world: &World, count: usize, rng: &mut StdRng) -> Option<EventTime> {
     let (first, last) = (world.events.first()?.time, world.events.get(count - 1)?.time);
-    let until = last.as_micros() - 5 * 60 * 1_000_000;
+    let until = last.as_micros() - 10 * 60 * 1_000_000;
     if until <= first.as_micros() {
         return None;
     }
