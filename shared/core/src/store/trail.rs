@@ -58,13 +58,13 @@ impl Trail {
 
 /// The items of a transaction, with the events of its change added.
 pub(super) struct Recorded {
-    /// The items of the change, which also move the heads of their chains.
-    pub(super) parts: Vec<TransactWriteItem>,
-    /// The other items: first the heads of chains whose items the change does not write, then the events.
-    pub(super) additions: Vec<TransactWriteItem>,
+    /// First the items of the change, which also move the heads of their chains, then the response, the heads of
+    /// chains whose items the change does not write, and the events. The same for the same heads, so that attempts
+    /// with one client request token are one request.
+    pub(super) items: Vec<TransactWriteItem>,
     /// The chains of those heads.
     added: Vec<Chain>,
-    heads: HashMap<Chain, Head>,
+    heads: Vec<(Chain, Head)>,
     times: Vec<EventTime>,
 }
 
@@ -72,6 +72,7 @@ pub(super) struct Recorded {
 pub(super) struct Attempt<'a> {
     store: &'a KeyStore,
     drafts: &'a [Draft],
+    /// The heads that the events continue, whatever else this process learns meanwhile.
     known: HashMap<Chain, Option<Head>>,
     /// The earliest time of the events, after one whose place was taken.
     not_before: Option<EventTime>,
@@ -100,38 +101,41 @@ impl<'a> Attempt<'a> {
     ) -> Result<(), StoreError> {
         for draft in self.drafts {
             let chain = &draft.chain;
-            if self.head(chain).is_none() && !is_new(parts, chain) {
-                let head = self.store.head(chain).await?;
-                self.known.insert(chain.clone(), head.map(|(_, head)| head));
+            if self.known.contains_key(chain) || is_new(parts, chain) {
+                continue;
             }
+            let head = match self.store.trail.head(chain) {
+                Some(head) => Some(head),
+                None => self.store.head(chain).await?.map(|(_, head)| head),
+            };
+            self.known.insert(chain.clone(), head);
         }
         Ok(())
     }
 
-    /// Adds the events of the change to its items `parts`.
+    /// Adds the events of the change to its items `parts` and the `response`.
     pub(super) fn record(
         &self,
         parts: &[(Part, TransactWriteItem)],
+        response: Option<&TransactWriteItem>,
     ) -> Result<Recorded, StoreError> {
-        let mut items: Vec<TransactWriteItem> =
-            parts.iter().map(|(_, item)| item.clone()).collect();
-        let mut heads: HashMap<Chain, Head> = HashMap::new();
+        let items = parts.iter().map(|(_, item)| item).chain(response);
+        let mut items: Vec<TransactWriteItem> = items.cloned().collect();
+        let mut heads: Vec<(Chain, Head)> = Vec::new();
         let mut events = Vec::new();
         for draft in self.drafts {
-            let before = match heads.get(&draft.chain) {
-                Some(head) => Some(*head),
-                None if is_new(parts, &draft.chain) => None,
-                None => self.head(&draft.chain),
-            };
+            let last = heads.iter().rev().find(|(chain, _)| *chain == draft.chain);
+            let before = last.map(|(_, head)| *head).or_else(|| self.head(&draft.chain));
             let (author, policy) = (&self.store.author, &self.store.trail.policy);
             let event = Event::after(before.as_ref(), draft, author, policy, self.not_before);
             if let Some(account) = &draft.starts {
-                heads.insert(Chain::Account(account.clone()), Head { sequence: 0, ..event.head() });
+                let start = Head { sequence: 0, ..event.head() };
+                heads.push((Chain::Account(account.clone()), start));
             }
-            heads.insert(draft.chain.clone(), event.head());
+            heads.retain(|(chain, _)| *chain != draft.chain);
+            heads.push((draft.chain.clone(), event.head()));
             events.push(event);
         }
-        let mut additions = Vec::new();
         let mut added = Vec::new();
         for (chain, head) in &heads {
             let place = parts.iter().position(|(kind, _)| *kind == part_of(chain));
@@ -140,23 +144,20 @@ impl<'a> Attempt<'a> {
                 None => {
                     let mut item = self.store.touch(chain)?;
                     advance(&mut item, self.head(chain), head);
-                    additions.push(item);
+                    items.push(item);
                     added.push(chain.clone());
                 }
             }
         }
         for event in &events {
-            additions.push(self.store.put_new(record::event_item(event))?);
+            items.push(self.store.put_new(record::event_item(event))?);
         }
         let times = events.iter().map(|event| event.time).collect();
-        Ok(Recorded { parts: items, additions, added, heads, times })
+        Ok(Recorded { items, added, heads, times })
     }
 
     fn head(&self, chain: &Chain) -> Option<Head> {
-        match self.known.get(chain) {
-            Some(head) => *head,
-            None => self.store.trail.head(chain),
-        }
+        self.known.get(chain).copied().flatten()
     }
 
     /// Remembers the heads of a change that was written.
@@ -174,7 +175,7 @@ impl<'a> Attempt<'a> {
         additions: &[Option<Option<Item>>],
     ) -> Result<Learned, StoreError> {
         let (touched, events) = additions.split_at(recorded.added.len().min(additions.len()));
-        let of_parts = recorded.heads.keys().filter_map(|chain| {
+        let of_parts = recorded.heads.iter().filter_map(|(chain, _)| {
             let (_, found) = parts.iter().find(|(part, _)| *part == part_of(chain))?;
             Some((chain, found))
         });

@@ -50,9 +50,6 @@ pub(super) enum Part {
     NewKey,
 }
 
-/// The items of a transaction with their kinds.
-pub(super) type Parts<const N: usize> = [(Part, TransactWriteItem); N];
-
 /// The result of a transaction.
 #[derive(Debug)]
 pub(super) enum Outcome {
@@ -88,9 +85,9 @@ impl KeyStore {
     /// # Errors
     ///
     /// [`Error::Busy`] if conflicts persisted through all attempts; [`Error::Store`].
-    pub(super) async fn transact<const N: usize>(
+    pub(super) async fn transact(
         &self,
-        parts: &Parts<N>,
+        parts: &[(Part, TransactWriteItem)],
         events: &[Draft],
     ) -> Result<Outcome, Error> {
         self.transact_with(parts, events, None, Timestamp::UNIX_EPOCH).await
@@ -123,9 +120,9 @@ impl KeyStore {
     /// # Errors
     ///
     /// [`Error::Busy`] if conflicts persisted through all attempts; [`Error::Store`].
-    pub(super) async fn transact_with<const N: usize>(
+    pub(super) async fn transact_with(
         &self,
-        parts: &Parts<N>,
+        parts: &[(Part, TransactWriteItem)],
         events: &[Draft],
         response: Option<&StoredResponse>,
         now: Timestamp,
@@ -134,7 +131,6 @@ impl KeyStore {
         let mut trail = Attempt::new(self, events);
         trail.read_heads(parts).await?;
         let mut token = request_token()?;
-        let mut recorded = trail.record(parts)?;
         let mut obstacle = Error::Busy;
         let (mut attempt, mut moves) = (0, 0);
         while attempt < ATTEMPTS_MAX && moves < MOVES_MAX {
@@ -142,9 +138,9 @@ impl KeyStore {
             if attempt > 0 || moves > 1 {
                 tokio::time::sleep(backoff(attempt.max(moves))).await;
             }
-            let items = recorded.parts.iter().chain(&response).chain(&recorded.additions);
-            let request = self.client.transact_write_items();
-            let request = request.set_transact_items(Some(items.cloned().collect()));
+            let mut recorded = trail.record(parts, response.as_ref())?;
+            let items = std::mem::take(&mut recorded.items);
+            let request = self.client.transact_write_items().set_transact_items(Some(items));
             obstacle = match request.client_request_token(&token).send().await {
                 Ok(_) => {
                     trail.written(recorded);
@@ -161,7 +157,6 @@ impl KeyStore {
                             Learned::Gone(gone) => return Ok(found.refused(gone)),
                             Learned::Again => {
                                 token = request_token()?;
-                                recorded = trail.record(parts)?;
                                 moves += 1;
                                 continue;
                             }

@@ -419,6 +419,7 @@ impl Draft {
 
     /// Adds a field, unless it has not changed.
     #[must_use]
+    #[inline(never)] // It is called often, and inserting into a map is much code.
     pub fn with(mut self, field: &str, old: Option<Value>, new: Option<Value>) -> Self {
         if old != new {
             self.changes.insert(field.to_owned(), Change { old, new });
