@@ -24,7 +24,7 @@ const ATTEMPTS_MAX: u32 = 4;
 pub enum Revocation {
     /// This call revoked it.
     Revoked(Key),
-    /// It was already revoked and is unchanged.
+    /// It was already revoked, or a leaked key had already ended, and is unchanged.
     AlreadyRevoked(Key),
 }
 
@@ -101,7 +101,9 @@ impl KeyStore {
             if let Some(caller) = caller {
                 caller.outrank(&key.spec.scopes)?;
             }
-            if key.revoked_at.is_some() {
+            // An operator revokes a key even if it has expired. A leak of an ended key changes nothing.
+            let ended = sighting.is_some() && key.ended(now).is_some();
+            if key.revoked_at.is_some() || ended {
                 return Ok(Revocation::AlreadyRevoked(key));
             }
             // A key that may no longer be counted is not subtracted, because the count must never be too low.
