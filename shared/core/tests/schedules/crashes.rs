@@ -71,7 +71,12 @@ async fn a_change_and_its_event_are_written_together_or_not_at_all() {
         // Not the next one in the list, which may undo it: who sends an operation again undoes that.
         let next = OPERATIONS[(at + 3) % OPERATIONS.len()];
         let world = World::new(10).await.with("old", 3, None, &["a.read"]).await;
-        let race = Race::new(world, &[*operation, next]).await;
+        let pair = [*operation, next];
+        let race = match pair {
+            // By a clock that is behind, the key has not ended.
+            [Rotate { grace: 0, .. }, ReportLeak(..)] => Race::timed(world, &pair).await,
+            _ => Race::new(world, &pair).await,
+        };
         let checked = race.at_random(usize::div_ceil(seeds, OPERATIONS.len())).await;
         (schedules, faults) = (schedules + checked.schedules, faults + checked.faults);
     }
