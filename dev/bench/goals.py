@@ -28,10 +28,10 @@ REASONS = {
     "warm CPU of a mint: Python": CLOSE.format(9.7),
 }
 
-# The operation in the figures of scale/, and the most read and write units.
+# The operation in the figures of scale/, and the most read and write units. A key is created with its event.
 COSTS = (
-    ("create a key (LakeSail)", 3, 4),
-    ("create a key (Chaser)", 3, 4),
+    ("create a key (LakeSail)", 3, 6),
+    ("create a key (Chaser)", 3, 6),
     ("verify a key, not cached", 1, 0),
     ("reject the 11th of 10 keys (LakeSail)", 4, 0),
 )

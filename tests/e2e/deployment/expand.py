@@ -171,11 +171,12 @@ def expand(text, values, expand_nested):
 
 
 def tolerate_unknown_attributes(properties):
-    """Removes the condition on attributes. The emulator cannot evaluate it, but enforces the rest."""
+    """Removes the conditions on attributes and partitions. The emulator cannot evaluate them, but enforces the rest."""
     for policy in [properties, *properties.get("Policies", [])]:
         for statement in policy.get("PolicyDocument", {}).get("Statement", []):
             required = statement.get("Condition", {}).get("Null", {})
-            if required.pop("dynamodb:Attributes", None):
+            known = [required.pop(key, None) for key in ("dynamodb:Attributes", "dynamodb:LeadingKeys")]
+            if any(known):
                 del statement["Condition"]["Null"]
 
 
