@@ -113,6 +113,14 @@ impl<'a> Attempt<'a> {
         Ok(())
     }
 
+    /// Reads the known heads again, for an attempt with a new client request token.
+    pub(super) async fn read_heads_again(&mut self) -> Result<(), StoreError> {
+        for (chain, head) in &mut self.known {
+            *head = self.store.head(chain).await?.map(|(_, head)| head);
+        }
+        Ok(())
+    }
+
     /// Adds the events of the change to its items `parts` and the `response`.
     pub(super) fn record(
         &self,

@@ -132,12 +132,17 @@ impl KeyStore {
         trail.read_heads(parts).await?;
         let mut token = request_token()?;
         let mut obstacle = Error::Busy;
-        let (mut attempt, mut moves) = (0, 0);
+        let (mut attempt, mut moves, mut moved) = (0, 0, false);
         while attempt < ATTEMPTS_MAX && moves < MOVES_MAX {
-            // The first time that the trail has moved on, nobody else need be waiting.
             if attempt > 0 || moves > 1 {
                 tokio::time::sleep(backoff(attempt.max(moves))).await;
             }
+            // The first time that the trail has moved on, nobody else need be waiting. After a wait, what the refusal
+            // said is out of date, too.
+            if moved && moves > 1 {
+                trail.read_heads_again().await?;
+            }
+            moved = false;
             let mut recorded = trail.record(parts, response.as_ref())?;
             let items = std::mem::take(&mut recorded.items);
             let request = self.client.transact_write_items().set_transact_items(Some(items));
@@ -158,6 +163,7 @@ impl KeyStore {
                             Learned::Again => {
                                 token = request_token()?;
                                 moves += 1;
+                                moved = true;
                                 continue;
                             }
                         }
