@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use latchkey::audit::{Action, Change, Event};
 use serde::Serialize;
 
-/// The version of the format. A new field is no new version; a changed or missing one is.
+/// The version of the format. It increases when a field changes or goes away, not when one is added.
 const VERSION: u8 = 1;
 
 /// What an event on the bus says.
