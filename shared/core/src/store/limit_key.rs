@@ -16,6 +16,9 @@ use super::{KeyStore, StoreError};
 /// The maximum number of attempts for a key that other writers keep changing.
 const ATTEMPTS_MAX: u32 = 4;
 
+/// The attributes that a limit can change.
+const LIMITED: &[&str] = &["expires_at", "scopes", "rotated_to"];
+
 impl KeyStore {
     /// Limits a key to what `other`, another version of it, allows too: an earlier expiry, fewer scopes, and no
     /// second rotation. Returns the key, unchanged if it was revoked or `other` sets no limit.
@@ -72,7 +75,6 @@ impl KeyStore {
         limited: &Key,
         policy: &KeyPolicy,
     ) -> Result<TransactWriteItem, StoreError> {
-        let mut condition = "attribute_exists(pk) AND attribute_not_exists(revoked_at)".to_owned();
         let mut set = "SET updated_at = :now".to_owned();
         let mut update = Update::builder()
             .table_name(&self.table)
@@ -80,24 +82,13 @@ impl KeyStore {
             .expression_attribute_values(":now", number(limited.updated_at.as_millis()));
         let (known, item) =
             (record::key_item(key, policy.retention), record::key_item(limited, policy.retention));
-        for (attribute, alias, before, after) in [
-            ("expires_at", "#expires_at", ":expires_at", ":end"),
-            ("scopes", "#scopes", ":scopes", ":limited"),
-            ("rotated_to", "#rotated_to", ":rotated_to", ":successor"),
-        ] {
-            update = update.expression_attribute_names(alias, attribute);
-            match known.get(attribute) {
-                Some(value) => {
-                    condition.push_str(&format!(" AND {alias} = {before}"));
-                    update = update.expression_attribute_values(before, value.clone());
-                }
-                None => condition.push_str(&format!(" AND attribute_not_exists({alias})")),
-            }
+        for attribute in LIMITED {
             if let Some(value) =
-                item.get(attribute).filter(|value| known.get(attribute) != Some(value))
+                item.get(*attribute).filter(|value| known.get(*attribute) != Some(value))
             {
-                set.push_str(&format!(", {alias} = {after}"));
-                update = update.expression_attribute_values(after, value.clone());
+                set.push_str(&format!(", {attribute} = :{attribute}"));
+                update =
+                    update.expression_attribute_values(format!(":{attribute}"), value.clone());
             }
         }
         if let Some(ttl) = item.get("ttl") {
@@ -107,7 +98,8 @@ impl KeyStore {
                 .expression_attribute_names("#ttl", "ttl")
                 .expression_attribute_values(":ttl", ttl.clone());
         }
-        let update = update.condition_expression(condition).update_expression(set).build()?;
-        Ok(TransactWriteItem::builder().update(update).build())
+        let condition = "attribute_exists(pk) AND attribute_not_exists(revoked_at)";
+        let update = record::require_same(update.update_expression(set), condition, key, LIMITED);
+        Ok(TransactWriteItem::builder().update(update.build()?).build())
     }
 }

@@ -108,9 +108,8 @@ impl KeyStore {
             }
             // A key that may no longer be counted is not subtracted, because the count must never be too low.
             let counts = key.is_counted(now) && !account.is_root();
-            let seen = key.spec.expires_at;
             let key = Key { revoked_at: Some(now), updated_at: now, ..key };
-            let ended = (Part::Key, self.end(&key, seen, policy)?);
+            let ended = (Part::Key, self.end(&key, policy)?);
             let organization = organization.as_ref();
             let leak = sighting.map(|sighting| sighting.event(organization, &key, now));
             let revoked = Draft::key_revoked(organization, account, id, now);
@@ -131,39 +130,22 @@ impl KeyStore {
 
     /// Returns a transaction's update that revokes a key, if the key is not revoked yet and its expiry and
     /// scopes are unchanged.
-    fn end(
-        &self,
-        key: &Key,
-        expires_at: Option<Timestamp>,
-        policy: &KeyPolicy,
-    ) -> Result<TransactWriteItem, StoreError> {
-        let at = number(key.updated_at.as_millis());
-        // A rotation without a grace period ends a key and subtracts it from the count. So the expiry must be
-        // the one that showed the key to be counted.
-        let condition = "attribute_exists(pk) AND attribute_not_exists(revoked_at) AND ";
-        let (condition, seen) = match expires_at {
-            Some(at) => (format!("{condition} expires_at = :seen"), Some(number(at.as_millis()))),
-            None => (format!("{condition} attribute_not_exists(expires_at)"), None),
-        };
-        let (same_scopes, scopes) = record::has_scopes(&key.spec.scopes);
-        let mut update = Update::builder()
+    fn end(&self, key: &Key, policy: &KeyPolicy) -> Result<TransactWriteItem, StoreError> {
+        let update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(record::key_key(&key.spec.account, &key.id)))
-            .condition_expression(format!("{condition} AND {same_scopes}"))
             .update_expression("SET revoked_at = :now, updated_at = :now, #ttl = :ttl")
             // `ttl` is a reserved word.
             .expression_attribute_names("#ttl", "ttl")
-            .expression_attribute_values(":now", at);
-        if let Some(ttl) = key.ttl(policy.retention) {
-            update = update.expression_attribute_values(":ttl", number(ttl));
-        }
-        if let Some(scopes) = scopes {
-            update = update.expression_attribute_values(":had", scopes);
-        }
-        if let Some(seen) = seen {
-            update = update.expression_attribute_values(":seen", seen);
-        }
-        let update = update.build()?;
-        Ok(TransactWriteItem::builder().update(update).build())
+            .expression_attribute_values(":now", number(key.updated_at.as_millis()))
+            .expression_attribute_values(
+                ":ttl",
+                number(key.ttl(policy.retention).unwrap_or(i64::MAX)),
+            );
+        // A rotation without a grace period ends a key and subtracts it from the count. So the expiry must be
+        // the one that showed the key to be counted.
+        let condition = "attribute_exists(pk) AND attribute_not_exists(revoked_at)";
+        let update = record::require_same(update, condition, key, &["expires_at", "scopes"]);
+        Ok(TransactWriteItem::builder().update(update.build()?).build())
     }
 }

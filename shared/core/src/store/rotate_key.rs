@@ -69,11 +69,7 @@ impl KeyStore {
     ) -> Result<TransactWriteItem, StoreError> {
         let Rotation { old, new, old_ends_at } = rotation;
         let ended = old.clone().ending_at(*old_ends_at);
-        let mut condition = "attribute_exists(pk) AND attribute_not_exists(revoked_at) \
-             AND attribute_not_exists(rotated_to) \
-             AND (attribute_not_exists(expires_at) OR expires_at > :now)"
-            .to_owned();
-        let mut update = Update::builder()
+        let update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(record::key_key(&old.spec.account, &old.id)))
             .update_expression(
@@ -90,23 +86,15 @@ impl KeyStore {
             )
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         // The attributes that the new key copies, and the expiry that its event names, must still match the old key.
-        let item = record::key_item(old, policy.retention);
-        for (attribute, alias, value) in [
-            ("name", "#name", ":name"),
-            ("scopes", "#scopes", ":scopes"),
-            ("expires_at", "#expires_at", ":had"),
-        ] {
-            update = update.expression_attribute_names(alias, attribute);
-            match item.get(attribute) {
-                Some(known) => {
-                    condition.push_str(&format!(" AND {alias} = {value}"));
-                    update = update.expression_attribute_values(value, known.clone());
-                }
-                None => condition.push_str(&format!(" AND attribute_not_exists({alias})")),
-            }
-        }
-        let update = update.condition_expression(condition).build()?;
-        Ok(TransactWriteItem::builder().update(update).build())
+        let update = record::require_same(
+            update,
+            "attribute_exists(pk) AND attribute_not_exists(revoked_at) \
+             AND attribute_not_exists(rotated_to) \
+             AND (attribute_not_exists(expires_at) OR expires_at > :now)",
+            old,
+            &["name", "scopes", "expires_at"],
+        );
+        Ok(TransactWriteItem::builder().update(update.build()?).build())
     }
 }
 

@@ -17,9 +17,8 @@ use super::{KeyStore, StoreError};
 const ATTEMPTS_MAX: u32 = 4;
 
 impl KeyStore {
-    /// Changes `key` as `caller` and returns it, unless it has ended. The change is conditional on the scopes that
-    /// authorized it and on the name. If they have changed since, the change is authorized anew. Writes nothing if
-    /// the key already is as it should be.
+    /// Changes `key` as `caller` and returns it, unless it has ended. If others have changed it since it was read,
+    /// the change is authorized anew. Writes nothing if the key already is as it should be.
     ///
     /// # Errors
     ///
@@ -50,10 +49,7 @@ impl KeyStore {
                 _ => {
                     let (account, id) = (&key.spec.account, &key.id);
                     tracing::info!(action = "api_key.update", account.id = %account, key.id = %id, "key changed");
-                    // Others may have changed its expiry meanwhile. If it is missing, it was deleted since.
-                    let changed = self.item(record::key_key(account, id)).await?;
-                    let changed = changed.ok_or_else(not_found)?;
-                    return Ok(record::key(&changed).map_err(StoreError::from)?);
+                    return Ok(changed);
                 }
             };
             key = record::key(&found.ok_or_else(not_found)?).map_err(StoreError::from)?;
@@ -61,33 +57,23 @@ impl KeyStore {
         Err(Error::Busy)
     }
 
-    /// Returns an update of a key that has not ended and has the name and the scopes of `key`.
+    /// Returns an update of a key that has not ended, and that nobody has changed since `key` was read. A use is no
+    /// change.
     fn change(&self, key: &Key, change: &KeyChange, now: Timestamp) -> Result<Update, StoreError> {
         let mut set = vec!["updated_at = :now".to_owned()];
         let mut remove = Vec::new();
-        let (same_scopes, scopes) = record::has_scopes(&key.spec.scopes);
-        let known_name = record::name(&key.spec.name);
-        let same_name = match known_name {
-            Some(_) => "#name = :known",
-            None => "attribute_not_exists(#name)",
-        };
-        let mut update = Update::builder()
+        let update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(record::key_key(&key.spec.account, &key.id)))
-            // `name` is a reserved word.
-            .expression_attribute_names("#name", "name")
             .expression_attribute_values(":now", number(now.as_millis()))
-            .condition_expression(format!(
-                "attribute_exists(pk) AND attribute_not_exists(revoked_at) \
-                 AND (attribute_not_exists(expires_at) OR expires_at > :now) \
-                 AND {same_scopes} AND {same_name}"
-            ))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        for (placeholder, value) in [(":had", scopes), (":known", known_name)] {
-            if let Some(value) = value {
-                update = update.expression_attribute_values(placeholder, value);
-            }
-        }
+        let mut update = record::require_same(
+            update,
+            "attribute_exists(pk) AND attribute_not_exists(revoked_at) \
+             AND (attribute_not_exists(expires_at) OR expires_at > :now)",
+            key,
+            &["name", "scopes", "expires_at", "rotated_to"],
+        );
         let changed = [
             change.name.as_ref().map(|name| ("name", "#name", ":name", record::name(name))),
             change

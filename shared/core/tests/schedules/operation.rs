@@ -135,6 +135,19 @@ impl Operation {
         }
     }
 
+    /// Whether the same request, sent again, can undo what others have written since.
+    pub(crate) fn overwrites(self) -> bool {
+        matches!(
+            self,
+            Self::Rename(..)
+                | Self::Rescope(..)
+                | Self::SetDisabled(_)
+                | Self::Describe(_)
+                | Self::OperatorSetDisabled(_)
+                | Self::SetOrganizationDisabled(_)
+        )
+    }
+
     /// Whether a repeated request gets the first response again.
     pub(crate) fn is_idempotent(self) -> bool {
         match self {

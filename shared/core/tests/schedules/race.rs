@@ -182,6 +182,7 @@ impl Race {
                 made.push(new.clone());
             } else if matches!(said[at], Said::Anything | Said::Nothing)
                 && operation.is_repeatable()
+                && !(operation.overwrites() && self.operations.len() > 1)
             {
                 let repeated = operation.perform(world, &world.direct(latest)).await;
                 if let Err(Failure::Busy | Failure::Lost) = repeated {

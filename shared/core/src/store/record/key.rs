@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 
 use crate::key::{Key, KeySpec};
 use crate::scope::Scopes;
@@ -61,12 +62,28 @@ pub(in crate::store) fn scopes(scopes: &Scopes) -> Option<AttributeValue> {
     (!scopes.is_full_access()).then(|| AttributeValue::L(list.collect()))
 }
 
-/// Returns the condition that a key has exactly these scopes, and the value of its `:had`, if it uses that.
-pub(in crate::store) fn has_scopes(known: &Scopes) -> (&'static str, Option<AttributeValue>) {
-    match scopes(known) {
-        Some(list) => ("scopes = :had", Some(list)),
-        None => ("attribute_not_exists(scopes)", None),
+/// Makes an update conditional on `condition`, and on a key that still has these attributes as in `known`.
+pub(in crate::store) fn require_same(
+    mut update: UpdateBuilder,
+    condition: &str,
+    known: &Key,
+    attributes: &[&str],
+) -> UpdateBuilder {
+    let mut condition = condition.to_owned();
+    let mut item = key_item(known, Duration::ZERO);
+    for attribute in attributes {
+        // Some names are reserved words.
+        let alias = format!("#known_{attribute}");
+        match item.remove(*attribute) {
+            Some(value) => {
+                condition.push_str(&format!(" AND {alias} = :known_{attribute}"));
+                update = update.expression_attribute_values(format!(":known_{attribute}"), value);
+            }
+            None => condition.push_str(&format!(" AND attribute_not_exists({alias})")),
+        }
+        update = update.expression_attribute_names(alias, *attribute);
     }
+    update.condition_expression(condition)
 }
 
 pub(in crate::store) fn key(item: &Item) -> Result<Key, CorruptItem> {
