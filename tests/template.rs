@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::TimeToLiveStatus;
+use aws_sdk_dynamodb::types::{KeySchemaElement, TimeToLiveStatus};
 use latchkey::service::REQUEST_TIMEOUT;
 use latchkey_testkit::permissions::statements;
 use latchkey_testkit::project::resources;
@@ -16,6 +16,12 @@ fn texts(value: &Value) -> BTreeSet<&str> {
         Value::Array(values) => values.iter().filter_map(Value::as_str).collect(),
         value => value.as_str().into_iter().collect(),
     }
+}
+
+fn key_schema(keys: &[KeySchemaElement]) -> Value {
+    keys.iter()
+        .map(|key| json!({ "AttributeName": key.attribute_name, "KeyType": key.key_type.as_str() }))
+        .collect()
 }
 
 /// The table of tests and of `cargo dev`, in the template's format.
@@ -32,15 +38,20 @@ async fn local_table() -> Value {
             "AttributeType": attribute.attribute_type.as_str(),
         })
     });
-    let keys = described.key_schema().iter().map(
-        |key| json!({ "AttributeName": key.attribute_name, "KeyType": key.key_type.as_str() }),
-    );
+    let indexes = described.global_secondary_indexes().iter().map(|index| {
+        let projection = index.projection.as_ref().and_then(|it| it.projection_type.clone());
+        json!({
+            "IndexName": index.index_name,
+            "KeySchema": key_schema(index.key_schema()),
+            "Projection": { "ProjectionType": projection.map(|it| it.as_str().to_owned()) },
+        })
+    });
     let billing = described.billing_mode_summary().and_then(|summary| summary.billing_mode());
-    assert!(described.global_secondary_indexes().is_empty());
     assert!(described.local_secondary_indexes().is_empty());
     json!({
         "AttributeDefinitions": attributes.collect::<Vec<_>>(),
-        "KeySchema": keys.collect::<Vec<_>>(),
+        "KeySchema": key_schema(described.key_schema()),
+        "GlobalSecondaryIndexes": indexes.collect::<Vec<_>>(),
         "BillingMode": billing.map(|mode| mode.as_str().to_owned()),
         "TimeToLiveSpecification": {
             "AttributeName": ttl.attribute_name,

@@ -3,9 +3,6 @@
 use crate::common::{
     Item, column, key_prefix, latchkey, printed, refused, reported, stderr, stdout,
 };
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
-};
 use latchkey::Latchkey;
 use latchkey::policy::KeyPolicy;
 use latchkey::service::{Clock, Freshness};
@@ -19,17 +16,8 @@ const RESTORED: &str = "latchkey-restored";
 /// Copies the table within its database, without the settings that a restore leaves out.
 async fn restore(current: &TestTable) {
     let client = &current.client;
-    let mut create = client.create_table().table_name(RESTORED);
-    create = create.billing_mode(BillingMode::PayPerRequest);
-    for (attribute, key_type) in table::KEYS {
-        let (definition, key) = (AttributeDefinition::builder(), KeySchemaElement::builder());
-        let definition = definition.attribute_name(attribute);
-        let definition = definition.attribute_type(ScalarAttributeType::S).build().expect("one");
-        let key_type: KeyType = key_type;
-        let key = key.attribute_name(attribute).key_type(key_type).build().expect("a key");
-        create = create.attribute_definitions(definition).key_schema(key);
-    }
-    create.send().await.expect("a table");
+    let create = table::without_index(client, RESTORED).and_then(table::with_index);
+    create.expect("a request").send().await.expect("a table");
     for item in current.items().await {
         put(current, item).await;
     }

@@ -1,35 +1,39 @@
 //! The table as the template defines it. A test compares the two.
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::operation::create_table::builders::CreateTableFluentBuilder;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
-    TimeToLiveSpecification,
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType, TimeToLiveSpecification,
 };
 
-/// The attributes of the primary key, all strings: partition key, then sort key.
-pub const KEYS: [(&str, KeyType); 2] = [("pk", KeyType::Hash), ("sk", KeyType::Range)];
+/// An attribute of a key: its name, its type, and its place.
+type KeyAttribute = (&'static str, ScalarAttributeType, KeyType);
+
+/// The primary key.
+const KEYS: [KeyAttribute; 2] =
+    [("pk", ScalarAttributeType::S, KeyType::Hash), ("sk", ScalarAttributeType::S, KeyType::Range)];
+
+/// The index of keys to look at again, because they end soon or nobody uses them.
+pub const REVIEWS: &str = "reviews";
+
+/// The key of [`REVIEWS`]: a shard, and a time in milliseconds.
+const REVIEW_KEYS: [KeyAttribute; 2] = [
+    ("review", ScalarAttributeType::S, KeyType::Hash),
+    ("review_at", ScalarAttributeType::N, KeyType::Range),
+];
 
 /// The attribute for DynamoDB's time to live.
 pub const TTL_ATTRIBUTE: &str = "ttl";
 
-/// Creates the table unless it exists.
+/// Creates the table with its index and its settings unless it exists.
 ///
 /// # Errors
 ///
 /// DynamoDB's error.
 pub async fn create(client: &Client, name: &str) -> Result<(), aws_sdk_dynamodb::Error> {
-    let mut request =
-        client.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
-    for (attribute, key_type) in KEYS {
-        let definition = AttributeDefinition::builder()
-            .attribute_name(attribute)
-            .attribute_type(ScalarAttributeType::S)
-            .build()?;
-        let key =
-            KeySchemaElement::builder().attribute_name(attribute).key_type(key_type).build()?;
-        request = request.attribute_definitions(definition).key_schema(key);
-    }
-    match request.send().await {
+    match with_index(without_index(client, name)?)?.send().await {
         Err(error)
             if error.as_service_error().is_some_and(|e| e.is_resource_in_use_exception()) =>
         {
@@ -41,4 +45,51 @@ pub async fn create(client: &Client, name: &str) -> Result<(), aws_sdk_dynamodb:
         TimeToLiveSpecification::builder().enabled(true).attribute_name(TTL_ATTRIBUTE).build()?;
     client.update_time_to_live().table_name(name).time_to_live_specification(ttl).send().await?;
     Ok(())
+}
+
+/// The request for a table like those of version 0.1.0, which have no index.
+///
+/// # Errors
+///
+/// If a part of the request lacks a field.
+pub fn without_index(client: &Client, name: &str) -> Result<CreateTableFluentBuilder, BuildError> {
+    let mut request = client
+        .create_table()
+        .table_name(name)
+        .billing_mode(BillingMode::PayPerRequest)
+        .set_key_schema(Some(schema(KEYS)?));
+    for attribute in KEYS {
+        request = request.attribute_definitions(definition(attribute)?);
+    }
+    Ok(request)
+}
+
+/// Adds the index to the request for a table.
+///
+/// # Errors
+///
+/// If a part of the request lacks a field.
+pub fn with_index(
+    mut request: CreateTableFluentBuilder,
+) -> Result<CreateTableFluentBuilder, BuildError> {
+    for attribute in REVIEW_KEYS {
+        request = request.attribute_definitions(definition(attribute)?);
+    }
+    let index = GlobalSecondaryIndex::builder()
+        .index_name(REVIEWS)
+        .set_key_schema(Some(schema(REVIEW_KEYS)?))
+        .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build())
+        .build()?;
+    Ok(request.global_secondary_indexes(index))
+}
+
+fn definition((name, attribute_type, _): KeyAttribute) -> Result<AttributeDefinition, BuildError> {
+    AttributeDefinition::builder().attribute_name(name).attribute_type(attribute_type).build()
+}
+
+fn schema(keys: [KeyAttribute; 2]) -> Result<Vec<KeySchemaElement>, BuildError> {
+    let element = |(name, _, key_type)| {
+        KeySchemaElement::builder().attribute_name(name).key_type(key_type).build()
+    };
+    keys.into_iter().map(element).collect()
 }
