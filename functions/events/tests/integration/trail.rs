@@ -98,7 +98,7 @@ async fn every_change_is_on_the_bus_as_the_trail_has_it() {
     }
     assert_eq!(total, published.len());
 
-    // Nothing reports leaks or warns of an expiry here.
+    // Nothing reports leaks or announces keys here.
     let kinds: Vec<&str> =
         published.iter().filter_map(|entry| entry.detail["action"].as_str()).collect();
     for action in Action::ALL {
@@ -106,6 +106,9 @@ async fn every_change_is_on_the_bus_as_the_trail_has_it() {
             action,
             Action::LeakKey
                 | Action::WarnOfExpiry
+                | Action::WarnOfUnused
+                | Action::WarnOfRootExpiry
+                | Action::WarnOfRootUnused
                 | Action::CreateAccount
                 | Action::CreateOrganization
         );

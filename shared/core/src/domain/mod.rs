@@ -16,3 +16,4 @@ pub mod scope;
 pub mod text;
 pub mod time;
 pub mod token;
+pub mod warning;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::time::Timestamp;
 use super::token::Prefix;
+use super::warning::WarningPolicy;
 
 /// How long an execution environment caches the result of a verification.
 ///
@@ -38,6 +39,8 @@ pub struct KeyPolicy {
     pub max_lifetime: Option<Duration>,
     /// `LATCHKEY_RETENTION`: how long the table keeps a key after its end. Default 30 days.
     pub retention: Duration,
+    /// Which keys are announced before they end, or because nobody uses them.
+    pub warnings: WarningPolicy,
 }
 
 /// The reason an expiry is not allowed.
@@ -71,6 +74,7 @@ impl Default for KeyPolicy {
             account_limit: NonZeroU32::new(DEFAULT_ACCOUNT_LIMIT),
             max_lifetime: None,
             retention: DEFAULT_RETENTION,
+            warnings: WarningPolicy::default(),
         }
     }
 }

@@ -23,6 +23,7 @@ mod rotate;
 mod sealing;
 pub mod settings;
 mod verify;
+pub mod warnings;
 
 use std::sync::Arc;
 use std::time::Duration;

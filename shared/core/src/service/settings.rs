@@ -8,6 +8,7 @@ use crate::policy::{
     CachePolicy, DEFAULT_ACCOUNT_LIMIT, DEFAULT_KEY_LIMIT, DEFAULT_RETENTION, KeyPolicy,
 };
 use crate::store::environment::{Environment, InvalidSetting};
+use crate::warning::WarningPolicy;
 
 const DEFAULT_CACHE_TTL: Duration = Duration::from_secs(10);
 
@@ -60,7 +61,29 @@ impl KeyPolicy {
             account_limit: NonZeroU32::new(account_limit),
             max_lifetime,
             retention: retention.unwrap_or(DEFAULT_RETENTION),
+            warnings: WarningPolicy::from_environment(environment)?,
         })
+    }
+}
+
+impl WarningPolicy {
+    /// Reads the rules from `environment`.
+    ///
+    /// # Errors
+    ///
+    /// Names the first variable with an invalid value.
+    pub fn from_environment(environment: &Environment) -> Result<Self, InvalidSetting> {
+        let steps = environment.parse(
+            "LATCHKEY_EXPIRY_WARNINGS",
+            "`off`, or up to 10 numbers of days from 1 to 3650, such as `30,7,1`",
+            Self::parse_steps,
+        )?;
+        let unused = environment.parse(
+            "LATCHKEY_UNUSED_WARNING",
+            "`off`, or a number of days from 1 to 3650, such as `90`",
+            Self::parse_unused,
+        )?;
+        Ok(Self { steps: steps.unwrap_or_default(), unused: unused.flatten() })
     }
 }
 
@@ -139,6 +162,8 @@ mod tests {
             ("LATCHKEY_MAX_LIFETIME", "0d"),
             ("LATCHKEY_MAX_LIFETIME", "200y"),
             ("LATCHKEY_RETENTION", "-1d"),
+            ("LATCHKEY_EXPIRY_WARNINGS", "30d"),
+            ("LATCHKEY_UNUSED_WARNING", "0"),
             ("LATCHKEY_CACHE_TTL", "2h"),
             ("LATCHKEY_AUDIT", "yes"),
             ("LATCHKEY_AUDIT_RETENTION", "for ever"),

@@ -10,6 +10,7 @@ use crate::time::Timestamp;
 
 use super::attribute::number;
 use super::record;
+use super::reviews::plan_review;
 use super::transaction::{Outcome, Part};
 use super::{KeyStore, StoreError};
 
@@ -80,15 +81,13 @@ impl KeyStore {
             .table_name(&self.table)
             .set_key(Some(record::key_key(&key.spec.account, &key.id)))
             .expression_attribute_values(":now", number(limited.updated_at.as_millis()));
-        let (known, item) =
-            (record::key_item(key, policy.retention), record::key_item(limited, policy.retention));
+        let (known, item) = (record::key_item(key, policy), record::key_item(limited, policy));
         for attribute in LIMITED {
             if let Some(value) =
                 item.get(*attribute).filter(|value| known.get(*attribute) != Some(value))
             {
                 set.push_str(&format!(", {attribute} = :{attribute}"));
-                update =
-                    update.expression_attribute_values(format!(":{attribute}"), value.clone());
+                update = update.expression_attribute_values(format!(":{attribute}"), value.clone());
             }
         }
         if let Some(ttl) = item.get("ttl") {
@@ -99,7 +98,9 @@ impl KeyStore {
                 .expression_attribute_values(":ttl", ttl.clone());
         }
         let condition = "attribute_exists(pk) AND attribute_not_exists(revoked_at)";
-        let update = record::require_same(update.update_expression(set), condition, key, LIMITED);
+        let next = policy.warnings.next(limited, None, limited.updated_at);
+        let update = plan_review(update, &set, &key.id, next);
+        let update = record::require_same(update, condition, key, LIMITED);
         Ok(TransactWriteItem::builder().update(update.build()?).build())
     }
 }

@@ -21,6 +21,7 @@ mod record;
 mod record_use;
 mod records;
 mod recount;
+mod reviews;
 mod revoke_key;
 mod rotate_key;
 mod trail;
@@ -42,6 +43,7 @@ pub use organization::{DirectoryEntry, StoredOrganization};
 pub use read::Lookup;
 pub use record_use::Use;
 pub use records::{FoundRecords, RecordPage, RecordPosition, StoredRecord};
+pub use reviews::{DueKey, DuePage, ReviewWalk, WalkPosition};
 pub use revoke_key::Revocation;
 
 pub use crate::error::{CorruptItem, StoreError};

@@ -13,6 +13,7 @@ use crate::time::Timestamp;
 use super::attribute::{Item, number, text};
 use super::insert_key::RECOUNTS_MAX;
 use super::record;
+use super::reviews::plan_review;
 use super::transaction::{Outcome, Part};
 use super::{KeyStore, StoreError, Written};
 
@@ -42,7 +43,7 @@ impl KeyStore {
         let parts = [
             (Part::Account, self.count_rotated(new, organization, policy, at_once)?),
             (Part::Key, self.replace(rotation, policy, now)?),
-            (Part::NewKey, self.put_new(record::key_item(new, policy.retention))?),
+            (Part::NewKey, self.put_new(record::key_item(new, policy))?),
         ];
         let events = Draft::key_rotated(organization, rotation, now);
         for _ in 0..RECOUNTS_MAX {
@@ -68,13 +69,11 @@ impl KeyStore {
         now: Timestamp,
     ) -> Result<TransactWriteItem, StoreError> {
         let Rotation { old, new, old_ends_at } = rotation;
-        let ended = old.clone().ending_at(*old_ends_at);
+        let mut ended = old.clone().ending_at(*old_ends_at);
+        ended.rotated_to = Some(new.id.clone());
         let update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(record::key_key(&old.spec.account, &old.id)))
-            .update_expression(
-                "SET expires_at = :end, rotated_to = :new, updated_at = :now, #ttl = :ttl",
-            )
             // `ttl` is a reserved word.
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":end", number(old_ends_at.as_millis()))
@@ -85,6 +84,8 @@ impl KeyStore {
                 number(ended.ttl(policy.retention).unwrap_or(i64::MAX)),
             )
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let set = "SET expires_at = :end, rotated_to = :new, updated_at = :now, #ttl = :ttl";
+        let update = plan_review(update, set, &old.id, policy.warnings.next(&ended, None, now));
         // The attributes that the new key copies, and the expiry that its event names, must still match the old key.
         let update = record::require_same(
             update,

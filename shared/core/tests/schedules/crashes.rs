@@ -27,6 +27,7 @@ const OPERATIONS: &[Operation] = &[
     Rescope("old", "b.read"),
     RecordUse("old"),
     Limit("old"),
+    Warn,
     CreateAccount { repeat: None },
     CreateAccount { repeat: AGAIN },
     Describe("new"),

@@ -9,4 +9,5 @@ mod operation;
 mod race;
 mod races;
 mod serial;
+mod warnings;
 mod world;

@@ -9,7 +9,9 @@ use latchkey::leak::{LeakAction, Sighting};
 use latchkey::operator::{self, MintSpec, OperatorError};
 use latchkey::principal::Principal;
 use latchkey::service::{CallerSecret, Freshness, IdempotentRequest, MintRequest, RotateRequest};
+use latchkey::warnings;
 use latchkey_testkit::{Response, text_response};
+use tokio::time::Instant;
 
 use crate::world::{Process, World, after};
 
@@ -34,6 +36,8 @@ pub(crate) enum Operation {
     RecordUse(&'static str),
     /// Limits a key to a version of it that ended an hour ago, as after a restore.
     Limit(&'static str),
+    /// Announces the keys that end soon.
+    Warn,
     CreateAccount {
         repeat: Option<&'static str>,
     },
@@ -124,6 +128,7 @@ impl Operation {
             | Self::Rescope(..)
             | Self::RecordUse(_)
             | Self::Limit(_)
+            | Self::Warn
             | Self::SetDisabled(_)
             | Self::Describe(_)
             | Self::DeleteAccount
@@ -248,6 +253,15 @@ impl Operation {
                 let mut ended = world.key(key).clone();
                 ended.spec.expires_at = Some(after(-3_600_000));
                 store.limit_key(&ended, policy, clock.now()).await?;
+                String::new()
+            }
+            Self::Warn => {
+                // The clock of a schedule stands still, and all time limits are far away.
+                let until = Instant::now() + Duration::from_secs(3600);
+                let report = warnings::run(store, policy, clock.now(), until).await?;
+                if report.failed > 0 {
+                    return Err(Failure::Lost);
+                }
                 String::new()
             }
             Self::CreateAccount { repeat } => {

@@ -9,6 +9,9 @@ use crate::world::World;
 /// A day, in seconds.
 const DAY: u64 = 86_400;
 
+/// An hour, in milliseconds.
+const HOUR: i64 = 3_600_000;
+
 const ROTATE: Operation = Rotate { key: "old", grace: DAY, repeat: None };
 const MINT: Operation = Mint { repeat: None };
 const CREATE: Operation = CreateAccount { repeat: None };
@@ -65,6 +68,11 @@ async fn full_with_expired() -> World {
 
 async fn scoped() -> World {
     World::new(10).await.with("old", 3, None, &["a.read"]).await
+}
+
+/// The key ends within a day.
+async fn ending() -> World {
+    World::new(10).await.with("old", 48, Some(HOUR), &["a.read"]).await
 }
 
 /// A key that no longer works and that DynamoDB may delete.
@@ -157,6 +165,11 @@ crowd! {
         [ROTATE, Revoke("old"), Rescope("old", "b.read"), RecordUse("old")];
     a_crowd_around_a_deletion_leaves_nothing: new plain().await,
         [DeleteAccount, MINT, ROTATE, Revoke("old")];
+    a_step_is_announced_once: new ending().await, [Warn, Warn];
+    no_revoked_key_is_announced: new ending().await, [Warn, Revoke("old")];
+    no_warning_is_left_by_a_deleted_account: new ending().await, [Warn, DeleteAccount];
+    a_warning_undoes_no_change: new ending().await,
+        [Warn, Rename("old", "renamed"), ROTATE, RecordUse("old")];
     a_crowd_of_repeats_has_one_effect: new plain().await,
         [Mint { repeat: Some("same") }, Mint { repeat: Some("same") }, Mint { repeat: Some("same") },
          Revoke("old")];

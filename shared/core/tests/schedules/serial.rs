@@ -24,6 +24,7 @@ const IGNORED: &[&str] = &[
     "id",
     "key_prefix",
     "revision",
+    "review",
     "sealed",
 ];
 
@@ -31,8 +32,16 @@ const IGNORED: &[&str] = &[
 const PLACES: &[&str] = &["audit_head", "previous", "previous_ttl", "sequence"];
 
 /// Attributes that depend on the clocks.
-const TIMES: &[&str] =
-    &["changes", "created_at", "expires_at", "last_used_at", "revoked_at", "ttl", "updated_at"];
+const TIMES: &[&str] = &[
+    "changes",
+    "created_at",
+    "expires_at",
+    "last_used_at",
+    "review_at",
+    "revoked_at",
+    "ttl",
+    "updated_at",
+];
 
 /// Counts, which are at least as high as the truth.
 const COUNTS: &[&str] = &["accounts", "live_keys", "organizations"];

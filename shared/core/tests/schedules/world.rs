@@ -13,9 +13,10 @@ use latchkey::policy::KeyPolicy;
 use latchkey::principal::AccountPrincipal;
 use latchkey::scope::Scopes;
 use latchkey::service::Clock;
-use latchkey::store::KeyStore;
+use latchkey::store::{KeyStore, ReviewWalk};
 use latchkey::time::Timestamp;
 use latchkey::token::Prefix;
+use latchkey::warning::WarningPolicy;
 use latchkey_testkit::schedule::Stage;
 use latchkey_testkit::{NO_CACHE, sample};
 use rand::rngs::SysRng;
@@ -73,6 +74,7 @@ impl World {
             key_limit: NonZeroU32::new(limit),
             account_limit: NonZeroU32::new(3),
             retention: Duration::ZERO,
+            warnings: WarningPolicy { steps: vec![7, 1], unused: None },
             ..KeyPolicy::default()
         };
         let id: OrganizationId = ORGANIZATION.parse().expect("an id");
@@ -81,6 +83,14 @@ impl World {
         let admin = account(&id, "admin");
         let (key, token) = key(&admin.id, Scopes::full_access(), -HOURS, None);
         let store = stage.store();
+        // Nothing is left to put into the index of keys to review.
+        let walk = ReviewWalk {
+            policy: policy.warnings.clone(),
+            left: 0,
+            from: after(-HOURS),
+            position: None,
+        };
+        store.keep_review_walk(&walk).await.expect("kept");
         store
             .create_organization(&organization, &admin, &key, &policy, organization.created_at)
             .await

@@ -7,6 +7,7 @@ use crate::id::{KeyId, OrganizationId, ServiceAccountId};
 use crate::key::{Key, Rotation};
 use crate::scope::Scopes;
 use crate::time::Timestamp;
+use crate::warning::Warning;
 
 use super::{Action, Chain, Change, EventTime, Resource, Value};
 
@@ -87,6 +88,24 @@ impl Draft {
     ) -> Self {
         let action = if account.is_root() { Action::RevokeRootKey } else { Action::RevokeKey };
         Self::key(action, organization, account, key, at)
+    }
+
+    /// Creates the draft of a warning.
+    pub fn key_announced(
+        organization: Option<&OrganizationId>,
+        key: &Key,
+        warning: &Warning,
+        at: Timestamp,
+    ) -> Self {
+        let (field, time) = match warning {
+            Warning::Expiring { .. } => ("expires_at", &key.spec.expires_at),
+            Warning::Unused { .. } => ("last_used_at", &key.last_used_at),
+        };
+        let account = &key.spec.account;
+        Self::key(warning.action(account), organization, account, &key.id, at)
+            .with("days", None, Some(Value::text(&warning.days())))
+            .with("name", None, key.spec.name.as_ref().map(Value::text))
+            .with(field, None, time.as_ref().map(Value::text))
     }
 
     /// Creates the draft of a change from `old` to `new`, versions of one key.

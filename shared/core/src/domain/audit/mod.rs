@@ -175,10 +175,16 @@ actions! {
     LeakKey => "api_key.leak",
     /// A key ends soon.
     WarnOfExpiry => "api_key.expiring",
+    /// Nobody has used a key for a long time.
+    WarnOfUnused => "api_key.unused",
     /// A root key was created.
     CreateRootKey => "root_key.create",
     /// A root key was revoked.
     RevokeRootKey => "root_key.revoke",
+    /// A root key ends soon.
+    WarnOfRootExpiry => "root_key.expiring",
+    /// Nobody has used a root key for a long time.
+    WarnOfRootUnused => "root_key.unused",
     /// A service account was created.
     CreateAccount => "service_account.create",
     /// The name or the description of a service account changed.

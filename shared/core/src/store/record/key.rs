@@ -1,21 +1,30 @@
 //! Keys.
 
-use std::time::Duration;
-
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 
+use crate::id::KeyId;
 use crate::key::{Key, KeySpec};
+use crate::policy::KeyPolicy;
 use crate::scope::Scopes;
 use crate::store::CorruptItem;
 use crate::store::attribute::{Item, Reader, put_bytes, put_number, put_text};
 use crate::text::KeyName;
+use crate::time::Timestamp;
 use crate::token::TokenDigest;
 
 use super::key_key;
 
-/// Returns the item of a key, which the table deletes `retention` after the key's end.
-pub(in crate::store) fn key_item(key: &Key, retention: Duration) -> Item {
+/// The attributes of the index of keys to review: the shard of the key, and when to look at it next. A key without
+/// them is not in the index.
+pub(in crate::store) const REVIEW: [&str; 2] = ["review", "review_at"];
+
+/// The number of shards of that index. Each takes 1,000 write units a second, as any partition.
+/// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html>
+pub(in crate::store) const REVIEW_SHARDS: u8 = 8;
+
+/// Returns the item of a new key, which the table deletes after its end as `policy` says.
+pub(in crate::store) fn key_item(key: &Key, policy: &KeyPolicy) -> Item {
     let mut item = key_key(&key.spec.account, &key.id);
     put_text(&mut item, "id", &key.id);
     put_text(&mut item, "account", &key.spec.account);
@@ -45,10 +54,39 @@ pub(in crate::store) fn key_item(key: &Key, retention: Duration) -> Item {
     if let Some(rotated_to) = &key.rotated_to {
         put_text(&mut item, "rotated_to", rotated_to);
     }
-    if let Some(ttl) = key.ttl(retention) {
+    if let Some(ttl) = key.ttl(policy.retention) {
         put_number(&mut item, "ttl", ttl);
     }
+    if let Some(at) = policy.warnings.next(key, None, key.created_at) {
+        put_text(&mut item, REVIEW[0], &review_shard(&key.id));
+        put_number(&mut item, REVIEW[1], at.as_millis());
+    }
     item
+}
+
+/// The shard of a key in the index of keys to review.
+pub(in crate::store) fn review_shard(key: &KeyId) -> u8 {
+    // The last characters of an ID are random.
+    key.as_ref().bytes().last().unwrap_or_default() % REVIEW_SHARDS
+}
+
+/// A key with what the table knows of its next review.
+#[derive(Debug)]
+pub(in crate::store) struct Reviewed {
+    pub(in crate::store) key: Key,
+    /// When to look at it.
+    pub(in crate::store) at: Option<Timestamp>,
+    /// The idle time that was announced, by its beginning.
+    pub(in crate::store) told: Option<Timestamp>,
+}
+
+pub(in crate::store) fn reviewed(item: &Item) -> Result<Reviewed, CorruptItem> {
+    let reader = Reader(item);
+    Ok(Reviewed {
+        key: key(item)?,
+        at: reader.optional(REVIEW[1], Reader::timestamp)?,
+        told: reader.optional("unused_warned", Reader::timestamp)?,
+    })
 }
 
 /// Creates the attribute of a key's name; `None` for a key without a name.
@@ -70,7 +108,7 @@ pub(in crate::store) fn require_same(
     attributes: &[&str],
 ) -> UpdateBuilder {
     let mut condition = condition.to_owned();
-    let mut item = key_item(known, Duration::ZERO);
+    let mut item = key_item(known, &KeyPolicy::default());
     for attribute in attributes {
         // Some names are reserved words.
         let alias = format!("#known_{attribute}");
@@ -148,7 +186,7 @@ mod tests {
     #[test]
     fn a_key_survives_writing_and_reading() {
         let key = full_key();
-        assert_eq!(super::key(&key_item(&key, Duration::ZERO)), Ok(key.clone()));
+        assert_eq!(super::key(&key_item(&key, &KeyPolicy::default())), Ok(key.clone()));
         let bare = Key {
             revoked_at: None,
             last_used_at: None,
@@ -163,14 +201,14 @@ mod tests {
             },
             ..key
         };
-        let item = key_item(&bare, Duration::ZERO);
+        let item = key_item(&bare, &KeyPolicy::default());
         assert!(!item.contains_key("ttl"));
         assert_eq!(super::key(&item), Ok(bare));
     }
 
     #[test]
     fn a_damaged_attribute_is_named_and_never_trusted() {
-        let item = key_item(&full_key(), Duration::ZERO);
+        let item = key_item(&full_key(), &KeyPolicy::default());
         for attribute in item.keys().filter(|name| !matches!(name.as_str(), "pk" | "sk" | "ttl")) {
             for value in [AttributeValue::Null(true), AttributeValue::L(vec![])] {
                 let mut damaged = item.clone();

@@ -19,7 +19,10 @@ pub(in crate::store) use account::{
 pub(in crate::store) use event::{
     HEAD, chain_key, chain_of, event, event_item, event_sort_key, head, trail_partition,
 };
-pub(in crate::store) use key::{key, key_item, name, require_same, scopes};
+pub(in crate::store) use key::{
+    REVIEW, REVIEW_SHARDS, Reviewed, key, key_item, name, require_same, review_shard, reviewed,
+    scopes,
+};
 pub(in crate::store) use organization::{
     deployment, deployment_key, directory_account, directory_item, directory_key,
     directory_organization, is_deployment, organization, organization_item, organization_key,
