@@ -13,3 +13,4 @@ mod stored;
 mod tampering;
 mod trail;
 mod verify;
+mod warnings;
