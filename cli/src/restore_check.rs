@@ -1,6 +1,7 @@
 //! `latchkey restore-check`: compares a restored table with the current one, and restricts it accordingly.
 
 use latchkey::audit::AuditPolicy;
+use latchkey::operator;
 use latchkey::policy::KeyPolicy;
 use latchkey::service::Clock;
 use latchkey::service::operator::OperatorError;
@@ -24,7 +25,7 @@ use crate::table_settings::TableSettings;
 pub(crate) async fn restore_check(
     asked: RestoreCheck,
     target: Target,
-    policy: KeyPolicy,
+    mut policy: KeyPolicy,
     audit: AuditPolicy,
     format: Format,
 ) -> Result<(), String> {
@@ -63,6 +64,7 @@ pub(crate) async fn restore_check(
     if asked.apply && found.differences.len() + copies > 0 {
         // Each change reads the clock itself.
         confirm(asked.consent, &question(&found, copies, restored_name), &clock)?;
+        policy.warnings = operator::warning_rules(restored).await.map_err(failed)?;
         for difference in &found.differences {
             let applied = restore::apply(restored, &policy, clock.now(), difference).await;
             applied.map_err(failed)?;

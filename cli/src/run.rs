@@ -1,6 +1,7 @@
 //! Running a command: connects to the table and explains failures to the operator.
 
 use latchkey::audit::AuditPolicy;
+use latchkey::operator;
 use latchkey::policy::KeyPolicy;
 use latchkey::service::Clock;
 use latchkey::store::environment::Environment;
@@ -39,7 +40,8 @@ impl From<String> for Failed {
 /// What went wrong and what to do, for the operator.
 pub(crate) async fn run(args: Args) -> Result<(), Failed> {
     let environment = Environment::of_process();
-    let policy = KeyPolicy::from_environment(&environment).map_err(|error| error.to_string())?;
+    let mut policy =
+        KeyPolicy::from_environment(&environment).map_err(|error| error.to_string())?;
     let audit = AuditPolicy::from_environment(&environment).map_err(|error| error.to_string())?;
     let operation = match args.command {
         Command::Verify(arguments) => {
@@ -55,6 +57,10 @@ pub(crate) async fn run(args: Args) -> Result<(), Failed> {
     let mut store = store.clone().with_audit(audit);
     if audit.enabled && operation.changes() {
         store = store.by(author(aws, place, &environment).await);
+    }
+    if operation.changes() {
+        let rules = operator::warning_rules(&store).await;
+        policy.warnings = rules.map_err(|error| explain(&error, place))?;
     }
     let (clock, format) = (Clock::system(), args.output);
     let context = Context { store: &store, aws, policy, audit, clock, format };

@@ -70,7 +70,7 @@ impl KeyStore {
                 (Part::Organization, self.put_new(item)?),
                 (Part::Entry, self.put_new(record::directory_item(account))?),
                 (Part::Account, self.put_new(record::account_item(account, 1))?),
-                (Part::NewKey, self.put_new(record::key_item(key, policy))?),
+                (Part::NewKey, self.put_new(record::key_item(key, policy, now))?),
                 (Part::Deployment, self.count_organization(&organization.id)?),
             ];
             let outcome = self.transact(&parts, &events).await?;
@@ -147,7 +147,7 @@ impl KeyStore {
         now: Timestamp,
         response: Option<&StoredResponse>,
     ) -> Result<Written, Error> {
-        let parts = [(Part::NewKey, self.put_new(record::key_item(key, policy))?)];
+        let parts = [(Part::NewKey, self.put_new(record::key_item(key, policy, now))?)];
         let events = [Draft::key_created(None, key, now)];
         match self.transact_with(&parts, &events, response, now).await? {
             Outcome::Written => Ok(Written::Created),

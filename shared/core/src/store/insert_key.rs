@@ -45,7 +45,7 @@ impl KeyStore {
     ) -> Result<Written, Error> {
         let parts = [
             (Part::Account, self.count_one_more(key, organization, policy)?),
-            (Part::NewKey, self.put_new(record::key_item(key, policy))?),
+            (Part::NewKey, self.put_new(record::key_item(key, policy, now))?),
         ];
         let events = [Draft::key_created(Some(organization), key, now)];
         for _ in 0..RECOUNTS_MAX {

@@ -76,12 +76,14 @@ impl KeyStore {
         limited: &Key,
         policy: &KeyPolicy,
     ) -> Result<TransactWriteItem, StoreError> {
+        let now = limited.updated_at;
         let mut set = "SET updated_at = :now".to_owned();
         let mut update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(record::key_key(&key.spec.account, &key.id)))
-            .expression_attribute_values(":now", number(limited.updated_at.as_millis()));
-        let (known, item) = (record::key_item(key, policy), record::key_item(limited, policy));
+            .expression_attribute_values(":now", number(now.as_millis()));
+        let (known, item) =
+            (record::key_item(key, policy, now), record::key_item(limited, policy, now));
         for attribute in LIMITED {
             if let Some(value) =
                 item.get(*attribute).filter(|value| known.get(*attribute) != Some(value))
@@ -98,7 +100,7 @@ impl KeyStore {
                 .expression_attribute_values(":ttl", ttl.clone());
         }
         let condition = "attribute_exists(pk) AND attribute_not_exists(revoked_at)";
-        let next = policy.warnings.next(limited, None, limited.updated_at);
+        let next = policy.warnings.next(limited, None, now);
         let update = plan_review(update, &set, &key.id, next);
         let update = record::require_same(update, condition, key, LIMITED);
         Ok(TransactWriteItem::builder().update(update.build()?).build())

@@ -43,7 +43,7 @@ impl KeyStore {
         let parts = [
             (Part::Account, self.count_rotated(new, organization, policy, at_once)?),
             (Part::Key, self.replace(rotation, policy, now)?),
-            (Part::NewKey, self.put_new(record::key_item(new, policy))?),
+            (Part::NewKey, self.put_new(record::key_item(new, policy, now))?),
         ];
         let events = Draft::key_rotated(organization, rotation, now);
         for _ in 0..RECOUNTS_MAX {

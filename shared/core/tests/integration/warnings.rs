@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
+    ScalarAttributeType,
+};
 use latchkey::audit::{AuditPolicy, Event, Value};
 use latchkey::id::{OrganizationId, ServiceAccountId};
 use latchkey::key::Key;
@@ -271,4 +274,49 @@ async fn a_run_costs_little_and_an_announcement_little_more() {
     let busy = table.meter.take();
     println!("idle {idle:?}\n10 keys {busy:?}");
     assert_eq!(busy.requests["TransactWriteItems"], 10);
+}
+
+#[tokio::test]
+async fn an_operator_uses_the_rules_of_the_deployment() {
+    let rules = policy(&[7, 1], Some(90));
+    let table = TestTable::start().await;
+    let store = table.store();
+    let known = async || operator::warning_rules(&store).await.expect("rules");
+    assert_eq!(known().await, WarningPolicy::default(), "no run has taken place");
+    run(&store, &rules, day(0)).await;
+    assert_eq!(known().await, rules.warnings);
+}
+
+#[tokio::test]
+async fn a_table_without_the_index_is_an_error_that_names_it() {
+    let policy = policy(&[7], None);
+    let table = TestTable::start().await;
+    let (key, text) = (KeySchemaElement::builder(), ScalarAttributeType::S);
+    let created = table
+        .client
+        .create_table()
+        .table_name("without")
+        .billing_mode(BillingMode::PayPerRequest)
+        .attribute_definitions(attribute("pk", text.clone()))
+        .attribute_definitions(attribute("sk", text))
+        .key_schema(key.attribute_name("pk").key_type(KeyType::Hash).build().expect("a key"))
+        .key_schema(
+            KeySchemaElement::builder()
+                .attribute_name("sk")
+                .key_type(KeyType::Range)
+                .build()
+                .expect("a key"),
+        );
+    created.send().await.expect("a table");
+    let store = KeyStore::new(table.client.clone(), "without");
+    let error = warnings::run(&store, &policy, day(0), Instant::now() + HOUR).await;
+    let error = error.expect_err("no index");
+    let error =
+        std::error::Error::source(&error).map_or(error.to_string(), |source| format!("{source:?}"));
+    assert!(error.contains("reviews"), "{error}");
+}
+
+fn attribute(name: &str, kind: ScalarAttributeType) -> AttributeDefinition {
+    let definition = AttributeDefinition::builder().attribute_name(name).attribute_type(kind);
+    definition.build().expect("an attribute")
 }

@@ -10,6 +10,7 @@ use crate::service::generate::generate_key;
 use crate::store::{KeyStore, Listed};
 use crate::text::KeyName;
 use crate::time::Timestamp;
+use crate::warning::WarningPolicy;
 
 use super::organization_status::require_live;
 use super::{OperatorError, PAGE, account};
@@ -23,6 +24,17 @@ pub struct MintSpec {
     pub scopes: Scopes,
     /// The requested expiry; `None` for never, or for the latest that the deployment allows.
     pub expires_at: Option<Timestamp>,
+}
+
+/// Returns which keys the deployment announces, as its runs keep it in the table. So an operator needs no settings to
+/// write a key that is announced.
+///
+/// # Errors
+///
+/// [`OperatorError::Failed`].
+pub async fn warning_rules(store: &KeyStore) -> Result<WarningPolicy, OperatorError> {
+    let walk = store.review_walk().await?;
+    Ok(walk.map(|walk| walk.policy).unwrap_or_default())
 }
 
 /// A key and its account.

@@ -18,7 +18,9 @@ pub use accounts::{
 };
 pub use audit::{TrailCheck, check_trail, events, key_trail, trails, verify_trail};
 pub use descendants::{Origin, Owner, Relative, RevokedTree, owner, revoke_tree, tree};
-pub use keys::{FoundKey, MintSpec, create_root_key, key, keys, mint_key, revoke_key};
+pub use keys::{
+    FoundKey, MintSpec, create_root_key, key, keys, mint_key, revoke_key, warning_rules,
+};
 pub use organization_end::{delete_organization, set_organization_disabled};
 pub use organization_status::{FoundOrganization, OrganizationStatus, organization};
 pub use organizations::{

@@ -23,8 +23,9 @@ pub(in crate::store) const REVIEW: [&str; 2] = ["review", "review_at"];
 /// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html>
 pub(in crate::store) const REVIEW_SHARDS: u8 = 8;
 
-/// Returns the item of a new key, which the table deletes after its end as `policy` says.
-pub(in crate::store) fn key_item(key: &Key, policy: &KeyPolicy) -> Item {
+/// Returns the item of a key that is written at `now`. `policy` says when the table deletes it after its end, and when
+/// to look at it first.
+pub(in crate::store) fn key_item(key: &Key, policy: &KeyPolicy, now: Timestamp) -> Item {
     let mut item = key_key(&key.spec.account, &key.id);
     put_text(&mut item, "id", &key.id);
     put_text(&mut item, "account", &key.spec.account);
@@ -57,7 +58,7 @@ pub(in crate::store) fn key_item(key: &Key, policy: &KeyPolicy) -> Item {
     if let Some(ttl) = key.ttl(policy.retention) {
         put_number(&mut item, "ttl", ttl);
     }
-    if let Some(at) = policy.warnings.next(key, None, key.created_at) {
+    if let Some(at) = policy.warnings.next(key, None, now) {
         put_text(&mut item, REVIEW[0], &review_shard(&key.id));
         put_number(&mut item, REVIEW[1], at.as_millis());
     }
@@ -108,7 +109,7 @@ pub(in crate::store) fn require_same(
     attributes: &[&str],
 ) -> UpdateBuilder {
     let mut condition = condition.to_owned();
-    let mut item = key_item(known, &KeyPolicy::default());
+    let mut item = key_item(known, &KeyPolicy::default(), known.updated_at);
     for attribute in attributes {
         // Some names are reserved words.
         let alias = format!("#known_{attribute}");
@@ -186,7 +187,10 @@ mod tests {
     #[test]
     fn a_key_survives_writing_and_reading() {
         let key = full_key();
-        assert_eq!(super::key(&key_item(&key, &KeyPolicy::default())), Ok(key.clone()));
+        assert_eq!(
+            super::key(&key_item(&key, &KeyPolicy::default(), Timestamp::UNIX_EPOCH)),
+            Ok(key.clone())
+        );
         let bare = Key {
             revoked_at: None,
             last_used_at: None,
@@ -201,14 +205,14 @@ mod tests {
             },
             ..key
         };
-        let item = key_item(&bare, &KeyPolicy::default());
+        let item = key_item(&bare, &KeyPolicy::default(), Timestamp::UNIX_EPOCH);
         assert!(!item.contains_key("ttl"));
         assert_eq!(super::key(&item), Ok(bare));
     }
 
     #[test]
     fn a_damaged_attribute_is_named_and_never_trusted() {
-        let item = key_item(&full_key(), &KeyPolicy::default());
+        let item = key_item(&full_key(), &KeyPolicy::default(), Timestamp::UNIX_EPOCH);
         for attribute in item.keys().filter(|name| !matches!(name.as_str(), "pk" | "sk" | "ttl")) {
             for value in [AttributeValue::Null(true), AttributeValue::L(vec![])] {
                 let mut damaged = item.clone();
