@@ -3,7 +3,8 @@
 //! Each file in `stored/` is a whole table as a version left it. It holds the samples at their time, after a
 //! repeatable mint, a rotation with a day's grace period, a recorded use, a recount, and an interrupted
 //! deletion. From 0.2.0 on, it also holds counts and an organization whose deletion was interrupted. A
-//! version that stores anything differently adds a file, and the old ones stay.
+//! version that stores anything differently adds a file, and the old ones stay. `0.2.0-trail.json` is another table,
+//! with a change of each kind in its trails, and with keys that are still to be announced.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -19,10 +20,13 @@ use latchkey::policy::KeyPolicy;
 use latchkey::principal::{AccountPrincipal, Principal};
 use latchkey::service::{CallerSecret, Freshness, IdempotentRequest, MintRequest, RotateRequest};
 use latchkey::store::Listed;
-use latchkey::{Latchkey, operator};
+use latchkey::warning::WarningPolicy;
+use latchkey::{Latchkey, operator, warnings};
 use latchkey_testkit::sample::{self, SampleKey};
 use latchkey_testkit::{Response, TestTable, text_response};
 use serde_json::Value;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A table as a version left it, and its output.
 struct Stored {
@@ -41,24 +45,27 @@ async fn stored() -> Vec<Stored> {
         ("0.2.0", include_str!("stored/0.2.0.json")),
     ];
     for (version, file) in files {
-        let table = TestTable::start().await;
-        for item in table.items().await {
-            let key = ["pk", "sk"].map(|name| (name.to_owned(), item[name].clone()));
-            let delete = table.client.delete_item().table_name(table.name());
-            delete.set_key(Some(HashMap::from(key))).send().await.expect("deleted");
-        }
         let file: Value = serde_json::from_str(file).expect("JSON");
-        for item in file["items"].as_array().expect("items") {
-            let attributes = item.as_object().expect("an item").iter();
-            let item = attributes.map(|(name, attribute)| (name.clone(), value(attribute)));
-            let put = table.client.put_item().table_name(table.name());
-            put.set_item(Some(item.collect())).send().await.expect("written");
-        }
+        let table = table_of(&file).await;
         let text = |name: &str| file[name].as_str().expect("a text").to_owned();
         let (rotated, answer) = (text("rotated"), text("answer"));
         tables.push(Stored { version, table, rotated, answer });
     }
     tables
+}
+
+/// A table with exactly the items of a file.
+async fn table_of(file: &Value) -> TestTable {
+    let table = TestTable::start().await;
+    let items = file["items"].as_array().expect("items").iter().map(map);
+    table.reset(&items.collect::<Vec<_>>()).await;
+    table
+}
+
+/// The attributes of an item or a map.
+fn map(json: &Value) -> HashMap<String, AttributeValue> {
+    let attributes = json.as_object().expect("attributes").iter();
+    attributes.map(|(name, attribute)| (name.clone(), value(attribute))).collect()
 }
 
 /// An attribute in DynamoDB's own JSON.
@@ -76,6 +83,7 @@ fn value(json: &Value) -> AttributeValue {
                 texts.map(|text| text.as_str().expect("a text").to_owned()).collect(),
             )
         }
+        "M" => AttributeValue::M(map(json)),
         "L" => AttributeValue::L(json.as_array().expect("a list").iter().map(value).collect()),
         other => panic!("{other}"),
     }
@@ -232,4 +240,30 @@ async fn organizations_are_counted_disabled_and_deleted() {
         latchkey.verify(&SampleKey::Other.token(), Freshness::Cached).await.expect("untouched");
         assert_eq!(count().await, Some(2), "{version}");
     }
+}
+
+#[tokio::test]
+async fn a_trail_stays_whole_and_goes_on() {
+    let file = include_str!("stored/0.2.0-trail.json");
+    let table = table_of(&serde_json::from_str(file).expect("JSON")).await;
+    let store = table.store();
+    let day = |days: u32| sample::now().saturating_add(DAY * days);
+    let [sample, new] = [sample::ORGANIZATION, "new"].map(|id| id.parse().expect("an id"));
+    let verified = async |trail: Option<&OrganizationId>, now| {
+        let verified = operator::verify_trail(&store, trail, &[], now).await;
+        verified.expect("readable").expect("a whole trail").events
+    };
+    let counts = [verified(None, day(6)).await, verified(Some(&sample), day(6)).await];
+    assert_eq!((counts, verified(Some(&new), day(6)).await), ([1, 32], 5));
+
+    // The successor of a rotated key ends on the tenth day.
+    let warnings = WarningPolicy { steps: vec![3, 1], unused: Some(90) };
+    let policy = KeyPolicy { warnings, ..KeyPolicy::default() };
+    let until = tokio::time::Instant::now() + DAY;
+    let told = async |now| {
+        let report = warnings::run(&store, &policy, now, until).await.expect("a run");
+        report.expiring.into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!((told(day(8)).await, told(day(9)).await), (vec![], vec![(1, 1)]));
+    assert_eq!(verified(Some(&sample), day(9)).await, 33);
 }
