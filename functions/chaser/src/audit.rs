@@ -156,6 +156,7 @@ fn summary(action: &str, kind: &str, id: &str) -> String {
         "delete" => "Deleted",
         "leak" => "Received a leak report for",
         "expiring" => "Warned of the expiry of",
+        "unused" => "Warned that nobody uses",
         _ => return format!("{action}: {noun} {id}"),
     };
     format!("{verb} {noun} {id}")
