@@ -16,8 +16,8 @@ const ROTATE: Operation = Rotate { key: "old", grace: DAY, repeat: None };
 const MINT: Operation = Mint { repeat: None };
 const CREATE: Operation = CreateAccount { repeat: None };
 
-/// A race of which every order is checked (of long ones, the first if `LATCHKEY_SCHEDULES` is not set), and random schedules with faults. Its world, how many orders there
-/// are at least, and its operations.
+/// A race of which every order is checked (of long ones, the first), and random schedules with faults. Its world, how
+/// many orders there are at least, and its operations.
 macro_rules! race {
     ($($(#[$attribute:meta])* $name:ident: $kind:ident $world:expr, $orders:literal, [$($operation:expr),+];)+) => {$(
         $(#[$attribute])*
