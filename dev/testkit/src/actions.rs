@@ -1,6 +1,6 @@
 //! The IAM actions that work needs, and the attributes that it names in updates.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_dynamodb::config::interceptors::BeforeSerializationInterceptorContextRef;
@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemInput;
 use aws_sdk_dynamodb::operation::batch_write_item::BatchWriteItemInput;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemInput;
 use aws_sdk_dynamodb::operation::get_item::GetItemInput;
+use aws_sdk_dynamodb::operation::put_item::PutItemInput;
 use aws_sdk_dynamodb::operation::query::QueryInput;
 use aws_sdk_dynamodb::operation::scan::ScanInput;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsInput;
@@ -24,6 +25,7 @@ pub struct Actions(Arc<Mutex<Recorded>>);
 struct Recorded {
     actions: BTreeSet<String>,
     updates: BTreeSet<BTreeSet<String>>,
+    puts: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Actions {
@@ -37,6 +39,23 @@ impl Actions {
     /// IAM calls these `dynamodb:Attributes`.
     pub fn updates(&self) -> BTreeSet<BTreeSet<String>> {
         self.lock().updates.clone()
+    }
+
+    /// The partitions of the items that each put so far, alone or in a transaction, has written, with the items'
+    /// attributes. Of a partition with an ID, such as `AUDIT#acme`, the ID is a `*`.
+    ///
+    /// IAM calls these `dynamodb:LeadingKeys` and `dynamodb:Attributes`.
+    pub fn puts(&self) -> BTreeMap<String, BTreeSet<String>> {
+        self.lock().puts.clone()
+    }
+
+    fn record_put(&self, item: Option<&HashMap<String, AttributeValue>>) {
+        let Some(item) = item else { return };
+        let partition = item.get("pk").and_then(|pk| pk.as_s().ok()).map_or("", String::as_str);
+        let partition = partition
+            .split_once('#')
+            .map_or_else(|| partition.to_owned(), |(kind, _)| format!("{kind}#*"));
+        self.lock().puts.entry(partition).or_default().extend(item.keys().cloned());
     }
 
     fn record(&self, action: &str) {
@@ -120,10 +139,16 @@ impl Intercept for Actions {
             );
             return Ok(());
         }
+        if let Some(put) = input.downcast_ref::<PutItemInput>() {
+            self.record("dynamodb:PutItem");
+            self.record_put(put.item());
+            return Ok(());
+        }
         let transaction = input.downcast_ref::<TransactWriteItemsInput>();
         // An action that is not listed here is in no policy either.
         let transaction = transaction.ok_or("a request that nothing of ours makes")?;
         for part in transaction.transact_items() {
+            self.record_put(part.put.as_ref().map(|put| &put.item));
             if let Some(update) = &part.update {
                 self.record_update(
                     Some(update.key()),

@@ -34,8 +34,22 @@ pub async fn check_role(function: &str, cases: Vec<Case>, serve: impl AsyncFn(&L
         serve(&latchkey, case.event(function)).await;
         latchkey.after_answer().await;
     }
+    check_actions(function, &actions, &[]);
+}
+
+/// Checks that the role of `function` allows exactly `actions`, which are everything that the function does, and
+/// `unused` ones.
+///
+/// # Panics
+///
+/// If the role allows more or less.
+pub fn check_actions(function: &str, actions: &Actions, unused: &[&str]) {
     let role = project::resource(function, "Role");
-    assert_eq!(actions.recorded(), allowed(&role));
+    let mut recorded = actions.recorded();
+    for action in unused {
+        assert!(recorded.insert((*action).to_owned()), "{function} uses {action}");
+    }
+    assert_eq!(recorded, allowed(&role));
     if let Some(updatable) = updatable(&role) {
         let updates = actions.updates();
         for update in &updates {

@@ -7,7 +7,8 @@ use std::io::Write;
 use latchkey::service::metrics::{Batch, LATENCIES_MAX, Metrics};
 use latchkey::time::Timestamp;
 
-/// The names of all metrics. Each has the dimension `Function`, and [`REFUSED`] also has `Reason`.
+/// The names of all metrics. Each has the dimension `Function`; [`REFUSED`] also has `Reason`, and [`KEYS_EXPIRING`]
+/// also has `Days`.
 pub const NAMES: &[&str] = &[
     "KeysMinted",
     "KeysRotated",
@@ -18,6 +19,9 @@ pub const NAMES: &[&str] = &[
     "LastUsedFailures",
     STORE_LATENCY,
     REFUSED,
+    KEYS_EXPIRING,
+    KEYS_UNUSED,
+    WARNINGS_FAILED,
 ];
 
 /// The latencies of requests to the store, in milliseconds.
@@ -25,6 +29,15 @@ pub const STORE_LATENCY: &str = "StoreLatency";
 
 /// Rejected keys, in total and by reason.
 pub const REFUSED: &str = "Refused";
+
+/// Keys that were announced because they end soon, in total and by the days before their end.
+pub const KEYS_EXPIRING: &str = "KeysExpiring";
+
+/// Keys that were announced because nobody has used them.
+pub const KEYS_UNUSED: &str = "KeysUnused";
+
+/// Keys that could not be announced.
+pub const WARNINGS_FAILED: &str = "WarningsFailed";
 
 /// Creates metrics of `function` in `namespace` on standard output; none without a namespace.
 pub fn to_stdout(function: &'static str, namespace: Option<String>) -> Metrics {
@@ -49,6 +62,20 @@ pub fn to(
             write(&line);
         }
     })
+}
+
+/// Returns the line for `values` of `function` in `namespace`, which may have one more dimension, for a function that
+/// counts on its own.
+pub fn line(
+    function: &str,
+    namespace: &str,
+    dimension: Option<(&str, &str)>,
+    values: &[(&str, u64)],
+    now: Timestamp,
+) -> String {
+    let values: Vec<_> = values.iter().map(|(name, count)| (*name, count.to_string())).collect();
+    let format = Format { function: json(function), namespace: json(namespace) };
+    format.line(dimension, &values, now)
 }
 
 /// The format of the lines, with names as JSON.
@@ -80,21 +107,27 @@ impl Format {
             lines.push(self.line(None, &[(STORE_LATENCY, list(latencies))], now));
         }
         for (reason, count) in &batch.refused {
-            lines.push(self.line(Some(reason), &[(REFUSED, count.to_string())], now));
+            let reason = Some(("Reason", *reason));
+            lines.push(self.line(reason, &[(REFUSED, count.to_string())], now));
         }
         lines
     }
 
     /// Returns a line with `values`, which are names and JSON. Text, because a JSON tree took 2% of the
     /// instructions of minting a key.
-    fn line(&self, reason: Option<&str>, values: &[(&str, String)], now: Timestamp) -> String {
+    fn line(
+        &self,
+        dimension: Option<(&str, &str)>,
+        values: &[(&str, String)],
+        now: Timestamp,
+    ) -> String {
         let Self { function, namespace } = self;
         let mut line = format!(
             r#"{{"_aws":{{"Timestamp":{},"CloudWatchMetrics":[{{"Namespace":{namespace},"Dimensions":[["Function""#,
             now.as_millis()
         );
-        if reason.is_some() {
-            line.push_str(r#","Reason""#);
+        if let Some((name, _)) = dimension {
+            line.push_str(&format!(r#","{name}""#));
         }
         line.push_str(r#"]],"Metrics":["#);
         for (place, (name, _)) in values.iter().enumerate() {
@@ -105,8 +138,8 @@ impl Format {
         // Lambda requires `level` and `timestamp` to recognize a JSON log line.
         let rest = format!(r#"]}}]}},"level":"INFO","timestamp":"{now}","Function":{function}"#);
         line.push_str(&rest);
-        if let Some(reason) = reason {
-            line.push_str(&format!(r#","Reason":{}"#, json(reason)));
+        if let Some((name, value)) = dimension {
+            line.push_str(&format!(r#","{name}":{}"#, json(value)));
         }
         for (name, value) in values {
             line.push_str(&format!(r#","{name}":{value}"#));
