@@ -274,6 +274,32 @@ fn a_million_events_cost_what_the_page_says() {
     assert_eq!(told("**a million events**"), (total * 100.0).round() / 100.0);
 }
 
+/// The most that a run without work logs, in bytes.
+const RUN_LINE_BYTES: f64 = 400.0;
+
+#[test]
+fn warnings_cost_what_the_page_says() {
+    const RUNS: f64 = MONTH_SECONDS / 3600.0;
+    const SCHEDULED: f64 = 1.0 / MILLION;
+    let told = |label: &str| row::<1>("docs/costs.md", label)[0].clone();
+    let parts = [
+        ("EventBridge Scheduler: 1.00 per million invocations", RUNS * SCHEDULED),
+        ("Lambda: requests", RUNS * LAMBDA_REQUEST),
+        ("Lambda: 100 ms at 256 MB, assumed", RUNS * 0.1 * GB * GB_SECOND),
+        ("reads: 5 units in a run that announces nothing", RUNS * 5.0 * READ_UNIT),
+        ("KMS: one request in each run", RUNS * KMS_REQUEST),
+        ("log: 0.4 kB in each run, the most", RUNS * RUN_LINE_BYTES * LOG_BYTE),
+    ];
+    for (label, cost) in parts {
+        assert_eq!(told(label), format!("{cost:.4}"), "{label}");
+    }
+    let total: f64 = parts.iter().map(|(_, cost)| cost).sum();
+    assert_eq!(told("**all runs**"), format!("{total:.4}"));
+    let announcing = 1000.0 * (8.0 * WRITE_UNIT + 2.0 * READ_UNIT);
+    let page = project::text("docs/costs.md");
+    assert!(page.contains(&format!("{announcing:.4} dollars per thousand keys")), "{announcing}");
+}
+
 /// The default of a parameter of the template.
 fn default(parameter: &str) -> f64 {
     let parameter = &project::yaml("template.yaml")["Parameters"][parameter];

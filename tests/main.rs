@@ -15,3 +15,4 @@ mod secret_scanning;
 mod settings;
 mod template;
 mod token_format;
+mod warnings;

@@ -147,11 +147,14 @@ fn every_alarm_watches_what_is_counted_and_tells_someone() {
             own.insert((metric.to_string(), dimension["Value"].to_string()));
         }
     }
-    // Errors and throttles, and the age of events; failures of the store and of last uses, and rejected keys.
+    // Errors and throttles of each, and the age of events; failures of the store and of last uses, and rejected keys.
     let functions = project::functions();
     assert_eq!(of_functions.len(), 2 * functions.len() + 1, "{of_functions:?}");
-    // The function that publishes events uses neither the table nor keys.
-    let with_keys: Vec<String> = functions.into_iter().filter(|name| name != "events").collect();
+    // The others accept no keys.
+    let with_keys: Vec<String> = functions
+        .into_iter()
+        .filter(|name| !["events", "warnings"].contains(&name.as_str()))
+        .collect();
     assert_eq!(own.len(), 3 * with_keys.len(), "{own:?}");
     for function in with_keys {
         let refused = &alarms[&project::resource(&function, "RefusedAlarm")]["Properties"];
@@ -159,11 +162,14 @@ fn every_alarm_watches_what_is_counted_and_tells_someone() {
         assert_eq!(refused["Dimensions"][0]["Value"], function);
     }
     // Every metric is billed.
-    let of_events = alarms.values().filter(|alarm| alarm["Condition"] == "HasEvents").count();
+    let with =
+        |condition: &str| alarms.values().filter(|alarm| alarm["Condition"] == condition).count();
+    let (of_events, of_warnings) = (with("HasEvents"), with("HasWarnings"));
     let page = project::text("docs/costs.md");
     for told in [
-        format!("| alarms: {} metrics at 0.10 |", alarms.len() - of_events),
+        format!("| alarms: {} metrics at 0.10 |", alarms.len() - of_events - of_warnings),
         format!("An `EventBus` adds {of_events} alarms"),
+        format!("Warnings add {of_warnings} alarms"),
     ] {
         assert!(page.contains(&told), "docs/costs.md does not say {told}");
     }
@@ -198,6 +204,19 @@ fn events_that_wait_or_are_given_up_set_off_alarms() {
     assert_eq!(given["EventsFunction"], json!(["HasEvents", "EventsFunction", "none"]));
     let queue = json!(["HasEvents", "EventsDeadLetters.QueueName", "none"]);
     assert_eq!(given["EventsDeadLetters"], queue);
+}
+
+#[test]
+fn a_schedule_that_cannot_invoke_the_function_sets_off_an_alarm() {
+    let alarm = &alarms()["WarningsScheduleAlarm"];
+    assert_eq!(alarm["Condition"], "HasWarnings");
+    let alarm = &alarm["Properties"];
+    assert_eq!(
+        (&alarm["Namespace"], &alarm["MetricName"]),
+        (&json!("AWS/Scheduler"), &json!("InvocationDroppedCount"))
+    );
+    let group = json!([{ "Name": "ScheduleGroup", "Value": "WarningsScheduleGroup" }]);
+    assert_eq!(alarm["Dimensions"], group);
 }
 
 #[test]
@@ -254,8 +273,12 @@ fn queries_ask_for_what_a_request_records() {
 fn dashboard() -> Value {
     let dashboard = &resources("AWS::CloudWatch::Dashboard")["Dashboard"]["Properties"];
     let (body, parts) = (&dashboard["DashboardBody"][0], &dashboard["DashboardBody"][1]);
-    let of_events = parts["OfEvents"][1].as_str().expect("a part");
-    let body = body.as_str().expect("a body").replace("${OfEvents}", of_events);
+    let body = ["OfEvents", "OfWarnings"].iter().fold(
+        body.as_str().expect("a body").to_owned(),
+        |body, part| {
+            body.replace(&format!("${{{part}}}"), parts[part][1].as_str().expect("a part"))
+        },
+    );
     serde_json::from_str(&body).unwrap_or_else(|error| panic!("the dashboard's body: {error}"))
 }
 
@@ -270,8 +293,12 @@ fn searched(expression: &str, title: &str) -> Option<String> {
         }
         return None;
     }
-    let reason = if metric == "Refused" { ",Reason" } else { "" };
-    assert_eq!(schema, format!("SEARCH('{{\"{NAMESPACE}\",Function{reason}"), "{title}");
+    let dimension = match metric {
+        "Refused" => ",Reason",
+        "KeysExpiring" => ",Days",
+        _ => "",
+    };
+    assert_eq!(schema, format!("SEARCH('{{\"{NAMESPACE}\",Function{dimension}"), "{title}");
     Some(metric.to_owned())
 }
 

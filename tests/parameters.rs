@@ -84,7 +84,7 @@ fn taken(parameter: &Value) -> Vec<String> {
 #[test]
 fn a_function_starts_with_every_value_that_the_template_takes() {
     let parameters = parameters();
-    assert_eq!(parameters.len(), 17, "{:?}", parameters.keys());
+    assert_eq!(parameters.len(), 19, "{:?}", parameters.keys());
     for (variable, parameter) in parameters {
         for value in taken(&parameter) {
             assert_eq!(read(&variable, &value), Ok(()));
@@ -126,6 +126,24 @@ fn the_template_takes_what_people_write_and_refuses_what_would_stop_the_function
             &["default", "audit", "Audit.of_acme-2"],
             &["", "a/b", "a b", "arn:aws:events:us-east-1:123456789012:event-bus/audit"],
         ),
+        (
+            "LATCHKEY_EXPIRY_WARNINGS",
+            &["off", "1", "30,7,1", "3650", "10,9,8,7,6,5,4,3,2,1", "7,7"],
+            &[
+                "",
+                "0",
+                "3651",
+                "9999",
+                "30, 7",
+                "30,",
+                ",30",
+                "30;7",
+                "7d",
+                "1,2,3,4,5,6,7,8,9,10,11",
+                "off,1",
+            ],
+        ),
+        ("LATCHKEY_UNUSED_WARNING", &["off", "1", "90", "3650"], &["", "0", "3651", "90d", "30,7"]),
         ("LATCHKEY_AUTHORIZER_HEADER", &["Authorization", "X-Api-Key"], &["", "X Api Key", "a:b"]),
         (
             "LATCHKEY_ROUTE_SCOPES",

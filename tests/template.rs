@@ -156,7 +156,7 @@ fn assert_no_reference(value: &Value, names: &[&str]) {
         return;
     }
     match value {
-        _ if *value == stream_arns() => {}
+        _ if *value == stream_arns() || *value == index_arn() => {}
         Value::String(text) => {
             assert!(!names.contains(&text.as_str()), "{text} without a condition");
             assert!(!text.contains("${Table"), "{text}");
@@ -239,26 +239,47 @@ fn every_function_may_do_exactly_this_with_this_table_and_its_own_logs() {
             "updated_at",
         ];
         let account = ["description", "disabled", "name", "organization"];
-        let trail = json!(["AUDIT", "AUDIT#*"]);
         match name.as_str() {
             "authorizer" => expect("RecordUse", &update, table_arn(), Some(only(&last_use))),
             "events" => {}
+            "warnings" => {
+                expect("Find", &["dynamodb:Query"], index_arn(), None);
+                expect("Walk", &["dynamodb:Scan"], table_arn(), None);
+                let announced = [
+                    "pk",
+                    "sk",
+                    "audit_head",
+                    "expires_at",
+                    "last_used_at",
+                    "review",
+                    "review_at",
+                    "revoked_at",
+                    "rotated_to",
+                    "unused_warned",
+                ];
+                expect("Announce", &update, table_arn(), Some(only(&announced)));
+                expect("Record", &["dynamodb:PutItem"], table_arn(), Some(of_trail()));
+                let progress = json!({
+                    "Null": {"dynamodb:Attributes": "false", "dynamodb:LeadingKeys": "false"},
+                    "ForAllValues:StringEquals": {
+                        "dynamodb:LeadingKeys": ["DEPLOYMENT"],
+                        "dynamodb:Attributes": ["pk", "sk", "policy", "left", "from", "position"],
+                    },
+                });
+                expect("Remember", &["dynamodb:PutItem"], table_arn(), Some(progress));
+            }
             "oauth" => {
                 let mut updated = only(&revocation);
                 let attributes = &mut updated["ForAllValues:StringEquals"]["dynamodb:Attributes"];
                 let more: Vec<&str> = revocation.iter().chain(&account).copied().collect();
                 *attributes = either("DisablesLeaked", more, attributes.take());
                 expect("Revoke", &update, table_arn(), Some(updated));
-                let events = json!({
-                    "Null": {"dynamodb:LeadingKeys": "false"},
-                    "ForAllValues:StringLike": {"dynamodb:LeadingKeys": trail},
-                });
-                expect("Record", &["dynamodb:PutItem"], table_arn(), Some(events));
+                expect("Record", &["dynamodb:PutItem"], table_arn(), Some(of_trail()));
             }
             _ => expect("Change", &change, table_arn(), None),
         }
         let logs = match name.as_str() {
-            "events" => json!("EventsLogGroup.Arn"),
+            "events" | "warnings" => json!(format!("{function}LogGroup.Arn")),
             _ => json!([format!("{function}LogGroup"), "Arn"]),
         };
         expect("Logs", &["logs:CreateLogStream", "logs:PutLogEvents"], logs, None);
@@ -279,7 +300,7 @@ fn every_function_may_do_exactly_this_with_this_table_and_its_own_logs() {
                 "Effect": "Deny",
                 "Action": ["dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"],
                 "Resource": "*",
-                "Condition": {"ForAnyValue:StringLike": {"dynamodb:LeadingKeys": trail}},
+                "Condition": {"ForAnyValue:StringLike": {"dynamodb:LeadingKeys": ["AUDIT", "AUDIT#*"]}},
             });
             assert_eq!(kept, Some(denied), "{name} may change events");
         }
@@ -292,6 +313,14 @@ fn every_function_may_do_exactly_this_with_this_table_and_its_own_logs() {
         assert_eq!(statements.remove("Traces"), Some(only_if("IsTraced", traces)), "{function}");
         assert!(statements.is_empty(), "{function} may do more: {statements:#?}");
     }
+}
+
+/// The condition on a put that it is of an event.
+fn of_trail() -> Value {
+    json!({
+        "Null": {"dynamodb:LeadingKeys": "false"},
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["AUDIT", "AUDIT#*"]},
+    })
 }
 
 /// What Lambda needs to read a stream.
@@ -307,11 +336,16 @@ fn stream_arns() -> Value {
     either("CreatesTable", "${Table.Arn}/stream/*", existing)
 }
 
+fn index_arn() -> Value {
+    let existing = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${ExistingTableName}/index/reviews";
+    either("CreatesTable", "${Table.Arn}/index/reviews", existing)
+}
+
 #[test]
 fn every_role_has_the_path_and_the_boundary() {
     let roles = resources("AWS::IAM::Role");
-    // A function each, and CodeDeploy.
-    assert_eq!(roles.len(), project::functions().len() + 1);
+    // A function each, CodeDeploy, and the schedule.
+    assert_eq!(roles.len(), project::functions().len() + 2);
     for (name, role) in roles {
         let role = &role["Properties"];
         assert_eq!(role["Path"], "RolePath", "{name}");
@@ -416,9 +450,11 @@ fn a_failed_invocation_brakes_a_gradual_deployment() {
     assert_eq!(globals["Role"], "DeploymentRole.Arn");
     let alarms = resources("AWS::CloudWatch::Alarm");
     let mut functions = resources("AWS::Serverless::Function");
-    // Its events wait for a version that works.
-    let events = functions.remove("EventsFunction").expect("a function");
-    assert_eq!(events["Properties"]["DeploymentPreference"], json!({ "Enabled": false }));
+    // Their events and warnings wait for a version that works.
+    for name in ["EventsFunction", "WarningsFunction"] {
+        let waiting = functions.remove(name).expect("a function");
+        assert_eq!(waiting["Properties"]["DeploymentPreference"], json!({ "Enabled": false }));
+    }
     for (name, function) in functions {
         let brake = name.replace("Function", "Brake");
         let preference = &function["Properties"]["DeploymentPreference"];

@@ -107,6 +107,10 @@ RESOURCES = {
     ],
     "lambda": [f"arn:aws:lambda:{REGIONAL}:function:{{}}-LakesailFunction-1A"],
     "logs": [f"arn:aws:logs:{REGIONAL}:log-group:/aws/lambda/{{}}-lakesail:*"],
+    "scheduler": [
+        f"arn:aws:scheduler:{REGIONAL}:schedule-group/{{}}-WarningsScheduleGroup-1A",
+        f"arn:aws:scheduler:{REGIONAL}:schedule/{{}}-WarningsScheduleGroup-1A/{{}}-WarningsSchedule-1A",
+    ],
     "sns": [f"arn:aws:sns:{REGIONAL}:{{}}-AlarmTopic-1A"],
     "sqs": [f"arn:aws:sqs:{REGIONAL}:{{}}-EventsDeadLetters-1A"],
     "ssm": [f"arn:aws:ssm:{REGIONAL}:parameter/{{}}/authorizer-function-arn"],

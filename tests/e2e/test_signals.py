@@ -115,10 +115,11 @@ def test_an_authorizer_that_denies_the_organization_need_not_count(answer):
     assert "authorizer" not in signals.metrics(stack(), Session(organization_admitted=False), 300)
 
 
-def test_the_function_that_publishes_events_verifies_nothing(answer, monkeypatch):
-    monkeypatch.setitem(FUNCTIONS, "events", "E")
-    answer(get_metric_data=counts({("events", "Verified"): 0, ("events", "StoreFailures"): 2}))
-    assert "events" not in signals.metrics(stack(), Session(), 300)
+@pytest.mark.parametrize("function", ["events", "warnings"])
+def test_a_function_that_nobody_calls_with_a_key_verifies_nothing(answer, monkeypatch, function):
+    monkeypatch.setitem(FUNCTIONS, function, "X")
+    answer(get_metric_data=counts({(function, "Verified"): 0, (function, "StoreFailures"): 2}))
+    assert function not in signals.metrics(stack(), Session(), 300)
 
 
 # --- Logs ---

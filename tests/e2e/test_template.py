@@ -40,6 +40,8 @@ SAMPLES = {
     "AuthorizerAccounts": ["444455556666", "444455556666,777788889999"],
     "VerifyOrganizations": ["acme"],
     "AuthorizerHeader": ["X-Api-Key"],
+    "ExpiryWarnings": ["30,7,1", "1"],
+    "UnusedWarning": ["90"],
     "RouteScopes": ["GET /orders/{id} orders.read; GET /health"],
     "PermissionsBoundaryArn": ["arn:aws:iam::111122223333:policy/boundary"],
     "RolePath": ["/teams/latchkey/"],
@@ -74,11 +76,13 @@ UNTAGGED = {
     "AWS::Budgets::Budget",
     "AWS::IAM::ManagedPolicy",
     "AWS::Lambda::Alias",
+    "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::Permission",
     "AWS::Lambda::Version",
     "AWS::Logs::MetricFilter",
     "AWS::Logs::QueryDefinition",
     "AWS::Route53::RecordSet",
+    "AWS::Scheduler::Schedule",
     "AWS::SNS::TopicPolicy",
 }
 
@@ -202,6 +206,8 @@ def test_expansions_are_valid_with_each_kind_of_every_parameter():
         {"MonthlyBudget": 100},
         {"EventBus": "default", "ExistingTableName": "restored-table"},
         {"EventBus": "default", "AuditTrail": "off"},
+        {"UnusedWarning": "90", "LastUsedInterval": "0s"},
+        {"UnusedWarning": "90", "LastUsedInterval": "0d"},
     ],
 )
 def test_the_rules_refuse_what_would_not_work(parameters):
@@ -231,6 +237,14 @@ def test_a_setting_that_functions_share_publishes_a_version_of_each(name):
     other = next(value for value in reversed(kinds(name)) if value != DEFAULTS[name])
     before, after = versions(Stack()), versions(Stack(**{name: other}))
     assert len(before) == len(after) == 4 and before.isdisjoint(after)
+
+
+@pytest.mark.parametrize("name, value", [("ExpiryWarnings", "1"), ("UnusedWarning", "30")])
+def test_a_setting_for_warnings_publishes_a_version_of_each_function_that_reads_it(name, value):
+    settings = {"ExpiryWarnings": "30,7,1", "UnusedWarning": "90"}
+    before, after = [Stack(**parameters).of("AWS::Lambda::Version") for parameters in [settings, {**settings, name: value}]]
+    published = {re.sub("FunctionVersion.*", "", version) for version in after.keys() - before.keys()}
+    assert published == {"Lakesail", "Chaser", "Warnings"}
 
 
 @pytest.mark.parametrize("name", ["ReservedConcurrency", "AuthorizerReservedConcurrency", "LogRetentionDays"])
@@ -276,9 +290,40 @@ def test_an_event_bus_brings_its_resources_and_otherwise_nothing_of_it_exists():
     assert "StreamSpecification" not in Stack().resources["Table"]["Properties"]
 
 
+@pytest.mark.parametrize("parameters", [{"ExpiryWarnings": "30,7,1"}, {"UnusedWarning": "90"}])
+def test_warnings_bring_their_resources_and_otherwise_nothing_of_them_exists(parameters):
+    extra = Stack(**parameters).types() - Stack().types()
+    assert extra == {
+        "AWS::CloudWatch::Alarm": 3,
+        "AWS::IAM::Role": 2,
+        "AWS::Lambda::Alias": 1,
+        "AWS::Lambda::EventInvokeConfig": 1,
+        "AWS::Lambda::Function": 1,
+        "AWS::Lambda::Version": 1,
+        "AWS::Scheduler::Schedule": 1,
+        "AWS::Scheduler::ScheduleGroup": 1,
+    }
+
+
+def test_only_the_schedule_invokes_the_function_for_warnings_by_its_alias():
+    stack = Stack(ExpiryWarnings="30,7,1")
+    [schedule] = stack.of("AWS::Scheduler::Schedule").values()
+    assert schedule["Target"]["Arn"] == {"Ref": "WarningsFunctionAliaslive"}
+    [statement] = stack.of("AWS::IAM::Role")["WarningsScheduleRole"]["Policies"][0]["PolicyDocument"]["Statement"]
+    assert statement["Resource"] == {"Ref": "WarningsFunctionAliaslive"}
+    assert not any("Warnings" in name for name in stack.of("AWS::Lambda::Permission"))
+
+
+def test_the_index_is_there_with_warnings_and_without():
+    tables = [Stack(**parameters).resources["Table"] for parameters in [{}, {"ExpiryWarnings": "30,7,1"}]]
+    assert tables[0] == tables[1]
+    [index] = tables[0]["Properties"]["GlobalSecondaryIndexes"]
+    assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+
+
 def test_nothing_waits_for_itself():
     """Includes the alarms that brake a deployment, which the aliases wait for."""
-    stack = Stack(DeploymentPreference="AllAtOnce", AlarmEmail="on-call@example.com", EventBus="default")
+    stack = Stack(DeploymentPreference="AllAtOnce", AlarmEmail="on-call@example.com", EventBus="default", ExpiryWarnings="1")
     resources = stack.template["Resources"]
     waits = {name: references(made) & set(resources) for name, made in resources.items()}
     while waits:
@@ -343,6 +388,7 @@ def test_the_resources_by_type(note):
         AuthorizerReservedConcurrency=200,
         DeploymentPreference="Canary10Percent5Minutes",
         EventBus="default",
+        ExpiryWarnings="30,7,1",
         KmsKeyArn=KEY,
         ReservedConcurrency=100,
     )

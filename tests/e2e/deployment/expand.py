@@ -137,6 +137,8 @@ def truth(condition, conditions, values):
             return all(map(within, given))
         case "Fn::Or":
             return any(map(within, given))
+        case "Fn::Contains":
+            return within(given[1]) in given[0]
         case "Fn::Join":
             return given[0].join(within(given[1]).split(","))
     raise ValueError(f"the function {function} in a condition")
