@@ -52,6 +52,12 @@ pub(crate) fn record(organization: &str, number: u64, action: &str) -> Value {
         "changes": { "M": { "name": { "M": { "old": { "S": "a" }, "new": { "S": "b" } } } } },
         "ttl": { "N": "1798761600" },
     });
+    if action.ends_with(".expiring") || action.ends_with(".unused") {
+        item["changes"] = json!({ "M": {
+            "days": { "M": { "new": { "S": "7" } } },
+            "expires_at": { "M": { "new": { "S": "2026-01-08T00:00:00.000Z" } } },
+        } });
+    }
     if kind == "api_key" {
         item["account"] = json!({ "S": "ACCOUNT1" });
     }
