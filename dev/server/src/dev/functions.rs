@@ -5,7 +5,7 @@ use std::path::Path;
 use tokio::process::Command;
 
 use super::process::Group;
-use super::stack::Stack;
+use super::stack::{Stack, WARNINGS};
 
 /// The variable in which `latchkey-start` names the cargo-lambda that it found or installed.
 const CARGO_LAMBDA: &str = "LATCHKEY_CARGO_LAMBDA";
@@ -23,7 +23,8 @@ pub(crate) fn serve(root: &Path, stack: &Stack, port: u16) -> Result<Group, Stri
         .envs(stack.environment().iter())
         .env_remove("AWS_SESSION_TOKEN");
     // At `INFO`, the functions log one of many rejected requests.
-    for (name, value) in [("RUST_LOG", "cargo_lambda=warn"), ("AWS_LAMBDA_LOG_LEVEL", "DEBUG")] {
+    let defaults = [("RUST_LOG", "cargo_lambda=warn"), ("AWS_LAMBDA_LOG_LEVEL", "DEBUG")];
+    for (name, value) in defaults.into_iter().chain(WARNINGS) {
         if std::env::var_os(name).is_none() {
             watch.env(name, value);
         }

@@ -26,8 +26,9 @@ use self::signals::Signals;
 use self::stack::Stack;
 use self::state::State;
 
-/// DynamoDB itself takes days; with a minute, you can see it happen.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+/// DynamoDB itself takes days to delete an item, and the schedule announces keys every hour; with a minute, you can see
+/// both happen.
+const INTERVAL: Duration = Duration::from_secs(60);
 
 /// Runs everything until a signal stops it.
 ///
@@ -76,7 +77,7 @@ async fn prepare(port: u16, ephemeral: bool) -> Result<Prepared, String> {
     Ok(Prepared { port, inner, stack, site })
 }
 
-/// Reports when the functions respond, then shows events and sweeps expired items; returns only on a failure.
+/// Reports when the functions respond, then shows events, announces keys, and sweeps expired items; returns only on a failure.
 async fn watch(
     port: Reserved,
     upstream: u16,
@@ -93,12 +94,15 @@ async fn watch(
     let banner = banner::render(stack, &site);
     front::serve(port.into_listener()?, site, upstream).await?;
     say(&banner);
-    let mut minutes = tokio::time::interval(SWEEP_INTERVAL);
+    let mut minutes = tokio::time::interval(INTERVAL);
     loop {
         tokio::select! {
             ended = server.ended() => return Err(ended),
             event = events.next() => say(&event?),
-            _ = minutes.tick() => stack.sweep().await,
+            _ = minutes.tick() => {
+                stack.sweep().await;
+                stack.warn().await;
+            }
         }
     }
 }
