@@ -1,5 +1,6 @@
 """The deployed stack serves every route and protects an example API; the tests run in this order."""
 
+import datetime
 import json
 import time
 
@@ -15,6 +16,7 @@ STALE_SECONDS = 10 + 2
 # Each attempt starts the command line.
 RECORDED_WITHIN_SECONDS = 10
 PUBLISHED_WITHIN_SECONDS = 30
+ANNOUNCED_WITHIN_SECONDS = 30
 
 pytestmark = pytest.mark.deployment
 
@@ -97,9 +99,63 @@ def test_a_key_is_on_the_bus_from_its_creation_to_its_end(deployed, published, n
     note(f"events: both events of a key were on the bus {time.monotonic() - began:.1f} s after its revocation began")
     assert [it["detail-type"] for it in of_key()] == ["key.created", "key.revoked"]
     for event in of_key():
-        schema = json.loads((ROOT / "schemas" / "events" / "v1" / f"{event['detail-type']}.json").read_text())
-        jsonschema.validate(event["detail"], schema)
-        assert event["detail"]["organization"] == deployed.organization
+        check_event(deployed, event)
+
+
+def check_event(deployed, event):
+    """Checks an event of the first organization against the schema of its type."""
+    schema = json.loads((ROOT / "schemas" / "events" / "v1" / f"{event['detail-type']}.json").read_text())
+    jsonschema.validate(event["detail"], schema)
+    assert event["detail"]["organization"] == deployed.organization
+
+
+# --- The warnings ---
+
+
+def test_the_table_has_the_index_of_the_template(deployed):
+    wanted = deployed.stack.source["Resources"]["Table"]["Properties"]["GlobalSecondaryIndexes"]
+    table = deployed.emulator.client("dynamodb").describe_table(TableName=deployed.table)["Table"]
+    assert [{name: index[name] for name in wanted[0]} for index in table["GlobalSecondaryIndexes"]] == wanted
+
+
+def test_a_schedule_invokes_the_alias_of_the_function(deployed):
+    scheduler = deployed.emulator.client("scheduler")
+    group = deployed.stack.resource("WarningsScheduleGroup")
+    [listed] = scheduler.list_schedules(GroupName=group)["Schedules"]
+    schedule = scheduler.get_schedule(GroupName=group, Name=listed["Name"])
+    assert (schedule["ScheduleExpression"], schedule["State"]) == ("rate(1 hour)", "ENABLED")
+    assert schedule["Target"]["Arn"] == deployed.stack.outputs()["WarningsFunctionArn"]
+
+
+def test_a_key_that_ends_soon_is_announced_once_and_its_event_is_on_the_bus(deployed, published, note):
+    # In a few seconds, it has less than a day left.
+    ends = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=1, seconds=3)
+    account, expiry = {"sa": deployed.account}, {"expiresAt": ends.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    route = "POST /api/org/v1/service-accounts/{sa}/keys"
+    minted = deployed.gateway.call(route, 201, ["id"], account, key=deployed.key, json=expiry)
+    of_key = lambda: [
+        it
+        for it in published()
+        if it["detail"]["resource"]["id"] == minted["id"] and it["detail-type"] != "key.created"
+    ]
+
+    def run():
+        invoked = deployed.emulator.client("lambda").invoke(
+            FunctionName=deployed.stack.outputs()["WarningsFunctionArn"], Payload=b"{}"
+        )
+        done = json.loads(invoked["Payload"].read())
+        assert "FunctionError" not in invoked and done["finished"], done
+        return done["expiring"]
+
+    began = time.monotonic()
+    wait_until(run, ANNOUNCED_WITHIN_SECONDS, "the function announces no key")
+    wait_until(of_key, PUBLISHED_WITHIN_SECONDS, "the warning is not on the bus")
+    note(f"warnings: the event of a warning was on the bus {time.monotonic() - began:.1f} s after the first run")
+    assert run() == 0, "the key is announced again"
+    [event] = of_key()
+    assert event["detail-type"] == "key.expiring"
+    check_event(deployed, event)
+    assert event["detail"]["changes"]["days"] == {"new": "1"}
 
 
 # --- The example API ---

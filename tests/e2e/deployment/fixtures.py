@@ -14,7 +14,13 @@ from deployment.gateway import Gateway
 from processes import ROOT, Processes
 
 EXAMPLE = ROOT / "examples" / "orders-api" / "template.yaml"
-PARAMETERS = {"Architecture": ARCHITECTURE, "AuthorizerOrganizations": "acme", "EventBus": "default"}
+PARAMETERS = {
+    "Architecture": ARCHITECTURE,
+    "AuthorizerOrganizations": "acme",
+    "EventBus": "default",
+    "ExpiryWarnings": "30,7,1",
+    "UnusedWarning": "90",
+}
 # The first call may have to compile the command line.
 COMMAND_WITHIN_SECONDS = 1800
 
