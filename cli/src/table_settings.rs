@@ -15,6 +15,14 @@ use crate::connect::Place;
 /// The attribute for the time to live, as in the template.
 const TTL_ATTRIBUTE: &str = "ttl";
 
+/// The index of keys to announce, as in the template, and the arguments that create it.
+const INDEX: &str = "reviews";
+const CREATE_INDEX: &str = concat!(
+    "--attribute-definitions AttributeName=review,AttributeType=S AttributeName=review_at,AttributeType=N ",
+    r#"--global-secondary-index-updates '[{"Create":{"IndexName":"reviews","Projection":{"ProjectionType":"KEYS_ONLY"},"#,
+    r#""KeySchema":[{"AttributeName":"review","KeyType":"HASH"},{"AttributeName":"review_at","KeyType":"RANGE"}]}}]'"#,
+);
+
 /// A setting, or why it could not be read.
 type Setting<T> = Result<T, String>;
 
@@ -34,6 +42,8 @@ pub(crate) struct TableSettings {
     maximum: (i64, i64),
     /// Whether the table has a stream, from which events are published.
     stream: bool,
+    /// Whether the table has the index of keys to announce.
+    index: bool,
     tags: Setting<BTreeMap<String, String>>,
 }
 
@@ -81,6 +91,10 @@ impl TableSettings {
                 .and_then(|sse| sse.kms_master_key_arn().map(str::to_owned)),
             maximum: maximum(&table),
             stream: table.stream_specification().is_some_and(StreamSpecification::stream_enabled),
+            index: table
+                .global_secondary_indexes()
+                .iter()
+                .any(|index| index.index_name() == Some(INDEX)),
             tags: tags(client, &arn).await,
             arn,
         })
@@ -173,6 +187,14 @@ impl TableSettings {
                     "update-table --table-name {name} \
                      --stream-specification StreamEnabled=true,StreamViewType=NEW_IMAGE"
                 ),
+            );
+        }
+        if current.index {
+            add(
+                "index for warnings",
+                &Ok(on_or_off(self.index)),
+                &Ok(on_or_off(true)),
+                format!("update-table --table-name {name} {CREATE_INDEX}"),
             );
         }
         let missing = self.missing_tags(current);

@@ -3,10 +3,12 @@
 use crate::common::{
     Item, column, key_prefix, latchkey, printed, refused, reported, stderr, stdout,
 };
+use aws_sdk_dynamodb::operation::create_table::builders::CreateTableFluentBuilder;
 use latchkey::Latchkey;
 use latchkey::policy::KeyPolicy;
 use latchkey::service::{Clock, Freshness};
 use latchkey::store::KeyStore;
+use latchkey_testkit::project::{self, resources};
 use latchkey_testkit::sample::{self, ACCOUNT, OTHER_ACCOUNT, SampleKey};
 use latchkey_testkit::{NO_CACHE, TestTable, table};
 use serde_json::{Value, json};
@@ -15,9 +17,13 @@ const RESTORED: &str = "latchkey-restored";
 
 /// Copies the table within its database, without the settings that a restore leaves out.
 async fn restore(current: &TestTable) {
-    let client = &current.client;
-    let create = table::without_index(client, RESTORED).and_then(table::with_index);
-    create.expect("a request").send().await.expect("a table");
+    let create = table::without_index(&current.client, RESTORED).and_then(table::with_index);
+    restore_to(current, create.expect("a request")).await;
+}
+
+/// Copies the table into a new one.
+async fn restore_to(current: &TestTable, create: CreateTableFluentBuilder) {
+    create.send().await.expect("a table");
     for item in current.items().await {
         put(current, item).await;
     }
@@ -130,7 +136,9 @@ async fn only_copy_new_creates_anything() {
 #[tokio::test]
 async fn settings_that_the_restore_left_out_come_with_their_commands() {
     let current = TestTable::start().await;
-    restore(&current).await;
+    // The backup is of version 0.1.0.
+    let create = table::without_index(&current.client, RESTORED).expect("a request");
+    restore_to(&current, create).await;
     let described = current.client.describe_table().table_name(current.name()).send().await;
     let arn = described.expect("a table").table.and_then(|table| table.table_arn).expect("an ARN");
     let tag = aws_sdk_dynamodb::types::Tag::builder().key("team").value("it's ours");
@@ -152,13 +160,23 @@ async fn settings_that_the_restore_left_out_come_with_their_commands() {
     let report = reported(&current, &check(&current, &[])).await;
     let settings = &report["settings"];
     // The embedded DynamoDB has no backups.
-    let expected = ["time to live", "point-in-time recovery", "stream", "tags"];
+    let expected =
+        ["time to live", "point-in-time recovery", "stream", "index for warnings", "tags"];
     assert_eq!(column(settings, "setting"), expected);
     assert_eq!((&settings[0]["restored"], &settings[0]["current"]), (&json!("off"), &json!("ttl")));
     assert_eq!(settings[1]["command"], Value::Null, "what cannot be read is not guessed");
     let stream = settings[2]["command"].as_str().expect("a command");
     assert!(stream.ends_with("StreamEnabled=true,StreamViewType=NEW_IMAGE"), "{stream}");
-    assert_eq!(settings[3]["current"], "team");
+    let index = settings[3]["command"].as_str().expect("a command");
+    let update = index.split_once(" --global-secondary-index-updates '").expect("the index").1;
+    let update: Value = serde_json::from_str(update.trim_end_matches('\'')).expect("JSON");
+    let template = &resources("AWS::DynamoDB::Table")["Table"]["Properties"];
+    assert_eq!(update[0]["Create"], template["GlobalSecondaryIndexes"][0]);
+    let page = project::text("docs/warnings.md");
+    let page =
+        page.lines().find(|line| line.contains("--attribute-definitions")).expect("a command");
+    assert!(index.contains(page.trim().trim_end_matches(" \\")), "{index}");
+    assert_eq!(settings[4]["current"], "team");
 }
 
 #[tokio::test]
