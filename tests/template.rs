@@ -260,11 +260,8 @@ fn every_function_may_do_exactly_this_with_this_table_and_its_own_logs() {
                 expect("Announce", &update, table_arn(), Some(only(&announced)));
                 expect("Record", &["dynamodb:PutItem"], table_arn(), Some(of_trail()));
                 let progress = json!({
-                    "Null": {"dynamodb:Attributes": "false", "dynamodb:LeadingKeys": "false"},
-                    "ForAllValues:StringEquals": {
-                        "dynamodb:LeadingKeys": ["DEPLOYMENT"],
-                        "dynamodb:Attributes": ["pk", "sk", "policy", "left", "from", "position"],
-                    },
+                    "Null": {"dynamodb:LeadingKeys": "false"},
+                    "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["WARNINGS"]},
                 });
                 expect("Remember", &["dynamodb:PutItem"], table_arn(), Some(progress));
             }

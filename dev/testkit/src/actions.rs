@@ -1,6 +1,6 @@
 //! The IAM actions that work needs, and the attributes that it names in updates.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_dynamodb::config::interceptors::BeforeSerializationInterceptorContextRef;
@@ -25,7 +25,7 @@ pub struct Actions(Arc<Mutex<Recorded>>);
 struct Recorded {
     actions: BTreeSet<String>,
     updates: BTreeSet<BTreeSet<String>>,
-    puts: BTreeMap<String, BTreeSet<String>>,
+    put_partitions: BTreeSet<String>,
 }
 
 impl Actions {
@@ -41,12 +41,12 @@ impl Actions {
         self.lock().updates.clone()
     }
 
-    /// The partitions of the items that each put so far, alone or in a transaction, has written, with the items'
-    /// attributes. Of a partition with an ID, such as `AUDIT#acme`, the ID is a `*`.
+    /// The partitions of the items that puts so far, alone or in a transaction, have written. Of a partition with an
+    /// ID, such as `AUDIT#acme`, the ID is a `*`.
     ///
-    /// IAM calls these `dynamodb:LeadingKeys` and `dynamodb:Attributes`.
-    pub fn puts(&self) -> BTreeMap<String, BTreeSet<String>> {
-        self.lock().puts.clone()
+    /// IAM calls these `dynamodb:LeadingKeys`.
+    pub fn put_partitions(&self) -> BTreeSet<String> {
+        self.lock().put_partitions.clone()
     }
 
     fn record_put(&self, item: Option<&HashMap<String, AttributeValue>>) {
@@ -55,7 +55,7 @@ impl Actions {
         let partition = partition
             .split_once('#')
             .map_or_else(|| partition.to_owned(), |(kind, _)| format!("{kind}#*"));
-        self.lock().puts.entry(partition).or_default().extend(item.keys().cloned());
+        self.lock().put_partitions.insert(partition);
     }
 
     fn record(&self, action: &str) {

@@ -1,12 +1,10 @@
 //! The function's role in the template allows exactly its requests.
 
-use std::collections::BTreeSet;
-
 use latchkey::store::KeyStore;
 use latchkey_testkit::TestTable;
 use latchkey_testkit::actions::Actions;
 use latchkey_testkit::permissions::{check_actions, statements};
-use serde_json::{Value, json};
+use serde_json::json;
 use warnings::handle;
 
 use crate::common::{Lines, app, create_root_key, in_time, mint, policy};
@@ -26,15 +24,17 @@ async fn the_role_allows_exactly_what_runs_do() {
     }
     // All functions share a policy that allows it, which reads no more than `GetItem`.
     check_actions("warnings", &actions, &["dynamodb:BatchGetItem"]);
-    let puts = actions.puts();
-    assert!(puts.keys().eq(["AUDIT", "AUDIT#*", "DEPLOYMENT"]), "{:?}", puts.keys());
-    let remembers = statements("WarningsRole").into_iter().find(|it| it["Sid"] == "Remember");
-    let remembers =
-        remembers.expect("a statement")["Condition"]["ForAllValues:StringEquals"].take();
-    assert_eq!(remembers["dynamodb:LeadingKeys"], json!(["DEPLOYMENT"]));
-    let allowed = remembers["dynamodb:Attributes"].as_array().expect("a list").iter();
-    let mut allowed: BTreeSet<&str> = allowed.filter_map(Value::as_str).collect();
-    // A walk over a small table never stops, so it has no position to remember.
-    assert!(allowed.remove("position"));
-    assert!(allowed.into_iter().eq(&puts["DEPLOYMENT"]), "{:?}", puts["DEPLOYMENT"]);
+    assert_eq!(
+        actions.put_partitions(),
+        ["AUDIT", "AUDIT#*", "WARNINGS"].map(str::to_owned).into()
+    );
+    let statements = statements("WarningsRole").into_iter();
+    let puts = statements.filter(|statement| statement["Action"] == json!(["dynamodb:PutItem"]));
+    let partitions = puts.flat_map(|statement| {
+        let condition = statement["Condition"].as_object().cloned().expect("a condition");
+        let restrict = condition.into_iter().filter(|(operator, _)| operator != "Null");
+        let keys = restrict.map(|(_, keys)| keys["dynamodb:LeadingKeys"].clone());
+        keys.flat_map(|keys| keys.as_array().cloned().expect("partitions")).collect::<Vec<_>>()
+    });
+    assert!(partitions.eq(["AUDIT", "AUDIT#*", "WARNINGS"]));
 }
