@@ -10,7 +10,9 @@ use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
 use aws_sdk_dynamodb::operation::batch_get_item::{BatchGetItemInput, BatchGetItemOutput};
 use aws_sdk_dynamodb::operation::get_item::{GetItemInput, GetItemOutput};
+use aws_sdk_dynamodb::operation::put_item::{PutItemInput, PutItemOutput};
 use aws_sdk_dynamodb::operation::query::{QueryInput, QueryOutput};
+use aws_sdk_dynamodb::operation::scan::{ScanInput, ScanOutput};
 use aws_sdk_dynamodb::operation::transact_write_items::{
     TransactWriteItemsInput, TransactWriteItemsOutput,
 };
@@ -64,7 +66,9 @@ impl Intercept for Meter {
         ask!(
             "BatchGetItem": BatchGetItemInput,
             "GetItem": GetItemInput,
+            "PutItem": PutItemInput,
             "Query": QueryInput,
+            "Scan": ScanInput,
             "TransactWriteItems": TransactWriteItemsInput,
             "UpdateItem": UpdateItemInput
         );
@@ -86,8 +90,12 @@ impl Intercept for Meter {
             add("BatchGetItem", output.consumed_capacity());
         } else if let Some(output) = output.downcast_ref::<GetItemOutput>() {
             add("GetItem", output.consumed_capacity.as_slice());
+        } else if let Some(output) = output.downcast_ref::<PutItemOutput>() {
+            add("PutItem", output.consumed_capacity.as_slice());
         } else if let Some(output) = output.downcast_ref::<QueryOutput>() {
             add("Query", output.consumed_capacity.as_slice());
+        } else if let Some(output) = output.downcast_ref::<ScanOutput>() {
+            add("Scan", output.consumed_capacity.as_slice());
         } else if let Some(output) = output.downcast_ref::<TransactWriteItemsOutput>() {
             add("TransactWriteItems", output.consumed_capacity());
         } else if let Some(output) = output.downcast_ref::<UpdateItemOutput>() {

@@ -14,7 +14,7 @@ use latchkey::policy::KeyPolicy;
 use latchkey::service::Clock;
 use latchkey::store::environment::{Environment, InvalidSetting};
 use latchkey::store::{KeyStore, client};
-use latchkey::warnings::{self, Report};
+use latchkey::warnings::{self, Incomplete, Report};
 use latchkey_http::Settings;
 use serde::Serialize;
 use tokio::time::Instant;
@@ -24,6 +24,8 @@ pub use self::metrics::Metrics;
 /// How long before its timeout a run starts no further work. A page of the table, the longest work that cannot be
 /// interrupted, takes a few seconds.
 pub const MARGIN: Duration = Duration::from_secs(30);
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The state of an execution environment.
 #[derive(Debug)]
@@ -47,6 +49,18 @@ impl App {
     /// Names the first variable that is missing or invalid.
     pub fn from_environment(environment: &Environment) -> Result<Self, InvalidSetting> {
         let settings = Settings::from_environment(environment)?;
+        let interval = settings.last_used_interval;
+        if let Some(days) = settings.policy.warnings.unused
+            && (interval.is_zero() || interval >= DAY * days.into())
+        {
+            return Err(InvalidSetting {
+                variable: "LATCHKEY_UNUSED_WARNING",
+                problem: format!(
+                    "must be longer than LATCHKEY_LAST_USED_INTERVAL, which is {interval:?} and must not be `0s`, or \
+                     keys that are used would be announced"
+                ),
+            });
+        }
         let client = client::from_environment(environment, |_| {})?;
         let store = KeyStore::new(client, settings.table).with_audit(settings.audit);
         let metrics = Metrics::to_stdout(settings.metrics_namespace);
@@ -81,8 +95,10 @@ pub struct Response {
 /// does what this one did not.
 pub async fn handle(app: &App, until: Instant) -> Result<Response, Diagnostic> {
     let now = app.clock.now();
-    let report = warnings::run(&app.store, &app.policy, now, until).await;
-    let report = report.map_err(|error| failed("NotRun", &explained(&error)))?;
+    let (report, error) = match warnings::run(&app.store, &app.policy, now, until).await {
+        Ok(report) => (report, None),
+        Err(Incomplete { report, error }) => (report, Some(error)),
+    };
     app.metrics.count(&report, now);
     let Report { expiring, unused, indexed, failed: left, finished } = report;
     let expiring = expiring.values().sum();
@@ -94,6 +110,9 @@ pub async fn handle(app: &App, until: Instant) -> Result<Response, Diagnostic> {
         finished,
         "announced the keys that are due"
     );
+    if let Some(error) = error {
+        return Err(failed("NotRun", &explained(&error)));
+    }
     if left > 0 {
         return Err(failed("NotAnnounced", &format!("{left} keys could not be announced")));
     }
@@ -118,5 +137,26 @@ fn explained(error: &latchkey::Error) -> String {
         )
     } else {
         what
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_is_used_is_never_announced_as_unused() {
+        for (interval, accepted) in [("5m", true), ("23h", true), ("1d", false), ("0s", false)] {
+            let environment = Environment::from_iter([
+                ("LATCHKEY_TABLE", "keys"),
+                ("LATCHKEY_UNUSED_WARNING", "1"),
+                ("LATCHKEY_LAST_USED_INTERVAL", interval),
+                ("AWS_REGION", "eu-central-1"),
+                ("AWS_ACCESS_KEY_ID", "id"),
+                ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ]);
+            let app = App::from_environment(&environment);
+            assert_eq!(app.is_ok(), accepted, "{interval}: {:?}", app.err());
+        }
     }
 }

@@ -9,7 +9,7 @@ use latchkey::policy::KeyPolicy;
 use latchkey::service::Clock;
 use latchkey::store::environment::Environment;
 use latchkey::store::{KeyStore, ReviewWalk};
-use latchkey::warnings;
+use latchkey::warnings::{self, Incomplete};
 use latchkey_database::{ACCESS_KEY, LocalDatabase, REGION, SECRET_KEY};
 use latchkey_database::{sample, table};
 
@@ -139,8 +139,9 @@ impl Stack {
     pub(crate) async fn warn(&self) {
         let store = KeyStore::new(self.database.client(), TABLE);
         let (now, until) = (Clock::system().now(), Instant::now() + WARNINGS_WITHIN);
-        if let Err(error) = warnings::run(&store, &self.policy, now, until).await {
-            eprintln!("warning: no key was announced: {error}: {}", causes(&error));
+        if let Err(Incomplete { error, .. }) = warnings::run(&store, &self.policy, now, until).await
+        {
+            eprintln!("warning: some keys were not announced: {error}: {}", causes(&error));
         }
     }
 
@@ -162,7 +163,7 @@ async fn prepare(client: &Client, policy: &KeyPolicy) -> Result<(), String> {
         return table::add_index(client, TABLE).await.map_err(|error| error.to_string());
     }
     let (policy, from) = (policy.warnings.clone(), Clock::system().now());
-    let walk = ReviewWalk { policy, left: 0, from, position: None };
+    let walk = ReviewWalk { policy, left: 0, from, seen: from, position: None };
     let kept = KeyStore::new(client.clone(), TABLE).keep_review_walk(&walk).await;
     kept.map_err(|error| error.to_string())
 }

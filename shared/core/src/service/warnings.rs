@@ -22,8 +22,14 @@ const ACCOUNTS_MAX: usize = 16;
 /// old rules wrote while the new ones were deployed.
 const WALKS: u8 = 2;
 
+/// An hour, in milliseconds.
+const HOUR_MILLIS: i64 = 60 * 60 * 1000;
+
 /// How long after the end of a walk the next one starts.
 const BETWEEN_WALKS: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long after the last run nobody knows which rules have applied meanwhile: perhaps none. Runs are an hour apart.
+const PAUSE_MAX: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// What a run did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,29 +46,47 @@ pub struct Report {
     pub finished: bool,
 }
 
+/// A run of which a part failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Incomplete {
+    /// What the rest of it did.
+    pub report: Report,
+    /// The first error.
+    #[source]
+    pub error: Error,
+}
+
 /// Announces each key that is due at `now` as `policy` says, and starts no further work after `until`.
 ///
-/// A run that ends early, for whatever reason, loses nothing and repeats nothing: each key is announced in one
-/// transaction with its next plan. After a change of the rules, also walks the table, so that they apply to the keys
-/// that it has.
+/// A run that ends early, for whatever reason, loses no event and repeats none: each key is announced in one
+/// transaction with its next plan. After a change of the rules, or a pause, also walks the table, so that they apply to
+/// the keys that it has.
 ///
 /// # Errors
 ///
-/// [`Error::Store`] if the table has no index of keys to review or does not respond, and [`Error::Busy`].
+/// [`Error::Store`] if the table has no index of keys to review or does not respond.
 pub async fn run(
     store: &KeyStore,
     policy: &KeyPolicy,
     now: Timestamp,
     until: Instant,
-) -> Result<Report, Error> {
+) -> Result<Report, Incomplete> {
     let store = store.by(Author { actor: Actor::system("warnings"), ..Author::default() });
     let run = Run { store, policy: policy.warnings.clone(), now, until };
     let mut report = Report { finished: true, ..Report::default() };
-    for shard in KeyStore::review_shards() {
-        run.announce(shard, &mut report).await?;
+    let mut failed = None;
+    // Each hour begins with another shard, so that none waits for the others each time.
+    let shards = KeyStore::review_shards();
+    let first = usize::try_from(now.as_millis() / HOUR_MILLIS).unwrap_or_default() % shards.len();
+    for shard in shards.clone().cycle().skip(first).take(shards.len()) {
+        failed = failed.or(run.announce(shard, &mut report).await.err());
     }
-    run.walk(&mut report).await?;
-    Ok(report)
+    failed = failed.or(run.walk(&mut report).await.err());
+    match failed {
+        None => Ok(report),
+        Some(error) => Err(Incomplete { report, error }),
+    }
 }
 
 #[derive(Clone)]
@@ -87,6 +111,7 @@ impl Run {
                 return Ok(());
             }
             let page = self.store.due_keys(shard, self.now, start).await?;
+            report.failed += page.malformed;
             let mut accounts: BTreeMap<ServiceAccountId, Vec<DueKey>> = BTreeMap::new();
             for due in page.keys {
                 accounts.entry(due.account.clone()).or_default().push(due);
@@ -139,26 +164,32 @@ impl Run {
     /// Puts the keys of the table into the index that other rules, or earlier versions, left out.
     async fn walk(&self, report: &mut Report) -> Result<(), Error> {
         let known = self.store.review_walk().await?;
-        let known = known.filter(|walk| walk.policy == self.policy);
+        let known = known.filter(|walk| {
+            walk.policy == self.policy && self.now <= walk.seen.saturating_add(PAUSE_MAX)
+        });
         let mut walk = known.unwrap_or_else(|| ReviewWalk {
             policy: self.policy.clone(),
             left: WALKS,
             from: self.now,
+            seen: self.now,
             position: None,
         });
+        walk.seen = self.now;
+        self.store.keep_review_walk(&walk).await?;
         while walk.left > 0 && walk.from <= self.now {
             if self.is_over() {
                 report.finished = false;
                 return Ok(());
             }
             let start = walk.position.take();
-            let (changed, next) = self.store.plan_reviews(&self.policy, self.now, start).await?;
-            report.indexed += changed;
-            if next.is_none() {
+            let planned = self.store.plan_reviews(&self.policy, self.now, start).await?;
+            report.indexed += planned.changed;
+            report.failed += planned.failed;
+            if planned.next.is_none() {
                 walk.left -= 1;
                 walk.from = self.now.saturating_add(BETWEEN_WALKS);
             }
-            walk.position = next;
+            walk.position = planned.next;
             self.store.keep_review_walk(&walk).await?;
         }
         Ok(())

@@ -100,8 +100,12 @@ impl KeyStore {
                 .expression_attribute_values(":ttl", ttl.clone());
         }
         let condition = "attribute_exists(pk) AND attribute_not_exists(revoked_at)";
-        let next = policy.warnings.next(limited, None, now);
-        let update = plan_review(update, &set, &key.id, next);
+        let ends = |key: &Key| (key.spec.expires_at, key.rotated_to.clone());
+        let update = if ends(limited) == ends(key) {
+            update.update_expression(set)
+        } else {
+            plan_review(update, &set, &key.id, policy.warnings.next(limited, None, now))
+        };
         let update = record::require_same(update, condition, key, LIMITED);
         Ok(TransactWriteItem::builder().update(update.build()?).build())
     }

@@ -43,7 +43,7 @@ pub use organization::{DirectoryEntry, StoredOrganization};
 pub use read::Lookup;
 pub use record_use::Use;
 pub use records::{FoundRecords, RecordPage, RecordPosition, StoredRecord};
-pub use reviews::{DueKey, DuePage, ReviewWalk, WalkPosition};
+pub use reviews::{DueKey, DuePage, Planned, ReviewWalk, WalkPosition};
 pub use revoke_key::Revocation;
 
 pub use crate::error::{CorruptItem, StoreError};

@@ -45,6 +45,19 @@ pub struct DueKey {
 pub struct DuePage {
     /// The keys.
     pub keys: Vec<DueKey>,
+    /// The number of items that are none.
+    pub malformed: u64,
+    /// Where the next page starts; `None` after the last page.
+    pub next: Option<WalkPosition>,
+}
+
+/// What a walk did on a page of the table.
+#[derive(Debug)]
+pub struct Planned {
+    /// The number of keys that it put into the index, or moved in it.
+    pub changed: u64,
+    /// The number of keys that it could not plan.
+    pub failed: u64,
     /// Where the next page starts; `None` after the last page.
     pub next: Option<WalkPosition>,
 }
@@ -62,6 +75,8 @@ pub struct ReviewWalk {
     pub left: u8,
     /// When the next one may start.
     pub from: Timestamp,
+    /// When the last run took place.
+    pub seen: Timestamp,
     /// Where the current one goes on.
     pub position: Option<WalkPosition>,
 }
@@ -95,9 +110,17 @@ impl KeyStore {
             .limit(PAGE_MAX)
             .set_exclusive_start_key(start.map(|start| start.0));
         let page = request.send().await?;
-        let keys = page.items.unwrap_or_default();
-        let keys = keys.iter().map(due_key).collect::<Result<_, _>>()?;
-        Ok(DuePage { keys, next: page.last_evaluated_key.map(WalkPosition) })
+        let (mut keys, mut malformed) = (Vec::new(), 0);
+        for item in page.items.unwrap_or_default() {
+            match due_key(&item) {
+                Ok(due) => keys.push(due),
+                Err(error) => {
+                    tracing::error!(item.pk = ?item.get("pk"), item.sk = ?item.get("sk"), "no key: {error}");
+                    malformed += 1;
+                }
+            }
+        }
+        Ok(DuePage { keys, malformed, next: page.last_evaluated_key.map(WalkPosition) })
     }
 
     /// Looks at a key at `now`: announces what `policy` says, and plans when to look at it next. Returns what it
@@ -141,18 +164,18 @@ impl KeyStore {
         Err(Error::Busy)
     }
 
-    /// Plans when to look at the keys of a page of the table, as `policy` says at `now`. Leaves a key that is due as
-    /// it is. Returns how many keys it changed, and where the next page starts.
+    /// Plans when to look at the keys of a page of the table, as `policy` says at `now`. Leaves a key that is looked
+    /// at soon enough as it is. A key that cannot be planned holds up no other.
     ///
     /// # Errors
     ///
-    /// [`Error::Busy`], [`Error::Store`].
+    /// [`Error::Store`] if the page cannot be read.
     pub async fn plan_reviews(
         &self,
         policy: &WarningPolicy,
         now: Timestamp,
         start: Option<WalkPosition>,
-    ) -> Result<(u64, Option<WalkPosition>), Error> {
+    ) -> Result<Planned, Error> {
         let scan = self
             .client
             .scan()
@@ -162,20 +185,36 @@ impl KeyStore {
             .limit(WALK_PAGE_MAX)
             .set_exclusive_start_key(start.map(|start| start.0));
         let page = scan.send().await.map_err(StoreError::from)?;
-        let mut changed = 0;
+        let next = page.last_evaluated_key.map(WalkPosition);
+        let mut planned = Planned { changed: 0, failed: 0, next };
         for item in page.items.unwrap_or_default() {
-            let Reviewed { key, at, told } = record::reviewed(&item).map_err(StoreError::from)?;
-            let next = policy.next(&key, told, now);
-            if next == at || at.is_some_and(|at| at <= now) {
-                continue;
-            }
-            // Whoever changes a key plans its review, too.
-            let update = self.plan(&key, at, next, None)?;
-            if let Outcome::Written = self.update_once(Part::Key, update, &[]).await? {
-                changed += 1;
+            match self.plan_item(&item, policy, now).await {
+                Ok(changed) => planned.changed += u64::from(changed),
+                Err(error) => {
+                    tracing::error!(item.pk = ?item.get("pk"), item.sk = ?item.get("sk"), "a key could not be planned: {error}");
+                    planned.failed += 1;
+                }
             }
         }
-        Ok((changed, page.last_evaluated_key.map(WalkPosition)))
+        Ok(planned)
+    }
+
+    /// Plans when to look at a key. Returns whether it changed anything.
+    async fn plan_item(
+        &self,
+        item: &Item,
+        policy: &WarningPolicy,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let Reviewed { key, at, told } = record::reviewed(item).map_err(StoreError::from)?;
+        let next = policy.next(&key, told, now);
+        // Whoever looks at a key too early plans anew.
+        if next == at || at.is_some_and(|at| at <= now || next.is_some_and(|next| at < next)) {
+            return Ok(false);
+        }
+        // Whoever changes a key meanwhile plans its review, too.
+        let update = self.plan(&key, at, next, None)?;
+        Ok(matches!(self.update_once(Part::Key, update, &[]).await?, Outcome::Written))
     }
 
     /// Returns an update that plans when to look at a key that is as it was read, was to be looked at `before`, and
@@ -210,14 +249,14 @@ impl KeyStore {
         Ok(record::require_same(update, &condition, key, &same).build()?)
     }
 
-    /// Reads how far the keys have been put into the index.
+    /// Reads how far the keys have been put into the index; `None` if nobody knows.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
     pub async fn review_walk(&self) -> Result<Option<ReviewWalk>, StoreError> {
         let item = self.item(walk_key()).await?;
-        Ok(item.map(|item| walk(&item)).transpose()?)
+        Ok(item.and_then(|item| walk(&item).ok()))
     }
 
     /// Writes how far the keys have been put into the index. Of two runs at the same time, the last one counts: each
@@ -231,6 +270,7 @@ impl KeyStore {
         put_text(&mut item, "policy", &walk.policy);
         put_number(&mut item, "left", walk.left.into());
         put_number(&mut item, "from", walk.from.as_millis());
+        put_number(&mut item, "seen", walk.seen.as_millis());
         if let Some(WalkPosition(position)) = &walk.position {
             item.insert("position".to_owned(), AttributeValue::M(position.clone()));
         }
@@ -269,6 +309,7 @@ fn walk(item: &Item) -> Result<ReviewWalk, CorruptItem> {
         policy: reader.parse("policy")?,
         left: reader.count("left")?,
         from: reader.timestamp("from")?,
+        seen: reader.timestamp("seen")?,
         position: position.cloned().map(WalkPosition),
     })
 }

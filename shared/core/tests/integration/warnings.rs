@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::types::{
     ScalarAttributeType,
 };
 use latchkey::audit::{AuditPolicy, Event, Value};
+use latchkey::error::causes;
 use latchkey::id::{OrganizationId, ServiceAccountId};
 use latchkey::key::Key;
 use latchkey::operator::{self, MintSpec};
@@ -74,11 +75,14 @@ async fn indexed(table: &TestTable) -> usize {
     table.items().await.iter().filter(|item| item.contains_key("review")).count()
 }
 
-/// A table whose sample keys are not in the index.
+/// A table that the rules apply to, without sample keys that end.
 async fn table(policy: &KeyPolicy) -> TestTable {
     let table = TestTable::start().await;
+    let mut items = table.items().await;
+    items.retain(|item| !item.contains_key("expires_at"));
+    table.reset(&items).await;
     let (policy, from) = (policy.warnings.clone(), sample::now());
-    let walk = ReviewWalk { policy, left: 0, from, position: None };
+    let walk = ReviewWalk { policy, left: 0, from, seen: from, position: None };
     table.store().keep_review_walk(&walk).await.expect("kept");
     table
 }
@@ -213,10 +217,53 @@ async fn new_rules_apply_to_the_keys_that_the_table_has() {
     assert_eq!(run(&store, &on, day(3)).await, told(&[(7, 1)], 0));
     assert_eq!(run(&store, &on, day(4)).await, told(&[(1, 1)], 0));
 
-    // Rules that change again move what is planned, and repeat nothing.
+    // Rules that change again repeat nothing. A key that is looked at too early is planned anew then.
     let other = policy(&[3], None);
-    assert_eq!(run(&store, &other, day(4)).await, Report { indexed: 3, ..told(&[], 0) });
+    assert_eq!(run(&store, &other, day(4)).await, Report { indexed: 1, ..told(&[], 0) });
     assert_eq!(run(&store, &other, day(7)).await, told(&[(3, 1)], 0));
+}
+
+/// Such as after they were off: who wrote keys meanwhile knew of no rules.
+#[tokio::test]
+async fn after_a_pause_the_rules_apply_to_the_keys_that_were_written_in_it() {
+    let on = policy(&[7, 1], None);
+    let table = table(&on).await;
+    let store = table.store();
+    mint(&store, &KeyPolicy::default(), Some(day(10))).await;
+    let two = HOUR * 2;
+    assert_eq!(run(&store, &on, day(0).saturating_add(two)).await, told(&[], 0));
+    let later = run(&store, &on, day(0).saturating_add(two * 2 + HOUR)).await;
+    assert_eq!(later, Report { indexed: 1, ..told(&[], 0) });
+    assert_eq!(run(&store, &on, day(3)).await, told(&[(7, 1)], 0));
+}
+
+#[tokio::test]
+async fn a_damaged_item_holds_up_no_key() {
+    let on = policy(&[7, 1], None);
+    let table = TestTable::start().await;
+    let store = table.store();
+    mint(&store, &KeyPolicy::default(), Some(day(10))).await;
+    for (partition, sort) in [(sample::ACCOUNT, "KEY#DAMAGED"), ("NOBODY", "KEY#0197D3N19KNDD6Z5")]
+    {
+        let put = table.client.put_item().table_name(table.name());
+        put.item("pk", AttributeValue::S(format!("ACCOUNT#{partition}")))
+            .item("sk", AttributeValue::S(sort.to_owned()))
+            .item("review", AttributeValue::S("0".to_owned()))
+            .item("review_at", AttributeValue::N("0".to_owned()))
+            .send()
+            .await
+            .expect("written");
+    }
+    let walked = run(&store, &on, day(0)).await;
+    assert!(walked.indexed >= 1 && walked.failed >= 2, "{walked:?}");
+    assert_eq!(run(&store, &on, day(3)).await.expiring, BTreeMap::from([(7, 1)]));
+    // The rules that it keeps are damaged, too.
+    let put = table.client.put_item().table_name(table.name());
+    let name = || AttributeValue::S("WARNINGS".to_owned());
+    put.item("pk", name()).item("sk", name()).send().await.expect("written");
+    assert_eq!(operator::warning_rules(&store).await.expect("rules"), WarningPolicy::default());
+    assert_eq!(run(&store, &on, day(9)).await.expiring, BTreeMap::from([(1, 1)]));
+    assert_eq!(operator::warning_rules(&store).await.expect("rules"), on.warnings);
 }
 
 #[tokio::test]
@@ -266,10 +313,13 @@ async fn a_run_costs_little_and_an_announcement_little_more() {
     for _ in 0..10 {
         mint(&store, &policy, Some(day(10))).await;
     }
-    table.meter.take();
     run(&store, &policy, day(2)).await;
+    table.meter.take();
+    run(&store, &policy, day(2).saturating_add(HOUR)).await;
     let idle = table.meter.take();
-    assert_eq!(idle.requests, BTreeMap::from([("GetItem", 1), ("Query", 8)]));
+    assert_eq!(idle.requests, BTreeMap::from([("GetItem", 1), ("PutItem", 1), ("Query", 8)]));
+    run(&store, &policy, day(3).saturating_sub(HOUR)).await;
+    table.meter.take();
     assert_eq!(run(&store, &policy, day(3)).await, told(&[(7, 10)], 0));
     let busy = table.meter.take();
     println!("idle {idle:?}\n10 keys {busy:?}");
@@ -309,11 +359,9 @@ async fn a_table_without_the_index_is_an_error_that_names_it() {
         );
     created.send().await.expect("a table");
     let store = KeyStore::new(table.client.clone(), "without");
-    let error = warnings::run(&store, &policy, day(0), Instant::now() + HOUR).await;
-    let error = error.expect_err("no index");
-    let error =
-        std::error::Error::source(&error).map_or(error.to_string(), |source| format!("{source:?}"));
-    assert!(error.contains("reviews"), "{error}");
+    let failed = warnings::run(&store, &policy, day(0), Instant::now() + HOUR).await;
+    let error = failed.expect_err("no index").error;
+    assert!(causes(&error).contains("reviews"), "{error}: {}", causes(&error));
 }
 
 fn attribute(name: &str, kind: ScalarAttributeType) -> AttributeDefinition {

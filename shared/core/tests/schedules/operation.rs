@@ -258,7 +258,8 @@ impl Operation {
             Self::Warn => {
                 // The clock of a schedule stands still, and all time limits are far away.
                 let until = Instant::now() + Duration::from_secs(3600);
-                let report = warnings::run(store, policy, clock.now(), until).await?;
+                let run = warnings::run(store, policy, clock.now(), until).await;
+                let report = run.map_err(|incomplete| Failure::from(incomplete.error))?;
                 if report.failed > 0 {
                     return Err(Failure::Lost);
                 }

@@ -39,6 +39,7 @@ const TIMES: &[&str] = &[
     "last_used_at",
     "review_at",
     "revoked_at",
+    "seen",
     "ttl",
     "updated_at",
 ];

@@ -88,6 +88,7 @@ impl World {
             policy: policy.warnings.clone(),
             left: 0,
             from: after(-HOURS),
+            seen: now(),
             position: None,
         };
         store.keep_review_walk(&walk).await.expect("kept");
