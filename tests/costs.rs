@@ -287,6 +287,7 @@ fn warnings_cost_what_the_page_says() {
         ("Lambda: requests", RUNS * LAMBDA_REQUEST),
         ("Lambda: 100 ms at 256 MB, assumed", RUNS * 0.1 * GB * GB_SECOND),
         ("reads: 5 units in a run that announces nothing", RUNS * 5.0 * READ_UNIT),
+        ("a write: when it ran", RUNS * WRITE_UNIT),
         ("KMS: one request in each run", RUNS * KMS_REQUEST),
         ("log: 0.4 kB in each run, the most", RUNS * RUN_LINE_BYTES * LOG_BYTE),
     ];
