@@ -249,13 +249,11 @@ fn every_function_may_do_exactly_this_with_this_table_and_its_own_logs() {
                     "pk",
                     "sk",
                     "audit_head",
-                    "expires_at",
                     "last_used_at",
                     "review",
                     "review_at",
-                    "revoked_at",
-                    "rotated_to",
                     "unused_warned",
+                    "updated_at",
                 ];
                 expect("Announce", &update, table_arn(), Some(only(&announced)));
                 expect("Record", &["dynamodb:PutItem"], table_arn(), Some(of_trail()));
