@@ -45,7 +45,7 @@ pub struct DueKey {
 pub struct DuePage {
     /// The keys.
     pub keys: Vec<DueKey>,
-    /// The number of items that are none.
+    /// The number of items that are not keys.
     pub malformed: u64,
     /// Where the next page starts; `None` after the last page.
     pub next: Option<WalkPosition>,
@@ -115,7 +115,7 @@ impl KeyStore {
             match due_key(&item) {
                 Ok(due) => keys.push(due),
                 Err(error) => {
-                    tracing::error!(item.pk = ?item.get("pk"), item.sk = ?item.get("sk"), "no key: {error}");
+                    tracing::error!(item.pk = ?item.get("pk"), item.sk = ?item.get("sk"), "an item of the index is not a key: {error}");
                     malformed += 1;
                 }
             }
