@@ -1,7 +1,7 @@
 //! Keys to announce: an index of when to look at each key next.
 //!
 //! A key is in the index while there is something to announce about it. The announcement and the next plan are one
-//! transaction, so that nothing is announced twice, and nothing is forgotten. The index may be behind the table:
+//! transaction, so no step is announced twice, and none is forgotten. The index may be behind the table:
 //! what it finds is read again from the table, and what it does not show yet, the next run finds.
 
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
@@ -239,8 +239,8 @@ impl KeyStore {
             None => condition.push_str("attribute_not_exists(review_at)"),
         }
         let mut set = String::new();
-        // Each change moves it. Attributes in conditions count as written for IAM, so naming those that a change is
-        // about would let the runs extend and revive keys.
+        // Each change of a key moves it. IAM counts attributes in conditions as written: with the expiry and the
+        // revocation here, the role would let the runs extend and revive keys.
         let mut same = vec!["updated_at"];
         if let Some(told) = told {
             set.push_str("SET unused_warned = :told");
@@ -251,7 +251,7 @@ impl KeyStore {
         Ok(record::require_same(update, &condition, key, &same).build()?)
     }
 
-    /// Reads how far the keys have been put into the index; `None` if nobody knows.
+    /// Reads how far the keys have been put into the index; `None` before the first run, or if the record is damaged.
     ///
     /// # Errors
     ///
