@@ -11,7 +11,6 @@
 
 mod batch;
 pub mod client;
-mod detail;
 mod publish;
 mod read;
 mod recent;
@@ -25,7 +24,6 @@ use lambda_runtime::Diagnostic;
 use tokio::time::Instant;
 
 pub use self::batch::{Batch, BatchResponse, Failure, Record};
-pub use self::detail::{Actor, Detail, Request, Resource, detail_type};
 pub use self::publish::SOURCE;
 pub use self::read::{Malformed, read};
 pub use self::settings::Settings;

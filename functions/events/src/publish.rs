@@ -6,10 +6,9 @@ use aws_sdk_eventbridge::error::{DisplayErrorContext, ProvideErrorMetadata, SdkE
 use aws_sdk_eventbridge::operation::put_events::PutEventsError;
 use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
 use aws_sdk_eventbridge::{Client, config::http::HttpResponse};
+use latchkey::audit::detail::{Detail, detail_type};
 use latchkey::audit::{Action, Event};
 use latchkey::id::OrganizationId;
-
-use crate::detail::{Detail, detail_type};
 
 /// The `source` of every event.
 pub const SOURCE: &str = "latchkey";

@@ -11,7 +11,7 @@ pub mod store;
 // The vocabulary of every layer and of every user of this crate.
 pub use domain::{
     account, audit, error, id, idempotency, key, leak, limit, organizations, policy, principal,
-    scope, text, time, token, warning,
+    scope, text, time, token, warning, webhook,
 };
 pub use error::Error;
 pub use service::{Latchkey, operator, warnings};

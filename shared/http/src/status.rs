@@ -103,7 +103,10 @@ fn of_service(error: &Refused) -> StatusCode {
         Refused::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
         Refused::Denied(_) => StatusCode::FORBIDDEN,
         Refused::InvalidExpiry(_) => StatusCode::BAD_REQUEST,
-        Refused::AccountNotFound(_) | Refused::KeyNotFound(_) => StatusCode::NOT_FOUND,
+        Refused::AccountNotFound(_)
+        | Refused::KeyNotFound(_)
+        | Refused::WebhookNotFound(_)
+        | Refused::DeliveryNotFound(_) => StatusCode::NOT_FOUND,
         Refused::AccountDisabled(_)
         | Refused::OrganizationDisabled(_)
         | Refused::KeyEnded { .. }
@@ -111,6 +114,10 @@ fn of_service(error: &Refused) -> StatusCode {
         | Refused::OwnAccount(_)
         | Refused::KeyLimitReached { .. }
         | Refused::AccountLimitReached { .. }
+        | Refused::WebhookLimitReached { .. }
+        | Refused::WebhookDisabled(_)
+        | Refused::NotReplayable(..)
+        | Refused::NotDiscardable(..)
         | Refused::IdempotencyKeyReused => StatusCode::CONFLICT,
         Refused::Busy | Refused::Random(_) | Refused::Store(StoreError::Unavailable(_)) => {
             StatusCode::SERVICE_UNAVAILABLE

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use events::{Detail, Record, detail_type, read};
+use events::{Record, read};
 use latchkey::audit::Action;
+use latchkey::audit::detail::{Detail, detail_type};
 use latchkey_testkit::contract::validate;
 use latchkey_testkit::project;
 use proptest::prelude::*;

@@ -2,14 +2,19 @@
 
 use std::time::Duration;
 
+use latchkey::Latchkey;
 use latchkey::account::AccountChange;
 use latchkey::audit::{Action, EventTime};
 use latchkey::id::OrganizationId;
 use latchkey::key::KeyChange;
 use latchkey::operator;
 use latchkey::policy::KeyPolicy;
-use latchkey::service::{Freshness, RotateRequest};
-use latchkey::store::{EventRange, Order};
+use latchkey::principal::AccountPrincipal;
+use latchkey::service::{
+    Answer, Clock, Courier, DeliveryFilter, Freshness, RotateRequest, Turn, Wake, WebhookRequest,
+};
+use latchkey::store::{EventRange, KeyStore, Order};
+use latchkey::webhook::EventTypes;
 use latchkey_testkit::contract::validate;
 use latchkey_testkit::event_bridge::EventBridge;
 use latchkey_testkit::sample::{self, SampleKey};
@@ -45,6 +50,7 @@ async fn change_everything(table: &TestTable) {
     }
     latchkey.delete_account(admin, &other).await.expect("deleted");
 
+    webhooks(&latchkey, &store, admin).await;
     let now = sample::now();
     operator::create_root_key(&store, &policy, now, None).await.expect("a root key");
     let root = SampleKey::Root.mint().0;
@@ -57,6 +63,29 @@ async fn change_everything(table: &TestTable) {
         set.expect("changed");
     }
     operator::delete_organization(&store, now, &organization).await.expect("deleted");
+}
+
+/// Creates a webhook whose endpoint says that it is gone, and deletes it.
+async fn webhooks(latchkey: &Latchkey, store: &KeyStore, admin: &AccountPrincipal) {
+    let request = WebhookRequest {
+        url: "https://hooks.example.com".parse().expect("a URL"),
+        description: "".parse().expect("a description"),
+        events: EventTypes::all(),
+    };
+    let created = latchkey.create_webhook(admin, request, None, |_| text_response("")).await;
+    created.expect("created");
+    let webhooks = latchkey.webhooks(admin).await.expect("webhooks");
+    let range = EventRange::default();
+    let created = store.events(Some(&admin.organization), &range, Order::NewestFirst, 1).await;
+    let created = created.expect("events").events.remove(0);
+    let secret = "0123456789abcdefghijklmnopqrstuv".parse().expect("a secret");
+    let courier = Courier::new(store, secret, Clock::new(sample::now));
+    courier.address(&created, "webhook.created", "{}", &webhooks).await.expect("a delivery");
+    let pages = latchkey.deliveries(admin, &DeliveryFilter::default(), 1, None).await;
+    let wake = Wake::from(&pages.expect("a page").items[0]);
+    let gone = async |_| Answer::Response { status: 410, retry_after: None };
+    courier.attempt(&wake, Turn::Own, gone).await.expect("attempted");
+    latchkey.delete_webhook(admin, &webhooks[0].id).await.expect("deleted");
 }
 
 #[tokio::test]

@@ -4,8 +4,16 @@ const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 
 /// Encodes the low 80 bits of `number` in 16 digits of `0-9A-Z`; 36^16 is just over 2^82.
 pub(crate) fn base36(number: u128) -> String {
-    let mut rest = number & ((1 << 80) - 1);
-    let mut digits = [0_u8; 16];
+    digits36::<16>(number & ((1 << 80) - 1))
+}
+
+/// Encodes the low 102 bits of `number` in 20 digits of `0-9A-Z`; 36^20 is just over 2^103.
+pub(crate) fn base36_wide(number: u128) -> String {
+    digits36::<20>(number & ((1 << 102) - 1))
+}
+
+fn digits36<const WIDTH: usize>(mut rest: u128) -> String {
+    let mut digits = [0_u8; WIDTH];
     for digit in digits.iter_mut().rev() {
         *digit = BASE62[(rest % 36) as usize];
         rest /= 36;

@@ -2,11 +2,12 @@
 
 use std::error::Error as StdError;
 
-use super::id::{KeyId, OrganizationId, ServiceAccountId};
+use super::id::{KeyId, OrganizationId, ServiceAccountId, WebhookId};
 use super::key::Ended;
 use super::policy::InvalidExpiry;
 use super::principal::Denial;
 use super::token::InvalidToken;
+use super::webhook::{DeliveryId, NotDiscardable, NotReplayable};
 
 /// The reason a request was rejected or failed.
 ///
@@ -79,6 +80,32 @@ pub enum Error {
         /// The maximum number of service accounts.
         limit: u32,
     },
+    /// The caller's organization has no such webhook.
+    #[error("webhook `{0}` does not exist")]
+    WebhookNotFound(WebhookId),
+    /// The organization already has the maximum number of webhooks.
+    #[error(
+        "organization `{organization}` already has {limit} webhooks (the limit); delete one, for example one \
+         that is disabled"
+    )]
+    WebhookLimitReached {
+        /// The organization.
+        organization: OrganizationId,
+        /// The maximum number of webhooks.
+        limit: u32,
+    },
+    /// The webhook of a delivery is deleted or disabled.
+    #[error("webhook `{0}` is deleted or disabled; create another webhook for later events")]
+    WebhookDisabled(WebhookId),
+    /// The caller's organization has no such delivery.
+    #[error("delivery `{0}` does not exist; deliveries are kept for 30 days")]
+    DeliveryNotFound(DeliveryId),
+    /// The delivery cannot be repeated.
+    #[error("delivery `{0}` cannot be replayed: {1}")]
+    NotReplayable(DeliveryId, NotReplayable),
+    /// The delivery cannot be given up.
+    #[error("delivery `{0}` cannot be discarded: {1}")]
+    NotDiscardable(DeliveryId, NotDiscardable),
     /// The idempotency key was used with a different request.
     #[error(
         "this `Idempotency-Key` was used for a different request in the last 24 hours; \

@@ -1,4 +1,4 @@
-//! Identifiers of organizations, service accounts, and keys.
+//! Identifiers of organizations, service accounts, keys, and webhooks.
 
 use std::fmt;
 use std::str::FromStr;
@@ -111,6 +111,11 @@ resource_id! {
     /// assert_eq!("".parse::<KeyId>(), Err(InvalidId::Length(0)));
     /// ```
     KeyId
+}
+
+resource_id! {
+    /// The ID of a webhook, with the grammar of [`ServiceAccountId`].
+    WebhookId
 }
 
 impl KeyId {

@@ -17,3 +17,4 @@ pub mod text;
 pub mod time;
 pub mod token;
 pub mod warning;
+pub mod webhook;

@@ -13,6 +13,12 @@ pub const KEYS_READ: Scope = Scope(Cow::Borrowed("keys.read"));
 /// The scope for reading the audit trail.
 pub const AUDIT_READ: Scope = Scope(Cow::Borrowed("audit.read"));
 
+/// The scope for reading webhooks and their deliveries.
+pub const WEBHOOKS_READ: Scope = Scope(Cow::Borrowed("webhooks.read"));
+
+/// The scope for creating and deleting webhooks, and for repeating and giving up deliveries.
+pub const WEBHOOKS_WRITE: Scope = Scope(Cow::Borrowed("webhooks.write"));
+
 /// A permission: 1 to 64 printable ASCII characters other than space, `"`, and `\`, the `scope-token` of RFC
 /// 6749, section 3.3.
 ///

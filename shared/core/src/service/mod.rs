@@ -5,6 +5,7 @@ mod audit;
 mod authenticate;
 mod cache;
 mod clock;
+mod courier;
 mod cursor;
 mod deployment;
 mod generate;
@@ -24,6 +25,7 @@ mod sealing;
 pub mod settings;
 mod verify;
 pub mod warnings;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,12 +46,14 @@ use verify::Verifier;
 pub use audit::{EventFilter, FoundEvents};
 pub use authenticate::Authenticated;
 pub use clock::Clock;
+pub use courier::{Answer, Courier, Message, Turn, Wake};
 pub use cursor::Cursors;
 pub use mint::MintRequest;
 pub use replay::{IdempotentRequest, Replay};
 pub use rotate::RotateRequest;
 pub use sealing::CallerSecret;
 pub use verify::Freshness;
+pub use webhooks::{DeliveryFilter, WebhookRequest};
 /// The type of [`Replay`]'s output, zeroed when dropped because it holds a secret.
 pub use zeroize::Zeroizing;
 

@@ -141,7 +141,7 @@ impl KeyStore {
     ) -> Result<(), Error> {
         self.begin_deleting(organization, id, now).await?;
         for _ in 0..PAGES_MAX {
-            if self.delete_keys(id).await? {
+            if self.delete_page(record::account_partition(id), None).await? {
                 return self.delete_entry(organization, id).await;
             }
         }
@@ -218,18 +218,23 @@ impl KeyStore {
         Ok(entry.is_some_and(|entry| entry.contains_key("deleting")))
     }
 
-    /// Deletes a page of an account's keys and returns whether there were none left.
-    async fn delete_keys(&self, account: &ServiceAccountId) -> Result<bool, Error> {
-        let page = self
-            .client
-            .query()
+    /// Deletes a page of a partition's items, or of those whose sort keys start with `prefix`, and returns whether
+    /// there were none left.
+    pub(super) async fn delete_page(
+        &self,
+        partition: String,
+        prefix: Option<&str>,
+    ) -> Result<bool, Error> {
+        let query = self.client.query().expression_attribute_values(":pk", text(&partition));
+        let query = match prefix {
+            None => query.key_condition_expression("pk = :pk"),
+            Some(prefix) => query
+                .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+                .expression_attribute_values(":prefix", text(prefix)),
+        };
+        let page = query
             .table_name(&self.table)
             .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(
-                ":pk",
-                AttributeValue::S(record::account_partition(account)),
-            )
             .projection_expression("pk, sk")
             .limit(BATCH_MAX)
             .send()

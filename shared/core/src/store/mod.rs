@@ -4,10 +4,12 @@
 //! code against an embedded DynamoDB.
 
 mod account;
+mod attempts;
 mod attribute;
 pub mod client;
 mod count_accounts;
 mod create;
+mod deliveries;
 mod deployment;
 pub mod environment;
 mod error;
@@ -28,6 +30,7 @@ mod trail;
 mod trails;
 mod transaction;
 mod update_key;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -35,6 +38,7 @@ use aws_sdk_dynamodb::Client;
 
 use crate::audit::{AuditPolicy, Author};
 
+pub use attempts::Health;
 pub use create::CreateError;
 pub use deployment::Deployment;
 pub use events::{EventPage, EventRange, Order, read_event};

@@ -48,6 +48,12 @@ pub(super) enum Part {
     Key,
     /// A new key.
     NewKey,
+    /// A webhook.
+    Webhook,
+    /// An existing delivery.
+    Delivery,
+    /// A new delivery.
+    NewDelivery,
 }
 
 /// The result of a transaction.

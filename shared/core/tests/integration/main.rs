@@ -14,3 +14,4 @@ mod tampering;
 mod trail;
 mod verify;
 mod warnings;
+mod webhooks;

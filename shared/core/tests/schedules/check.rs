@@ -76,6 +76,19 @@ pub(crate) fn consistent(
                     counted.is_none_or(|counted| counted == found),
                     "{pk} counts {counted:?} of {found} accounts"
                 );
+                let own = pk.replacen("ORG#", "WEBHOOKS#", 1);
+                let own = items.keys().filter(|(pk, sk)| *pk == own && sk.starts_with("WEBHOOK#"));
+                let (found, counted) = (own.count(), number(item, "webhooks").unwrap_or(0));
+                let gone = !item["deleting"].is_null();
+                require!(
+                    gone || i64::try_from(found) == Ok(counted),
+                    "{pk} counts {counted} of {found} webhooks"
+                );
+            }
+            _ if sk.starts_with("WEBHOOK#") || sk.starts_with("DELIVERY#") => {
+                let organization = pk.replacen("WEBHOOKS#", "ORG#", 1);
+                let organization = items.contains_key(&(organization, "ORG".to_owned()));
+                require!(organization, "{sk} has no organization");
             }
             "DEPLOYMENT" => {
                 let found = items.keys().filter(|(_, sk)| sk == "ORG").count();

@@ -46,12 +46,22 @@ const OPERATIONS: &[Operation] = &[
     SetOrganizationDisabled(true),
     SetOrganizationDisabled(false),
     DeleteOrganization,
+    CreateWebhook { repeat: None },
+    CreateWebhook { repeat: AGAIN },
+    DeleteWebhook,
+    Address,
+    Attempt(204),
+    Attempt(500),
+    Attempt(410),
+    ReplayDelivery,
+    DiscardDelivery,
 ];
 
 #[tokio::test(start_paused = true)]
 async fn every_operation_can_be_interrupted_anywhere_and_sent_again() {
     for operation in OPERATIONS {
-        let world = World::new(10).await.with("old", 3, None, &["a.read"]).await;
+        let world =
+            World::new(10).await.with("old", 3, None, &["a.read"]).await.with_webhook().await;
         let checked = Race::new(world, &[*operation]).await.every_fault().await;
         // Each request and each response can at least meet the end of its process.
         assert!(checked.faults >= 2, "{operation:?}: {checked:?}");
@@ -71,7 +81,8 @@ async fn a_change_and_its_event_are_written_together_or_not_at_all() {
     for (at, operation) in OPERATIONS.iter().enumerate() {
         // Not the next one in the list, which may undo it: who sends an operation again undoes that.
         let next = OPERATIONS[(at + 3) % OPERATIONS.len()];
-        let world = World::new(10).await.with("old", 3, None, &["a.read"]).await;
+        let world =
+            World::new(10).await.with("old", 3, None, &["a.read"]).await.with_webhook().await;
         let pair = [*operation, next];
         let race = match pair {
             // By a clock that is behind, the key has not ended.

@@ -3,13 +3,18 @@
 use std::time::Duration;
 
 use latchkey::account::{AccountChange, ServiceAccount};
+use latchkey::audit::Event;
 use latchkey::error::{Error, StoreError};
 use latchkey::key::{KeyChange, Minted};
 use latchkey::leak::{LeakAction, Sighting};
 use latchkey::operator::{self, MintSpec, OperatorError};
 use latchkey::principal::Principal;
-use latchkey::service::{CallerSecret, Freshness, IdempotentRequest, MintRequest, RotateRequest};
+use latchkey::service::{
+    Answer, CallerSecret, Courier, Freshness, IdempotentRequest, MintRequest, RotateRequest, Turn,
+    Wake, WebhookRequest,
+};
 use latchkey::warnings;
+use latchkey::webhook::{EventTypes, Webhook};
 use latchkey_testkit::{Response, text_response};
 use tokio::time::Instant;
 
@@ -56,6 +61,16 @@ pub(crate) enum Operation {
     Bootstrap,
     SetOrganizationDisabled(bool),
     DeleteOrganization,
+    CreateWebhook {
+        repeat: Option<&'static str>,
+    },
+    DeleteWebhook,
+    /// Creates the delivery of an event, which exists already if the world has a webhook.
+    Address,
+    /// Attempts the pending delivery; the endpoint responds with this status.
+    Attempt(u16),
+    ReplayDelivery,
+    DiscardDelivery,
     /// DynamoDB deletes the items of a partition that are past their time to live.
     Expire(&'static str),
 }
@@ -106,6 +121,11 @@ fn id(account: &ServiceAccount) -> Response {
     text_response(account.id.as_ref())
 }
 
+fn courier(process: &Process) -> Courier {
+    let secret = "0123456789abcdefghijklmnopqrstuv".parse().expect("a secret");
+    Courier::new(&process.store, secret, process.clock.clone())
+}
+
 impl Operation {
     /// Whether the same request may be sent again to finish the work, and nothing happens twice.
     pub(crate) fn is_repeatable(self) -> bool {
@@ -113,6 +133,7 @@ impl Operation {
             Self::Mint { .. }
             | Self::Rotate { .. }
             | Self::CreateAccount { .. }
+            | Self::CreateWebhook { .. }
             | Self::CreateRootKey { .. } => self.is_idempotent(),
             Self::MintForAnHour
             | Self::MintAndDescribe
@@ -120,6 +141,7 @@ impl Operation {
             | Self::OperatorMint
             | Self::OperatorRotate(_)
             | Self::Bootstrap
+            | Self::ReplayDelivery
             | Self::Expire(_) => false,
             Self::Revoke(_)
             | Self::RevokePresented(_)
@@ -136,6 +158,10 @@ impl Operation {
             | Self::OperatorSetDisabled(_)
             | Self::OperatorDeleteAccount
             | Self::SetOrganizationDisabled(_)
+            | Self::DeleteWebhook
+            | Self::Address
+            | Self::Attempt(_)
+            | Self::DiscardDelivery
             | Self::DeleteOrganization => true,
         }
     }
@@ -159,6 +185,7 @@ impl Operation {
             Self::Mint { repeat }
             | Self::Rotate { repeat, .. }
             | Self::CreateAccount { repeat }
+            | Self::CreateWebhook { repeat }
             | Self::CreateRootKey { repeat } => repeat.is_some(),
             _ => false,
         }
@@ -331,6 +358,41 @@ impl Operation {
             }
             Self::DeleteOrganization => {
                 operator::delete_organization(store, clock.now(), &world.organization).await?;
+                String::new()
+            }
+            Self::CreateWebhook { repeat } => {
+                let request = request(repeat, "webhook", "admin");
+                let wanted = WebhookRequest {
+                    url: "https://new.example.com".parse().expect("a URL"),
+                    description: nothing(),
+                    events: EventTypes::all(),
+                };
+                let id = |webhook: &Webhook| text_response(webhook.id.as_ref());
+                text(latchkey.create_webhook(caller, wanted, request, id).await?)
+            }
+            Self::DeleteWebhook => {
+                latchkey.delete_webhook(caller, &world.hook().webhook.id).await?;
+                String::new()
+            }
+            Self::Address => {
+                let webhooks = std::slice::from_ref(&world.hook().webhook);
+                let event =
+                    Event { time: world.hook().event.time.next(), ..world.hook().event.clone() };
+                courier(process).address(&event, "webhook.created", "{}", webhooks).await?;
+                String::new()
+            }
+            Self::Attempt(status) => {
+                let wake = Wake::from(&world.hook().pending);
+                let answer = Answer::Response { status, retry_after: None };
+                courier(process).attempt(&wake, Turn::Own, async |_| answer).await?;
+                String::new()
+            }
+            Self::ReplayDelivery => {
+                latchkey.replay_delivery(caller, &world.hook().ended.id).await?;
+                String::new()
+            }
+            Self::DiscardDelivery => {
+                latchkey.discard_delivery(caller, &world.hook().pending.id).await?;
                 String::new()
             }
             Self::Expire(partition) => {

@@ -66,6 +66,10 @@ async fn full_with_expired() -> World {
     world.with("ended", 2, Some(-1000), &[]).await
 }
 
+async fn webhook() -> World {
+    World::new(10).await.with_webhook().await
+}
+
 async fn scoped() -> World {
     World::new(10).await.with("old", 3, None, &["a.read"]).await
 }
@@ -146,6 +150,20 @@ race! {
         [MINT, Expire("ACCOUNT#")];
     a_deletion_while_items_disappear_leaves_nothing: timed with_ended().await, 7,
         [DeleteAccount, Expire("ACCOUNT#")];
+    no_webhook_outlives_its_deleted_organization: new webhook().await, 12,
+        [DeleteOrganization, CreateWebhook { repeat: None }];
+    no_delivery_outlives_its_deleted_organization: new webhook().await, 12, [DeleteOrganization, Address];
+    a_delivery_is_not_created_for_a_deleted_webhook: new webhook().await, 2, [DeleteWebhook, Address];
+    an_attempt_brings_back_nothing_of_a_deleted_organization: new webhook().await, 12,
+        [DeleteOrganization, Attempt(410)];
+    two_attempts_count_once: new webhook().await, 6, [Attempt(500), Attempt(500)];
+    a_discarded_delivery_stays_so: new webhook().await, 6, [Attempt(500), DiscardDelivery];
+    a_delivered_one_is_not_discarded: new webhook().await, 6, [Attempt(204), DiscardDelivery];
+    one_request_sent_twice_makes_one_webhook: new webhook().await, 2,
+        [CreateWebhook { repeat: Some("same") }, CreateWebhook { repeat: Some("same") }];
+    a_webhook_and_its_organization_are_deleted_in_order: new webhook().await, 12,
+        [DeleteOrganization, DeleteWebhook];
+    a_replay_of_a_deleted_webhook_is_none: new webhook().await, 2, [DeleteWebhook, ReplayDelivery];
     one_organization_has_an_id: new plain().await, 2, [Bootstrap, Bootstrap];
     no_account_outlives_its_deleted_organization: new plain().await, 17, [DeleteOrganization, CREATE];
     an_operators_rotation_is_one_of_two: new plain().await, 6, [OperatorRotate("old"), ROTATE];

@@ -22,6 +22,7 @@ const IGNORED: &[&str] = &[
     "full_revision",
     "full_until",
     "id",
+    "next_attempt_at",
     "key_prefix",
     "revision",
     "review",
@@ -35,8 +36,13 @@ const PLACES: &[&str] = &["audit_head", "previous", "previous_ttl", "sequence"];
 const TIMES: &[&str] = &[
     "changes",
     "created_at",
+    "delivered_at",
+    "disabled_at",
+    "discarded_at",
     "expires_at",
+    "failing_since",
     "last_used_at",
+    "replayed_at",
     "review_at",
     "revoked_at",
     "seen",
@@ -64,6 +70,9 @@ const GONE: &[&str] = &[
     "OrganizationNotFound",
     "OrganizationDisabled",
     "OrganizationDeleting",
+    "WebhookNotFound",
+    "WebhookDisabled",
+    "DeliveryNotFound",
 ];
 
 /// The result of some of the operations, in some order.
@@ -159,8 +168,8 @@ fn renamed(names: &BTreeMap<String, String>, text: &str) -> String {
     let mut result = String::new();
     for word in text.split_inclusive(|c| !is_part(c)) {
         let id = word.trim_end_matches(|c| !is_part(c));
-        let is_id =
-            id.len() == 16 && id.chars().all(|c| c.is_ascii_digit() || c.is_ascii_uppercase());
+        let is_id = [16, 20].contains(&id.len())
+            && id.chars().all(|c| c.is_ascii_digit() || c.is_ascii_uppercase());
         if is_id {
             result.push_str(names.get(id).map_or("NEW", String::as_str));
             result.push_str(&word[id.len()..]);

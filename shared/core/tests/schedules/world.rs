@@ -7,16 +7,18 @@ use std::time::Duration;
 
 use latchkey::Latchkey;
 use latchkey::account::{Organization, ServiceAccount};
-use latchkey::id::{OrganizationId, ServiceAccountId};
+use latchkey::audit::Event;
+use latchkey::id::{OrganizationId, ServiceAccountId, WebhookId};
 use latchkey::key::{Key, KeySpec};
 use latchkey::policy::KeyPolicy;
 use latchkey::principal::AccountPrincipal;
 use latchkey::scope::Scopes;
 use latchkey::service::Clock;
-use latchkey::store::{KeyStore, ReviewWalk};
+use latchkey::store::{EventRange, KeyStore, Order, ReviewWalk};
 use latchkey::time::Timestamp;
 use latchkey::token::Prefix;
 use latchkey::warning::WarningPolicy;
+use latchkey::webhook::{Delivery, EventTypes, LastAttempt, Webhook};
 use latchkey_testkit::schedule::Stage;
 use latchkey_testkit::{NO_CACHE, sample};
 use rand::rngs::SysRng;
@@ -39,6 +41,17 @@ pub(crate) struct World {
     pub(crate) keys: BTreeMap<&'static str, (Key, String)>,
     /// Names of the IDs that exist from the start.
     pub(crate) names: BTreeMap<String, String>,
+    /// The webhook, with its pending delivery and one that ended.
+    pub(crate) hook: Option<Hook>,
+}
+
+/// A webhook of the organization.
+pub(crate) struct Hook {
+    pub(crate) webhook: Webhook,
+    /// The event that it gets.
+    pub(crate) event: Event,
+    pub(crate) pending: Delivery,
+    pub(crate) ended: Delivery,
 }
 
 /// A process that serves one operation.
@@ -123,6 +136,7 @@ impl World {
             account: work.id,
             keys,
             names: names.into(),
+            hook: None,
         };
         world.stage.keep();
         world
@@ -151,6 +165,37 @@ impl World {
     /// Adds a key that never expires.
     pub(crate) async fn with_key(self, name: &'static str) -> Self {
         self.with(name, 3, None, &[]).await
+    }
+
+    /// Adds a webhook with two deliveries.
+    pub(crate) async fn with_webhook(mut self) -> Self {
+        let (store, organization) = (self.stage.store(), &self.organization);
+        let webhook = webhook(organization);
+        store.create_webhook(&webhook, after(-HOURS), None).await.expect("created");
+        let range = EventRange::default();
+        let page = store.events(Some(organization), &range, Order::NewestFirst, 2).await;
+        let [event, earlier]: [Event; 2] =
+            page.expect("events").events.try_into().expect("two events");
+        let delivery = |event: &Event| {
+            Delivery::new(&webhook, event, "webhook.created", "{}".to_owned(), after(-HOUR))
+        };
+        let (pending, made) = (delivery(&event), delivery(&earlier));
+        let last = LastAttempt { status: Some(500), error: Some("it failed".to_owned()) };
+        let ended = made.attempted(last, None, after(-HOUR));
+        for delivery in [&pending, &made] {
+            assert!(store.create_delivery(delivery).await.expect("created"));
+        }
+        assert!(store.update_delivery(&made, &ended).await.expect("updated"));
+        self.names.insert(webhook.id.to_string(), "webhook".to_owned());
+        self.names.insert(pending.id.to_string(), "pending".to_owned());
+        self.names.insert(ended.id.to_string(), "ended".to_owned());
+        self.hook = Some(Hook { webhook, event, pending, ended });
+        self.stage.keep();
+        self
+    }
+
+    pub(crate) fn hook(&self) -> &Hook {
+        self.hook.as_ref().expect("a webhook")
     }
 
     pub(crate) fn key(&self, name: &str) -> &Key {
@@ -186,6 +231,20 @@ impl World {
 
 const HOUR: i64 = 60 * 60 * 1000;
 const HOURS: i64 = 4 * HOUR;
+
+fn webhook(organization: &OrganizationId) -> Webhook {
+    Webhook {
+        id: WebhookId::mint(&mut SysRng, after(-HOURS)).expect("random numbers"),
+        organization: organization.clone(),
+        url: "https://hooks.example.com".parse().expect("a URL"),
+        description: "".parse().expect("a description"),
+        events: EventTypes::all(),
+        created_at: after(-HOURS),
+        updated_at: after(-HOURS),
+        disabled: None,
+        failing_since: None,
+    }
+}
 
 fn account(organization: &OrganizationId, name: &str) -> ServiceAccount {
     let (name, nothing) = (name.parse().expect("a name"), "".parse().expect("a description"));

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::account::{AccountChange, Organization, ServiceAccount};
-use crate::id::{KeyId, OrganizationId, ServiceAccountId};
+use crate::id::{KeyId, OrganizationId, ServiceAccountId, WebhookId};
 use crate::key::{Key, Rotation};
 use crate::scope::Scopes;
 use crate::time::Timestamp;
 use crate::warning::Warning;
+use crate::webhook::{DisableReason, Webhook};
 
 use super::{Action, Chain, Change, EventTime, Resource, Value};
 
@@ -186,6 +187,44 @@ impl Draft {
     pub fn organization(action: Action, id: &OrganizationId, at: Timestamp) -> Self {
         let chain = Chain::Organization(id.clone());
         Self::new(action, Some(id.clone()), chain, Resource::organization(id), at)
+    }
+
+    /// Creates the draft of a new webhook. It has no path and no query, which may contain a secret of the endpoint.
+    pub fn webhook_created(webhook: &Webhook, at: Timestamp) -> Self {
+        let (organization, id) = (&webhook.organization, &webhook.id);
+        let description = Value::text(&webhook.description);
+        let events = webhook.events.names().map(ToString::to_string).collect();
+        Self::webhook(Action::CreateWebhook, organization, id, at)
+            .with("endpoint", None, Some(Value::Text(webhook.url.origin())))
+            .with("description", None, Some(description).filter(|text| !text.is_empty()))
+            .with("events", None, Some(Value::List(events)))
+    }
+
+    /// Creates the draft of a webhook that is disabled.
+    pub fn webhook_disabled(
+        organization: &OrganizationId,
+        id: &WebhookId,
+        reason: DisableReason,
+        at: Timestamp,
+    ) -> Self {
+        Self::webhook(Action::DisableWebhook, organization, id, at)
+            .with("disabled", Some(Value::Flag(false)), Some(Value::Flag(true)))
+            .with("reason", None, Some(Value::text(reason.name())))
+    }
+
+    /// Creates the draft of a webhook's deletion.
+    pub fn webhook_deleted(organization: &OrganizationId, id: &WebhookId, at: Timestamp) -> Self {
+        Self::webhook(Action::DeleteWebhook, organization, id, at)
+    }
+
+    fn webhook(
+        action: Action,
+        organization: &OrganizationId,
+        id: &WebhookId,
+        at: Timestamp,
+    ) -> Self {
+        let chain = Chain::Organization(organization.clone());
+        Self::new(action, Some(organization.clone()), chain, Resource::webhook(id), at)
     }
 
     fn of_account(

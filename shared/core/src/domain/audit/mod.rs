@@ -4,6 +4,7 @@
 //! digest of the one before it, so that no event can be edited, removed, or inserted unnoticed.
 
 mod chain;
+pub mod detail;
 mod draft;
 mod event;
 mod time;
@@ -18,7 +19,7 @@ pub use verify::{Break, Walk, WalkRules, Walked};
 use std::fmt;
 use std::time::Duration;
 
-use super::id::{KeyId, OrganizationId, ServiceAccountId};
+use super::id::{KeyId, OrganizationId, ServiceAccountId, WebhookId};
 use super::principal::Principal;
 
 /// How long the table keeps an event by default: one year.
@@ -203,6 +204,12 @@ actions! {
     EnableOrganization => "organization.enable",
     /// The deletion of an organization began, which ended all of its keys.
     DeleteOrganization => "organization.delete",
+    /// A webhook was created.
+    CreateWebhook => "webhook.create",
+    /// A webhook was disabled because its endpoint failed.
+    DisableWebhook => "webhook.disable",
+    /// A webhook was deleted.
+    DeleteWebhook => "webhook.delete",
 }
 
 impl fmt::Display for Action {
@@ -214,7 +221,7 @@ impl fmt::Display for Action {
 /// What was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resource {
-    /// `api_key`, `root_key`, `service_account`, or `organization`.
+    /// `api_key`, `root_key`, `service_account`, `organization`, or `webhook`.
     pub kind: String,
     /// Its ID.
     pub id: String,
@@ -237,5 +244,9 @@ impl Resource {
 
     fn organization(id: &OrganizationId) -> Self {
         Self { kind: "organization".to_owned(), id: id.to_string(), account: None }
+    }
+
+    fn webhook(id: &WebhookId) -> Self {
+        Self { kind: "webhook".to_owned(), id: id.to_string(), account: None }
     }
 }

@@ -42,7 +42,7 @@ pub async fn set_organization_disabled(
 /// how many accounts this call deleted.
 ///
 /// The first write disables the organization, which stops every key, and marks it, so that no accounts can be
-/// created. Then its accounts are deleted in pages, and finally the organization itself, which frees its ID.
+/// created. Then its accounts are deleted in pages, its webhooks, and finally the organization itself, which frees its ID.
 ///
 /// # Errors
 ///
@@ -80,6 +80,7 @@ pub async fn delete_organization(
             }
         }
     }
+    store.delete_webhooks(id).await?;
     store.finish_deleting_organization(id).await?;
     Ok(deleted)
 }

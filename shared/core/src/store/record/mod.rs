@@ -5,6 +5,7 @@ mod event;
 mod key;
 mod organization;
 mod response;
+mod webhook;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -29,6 +30,10 @@ pub(in crate::store) use organization::{
     organization_partition, stored_organization, trail_start,
 };
 pub(in crate::store) use response::{response, response_item, response_key};
+pub(in crate::store) use webhook::{
+    DELIVERY_PREFIX, WEBHOOK_COUNT, WEBHOOK_PREFIX, delivery, delivery_item, delivery_key, webhook,
+    webhook_item, webhook_key, webhook_partition,
+};
 
 /// The sort key of an account's own item.
 pub(in crate::store) const ACCOUNT: &str = "ACCOUNT";

@@ -1,14 +1,16 @@
-//! The published form of an audit event, version 1. `schemas/events/v1/` describes it for consumers.
+//! The published form of an audit event, version 1, on the event bus and in webhooks. `schemas/events/v1/` describes
+//! it for consumers.
 
 use std::collections::BTreeMap;
 
-use latchkey::audit::{Action, Change, Event};
 use serde::Serialize;
+
+use super::{Action, Change, Event};
 
 /// The version of the format. It increases when a field changes or goes away, not when one is added.
 const VERSION: u8 = 1;
 
-/// What an event on the bus says.
+/// What a published event says.
 #[derive(Clone, Debug, Serialize)]
 pub struct Detail<'a> {
     /// The version of the format.
@@ -48,7 +50,7 @@ pub struct Actor<'a> {
 /// What was changed.
 #[derive(Clone, Debug, Serialize)]
 pub struct Resource<'a> {
-    /// `api_key`, `root_key`, `service_account`, or `organization`.
+    /// `api_key`, `root_key`, `service_account`, `organization`, or `webhook`.
     pub r#type: &'a str,
     /// Its ID.
     pub id: &'a str,
@@ -99,7 +101,7 @@ impl<'a> From<&'a Event> for Detail<'a> {
     }
 }
 
-/// The `detail-type` of an action's events.
+/// The type of an action's events: the `detail-type` on the bus, and the `type` in webhooks.
 pub fn detail_type(action: Action) -> &'static str {
     match action {
         Action::CreateKey => "key.created",
@@ -122,5 +124,8 @@ pub fn detail_type(action: Action) -> &'static str {
         Action::DisableOrganization => "organization.disabled",
         Action::EnableOrganization => "organization.enabled",
         Action::DeleteOrganization => "organization.deleted",
+        Action::CreateWebhook => "webhook.created",
+        Action::DisableWebhook => "webhook.disabled",
+        Action::DeleteWebhook => "webhook.deleted",
     }
 }

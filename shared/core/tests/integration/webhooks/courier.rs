@@ -1,0 +1,338 @@
+//! Attempts, retries, and what follows from them.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use latchkey::audit::Value;
+use latchkey::error::Error;
+use latchkey::service::{Answer, DeliveryFilter, Message, Turn, Wake};
+use latchkey::webhook::{
+    ATTEMPTS_MAX, Delivery, DeliveryStatus, DeploymentSecret, DisableReason, EventTypes,
+    FAILING_MAX, Webhook,
+};
+use latchkey_testkit::sample;
+
+use super::{SECRET, World, caller, organization, stranger};
+
+const URL: &str = "https://hooks.example.com/path";
+const BODY: &str = r#"{"type":"webhook.created"}"#;
+
+const OK: Answer = status(204);
+
+const fn status(status: u16) -> Answer {
+    Answer::Response { status, retry_after: None }
+}
+
+/// A world with a webhook, and the pending delivery of its own creation.
+async fn world() -> (World, Webhook, Delivery) {
+    let world = World::new().await;
+    let webhook = world.create(URL, EventTypes::all()).await.expect("created");
+    let delivery = addressed(&world, &webhook).await;
+    (world, webhook, delivery)
+}
+
+/// Creates the delivery of the last event.
+async fn addressed(world: &World, webhook: &Webhook) -> Delivery {
+    let event = world.last_event().await;
+    let webhooks = std::slice::from_ref(webhook);
+    let made = world.courier().address(&event, "webhook.created", BODY, webhooks).await;
+    assert_eq!(made.expect("created"), 1);
+    newest(world).await
+}
+
+async fn newest(world: &World) -> Delivery {
+    list(world, DeliveryFilter::default()).await.remove(0)
+}
+
+async fn list(world: &World, filter: DeliveryFilter) -> Vec<Delivery> {
+    let page = world.latchkey.deliveries(&caller(&[]), &filter, 100, None).await.expect("a page");
+    assert_eq!(page.next, None);
+    page.items
+}
+
+async fn attempt(world: &World, wake: &Wake, turn: Turn, answer: Answer) -> Option<Wake> {
+    let attempted = world.courier().attempt(wake, turn, async |_| answer).await;
+    attempted.expect("the table responds")
+}
+
+/// Fails if the endpoint gets a request.
+async fn skip(world: &World, wake: &Wake, turn: Turn) -> Option<Wake> {
+    let sent = async |message| panic!("sent {message:?}");
+    world.courier().attempt(wake, turn, sent).await.expect("the table responds")
+}
+
+#[tokio::test]
+async fn an_event_has_one_delivery_however_often_it_is_processed() {
+    let (world, webhook, delivery) = world().await;
+    let event = world.last_event().await;
+    let webhooks = [webhook.clone()];
+    let again = world.courier().address(&event, "webhook.created", BODY, &webhooks).await;
+    assert_eq!(again.expect("nothing new"), 0);
+    assert_eq!(list(&world, DeliveryFilter::default()).await, std::slice::from_ref(&delivery));
+    assert_eq!((&delivery.webhook, &delivery.event), (&webhook.id, &event.id()));
+    assert_eq!((delivery.body.as_str(), delivery.target.as_ref()), (BODY, URL));
+    assert_eq!(
+        (delivery.resource_type.as_str(), delivery.resource.as_str()),
+        ("webhook", webhook.id.as_ref())
+    );
+    // An event that the webhook does not want has none.
+    let mut other = webhook;
+    other.events = EventTypes::select(["key.revoked"]).expect("known");
+    let made = world.courier().address(&event, "webhook.created", BODY, &[other]).await;
+    assert_eq!(made.expect("nothing"), 0);
+}
+
+#[tokio::test]
+async fn the_endpoint_gets_a_signed_request_once() {
+    let (world, webhook, delivery) = world().await;
+    world.pass(Duration::from_millis(1500));
+    let sent: RefCell<Vec<Message>> = RefCell::default();
+    let wake = Wake::from(&delivery);
+    for _ in 0..2 {
+        let send = async |message| {
+            sent.borrow_mut().push(message);
+            OK
+        };
+        let next = world.courier().attempt(&wake, Turn::Shared, send).await.expect("responds");
+        assert_eq!(next, None);
+    }
+    let secret: DeploymentSecret = SECRET.parse().expect("a secret");
+    let secret = secret.signing_secret(&organization(), &webhook.id);
+    let expected = Message {
+        url: webhook.url.clone(),
+        id: delivery.event.clone(),
+        timestamp: sample::now().as_millis() / 1000 + 1,
+        signature: secret.sign(&delivery.event, world.now(), BODY),
+        body: BODY.to_owned(),
+    };
+    assert_eq!(sent.into_inner(), [expected]);
+    let delivered = newest(&world).await;
+    assert_eq!((delivered.status, delivered.attempts), (DeliveryStatus::Delivered, 1));
+    assert_eq!((delivered.last.status, delivered.last.error), (Some(204), None));
+    assert_eq!(delivered.delivered_at, Some(world.now()));
+}
+
+#[tokio::test]
+async fn a_failed_delivery_is_attempted_ten_times_over_three_days() {
+    let (world, webhook, delivery) = world().await;
+    let began = world.now();
+    let mut wake = Wake::from(&delivery);
+    for attempts in 1..=ATTEMPTS_MAX {
+        let next = attempt(&world, &wake, Turn::Own, status(500)).await;
+        let found = newest(&world).await;
+        assert_eq!((found.attempts, found.last.status), (attempts, Some(500)));
+        assert_eq!(found.last.error.as_deref(), Some("the endpoint responded with 500"));
+        let Some(next) = next else {
+            assert_eq!((attempts, found.status), (ATTEMPTS_MAX, DeliveryStatus::Failed));
+            break;
+        };
+        assert_eq!((found.status, found.next_attempt_at), (DeliveryStatus::Pending, Some(next.at)));
+        // Who comes late learns when the next attempt is, and sends nothing.
+        assert_eq!(skip(&world, &wake, Turn::Own).await, Some(next.clone()));
+        let wait = next.at.as_millis() - world.now().as_millis();
+        world.pass(Duration::from_millis(wait.try_into().expect("later")));
+        wake = next;
+    }
+    let hours = (world.now().as_millis() - began.as_millis()) / 3_600_000;
+    assert!((75..=84).contains(&hours), "{hours}");
+    let found = world.webhooks().await.remove(0);
+    assert_eq!((found.disabled, found.failing_since), (None, Some(began)));
+    assert_eq!(found.id, webhook.id);
+    assert_eq!(skip(&world, &wake, Turn::Own).await, None);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_failed_waits_for_its_own_turn_until_it_succeeds() {
+    let (world, webhook, first) = world().await;
+    let retry = attempt(&world, &Wake::from(&first), Turn::Shared, status(503)).await;
+    world.pass(Duration::from_secs(1));
+    // Another event, such as that of another webhook.
+    let other = world.create(URL, EventTypes::select(["key.revoked"]).expect("known")).await;
+    let second = addressed(&world, &webhook).await;
+    let wake = Wake::from(&second);
+    assert_eq!(skip(&world, &wake, Turn::Shared).await, Some(wake.clone()));
+    assert_eq!(attempt(&world, &wake, Turn::Own, OK).await, None);
+    assert_eq!(world.webhooks().await[0].failing_since, None);
+    assert_eq!(attempt(&world, &retry.expect("a retry"), Turn::Shared, OK).await, None);
+    assert!(other.is_ok());
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_gone_is_disabled_at_once() {
+    let (world, webhook, delivery) = world().await;
+    assert_eq!(attempt(&world, &Wake::from(&delivery), Turn::Shared, status(410)).await, None);
+    assert_eq!(newest(&world).await.status, DeliveryStatus::Failed);
+    let found = world.webhooks().await.remove(0);
+    let disabled = found.disabled.expect("disabled");
+    assert_eq!((disabled.at, disabled.reason), (world.now(), DisableReason::Gone));
+    let event = world.last_event().await;
+    assert_eq!(
+        (event.action.as_str(), event.resource.id.as_str()),
+        ("webhook.disable", webhook.id.as_ref())
+    );
+    assert_eq!(
+        (event.actor.kind.as_str(), event.actor.id.as_deref()),
+        ("system", Some("webhooks"))
+    );
+    assert_eq!(event.changes["reason"].new, Some(Value::text("gone")));
+    let made = world.courier().address(&event, "webhook.disabled", BODY, &[found]).await;
+    assert_eq!(made.expect("nothing"), 0);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_fails_for_five_days_is_disabled() {
+    let (world, webhook, first) = world().await;
+    attempt(&world, &Wake::from(&first), Turn::Own, Answer::None("it did not connect".into()))
+        .await;
+    for (time, disabled) in
+        [(FAILING_MAX - Duration::from_secs(1), false), (Duration::from_secs(1), true)]
+    {
+        world.pass(time);
+        let other = EventTypes::select(["key.revoked"]).expect("known");
+        world.create(URL, other).await.expect("an event");
+        let delivery = addressed(&world, &webhook).await;
+        let next = attempt(&world, &Wake::from(&delivery), Turn::Own, status(302)).await;
+        assert_eq!(next.is_none(), disabled);
+        let found = world.webhooks().await.remove(0);
+        assert_eq!(
+            found.disabled.map(|disabled| disabled.reason),
+            disabled.then_some(DisableReason::Failing)
+        );
+    }
+    let last = newest(&world).await.last.error;
+    assert_eq!(
+        last.as_deref(),
+        Some("the endpoint responded with 302, but redirects are not followed")
+    );
+    // What was waiting is given up.
+    let waiting =
+        list(&world, DeliveryFilter { status: Some(DeliveryStatus::Pending), webhook: None }).await;
+    assert_eq!(waiting.len(), 2);
+    for delivery in waiting {
+        let wake = Wake { attempts: delivery.attempts, ..Wake::from(&delivery) };
+        assert_eq!(skip(&world, &wake, Turn::Own).await, None);
+        let found = world.latchkey.delivery(&caller(&[]), &delivery.id).await.expect("found");
+        assert_eq!(
+            (found.status, found.discarded_at),
+            (DeliveryStatus::Discarded, Some(world.now()))
+        );
+        assert_eq!(found.last.error.as_deref(), Some("the webhook is deleted or disabled"));
+    }
+}
+
+#[tokio::test]
+async fn a_retry_waits_as_long_as_the_endpoint_asks() {
+    let (world, _, delivery) = world().await;
+    let answer = Answer::Response { status: 429, retry_after: Some(Duration::from_secs(7200)) };
+    let next = attempt(&world, &Wake::from(&delivery), Turn::Own, answer).await.expect("a retry");
+    assert_eq!(next.at, world.now().saturating_add(Duration::from_secs(7200)));
+}
+
+#[tokio::test]
+async fn a_delivery_is_replayed_and_says_so() {
+    let (world, webhook, delivery) = world().await;
+    let me = caller(&[]);
+    let early = world.latchkey.replay_delivery(&me, &delivery.id).await;
+    assert!(matches!(early, Err(Error::NotReplayable(..))), "{early:?}");
+    attempt(&world, &Wake::from(&delivery), Turn::Own, OK).await;
+    world.pass(Duration::from_secs(60));
+    let new = world.latchkey.replay_delivery(&me, &delivery.id).await.expect("replayed");
+    assert_eq!(newest(&world).await, new);
+    assert_eq!(
+        (new.replayed_from.as_ref(), new.status),
+        (Some(&delivery.id), DeliveryStatus::Pending)
+    );
+    assert_eq!((new.event.as_str(), new.body.as_str()), (delivery.event.as_str(), BODY));
+    let old = world.latchkey.delivery(&me, &delivery.id).await.expect("found");
+    assert_eq!((old.replayed_at, old.status), (Some(world.now()), DeliveryStatus::Delivered));
+    assert_eq!(attempt(&world, &Wake::from(&new), Turn::Own, OK).await, None);
+
+    world.latchkey.delete_webhook(&me, &webhook.id).await.expect("deleted");
+    let late = world.latchkey.replay_delivery(&me, &delivery.id).await;
+    assert!(matches!(late, Err(Error::WebhookDisabled(id)) if id == webhook.id));
+}
+
+#[tokio::test]
+async fn a_discarded_delivery_is_not_attempted() {
+    let (world, _, delivery) = world().await;
+    let me = caller(&[]);
+    let discarded = world.latchkey.discard_delivery(&me, &delivery.id).await.expect("discarded");
+    assert_eq!(discarded.status, DeliveryStatus::Discarded);
+    world.pass(Duration::from_secs(1));
+    let again = world.latchkey.discard_delivery(&me, &delivery.id).await.expect("as before");
+    assert_eq!(again, discarded);
+    assert_eq!(skip(&world, &Wake::from(&delivery), Turn::Own).await, None);
+}
+
+/// The outcome of an attempt never overwrites what happened during it.
+#[tokio::test]
+async fn a_delivery_that_is_discarded_during_an_attempt_stays_so() {
+    let (world, _, delivery) = world().await;
+    let send = async |_| {
+        world.latchkey.discard_delivery(&caller(&[]), &delivery.id).await.expect("discarded");
+        status(500)
+    };
+    let next = world.courier().attempt(&Wake::from(&delivery), Turn::Own, send).await;
+    assert_eq!(next.expect("responds"), None);
+    assert_eq!(newest(&world).await.status, DeliveryStatus::Discarded);
+    let delivered = Delivery { status: DeliveryStatus::Delivered, ..newest(&world).await };
+    let store = world.table.store();
+    assert!(!store.update_delivery(&delivery, &delivered).await.expect("responds"));
+}
+
+#[tokio::test]
+async fn a_delivered_one_is_not_discarded() {
+    let (world, _, delivery) = world().await;
+    attempt(&world, &Wake::from(&delivery), Turn::Own, OK).await;
+    let late = world.latchkey.discard_delivery(&caller(&[]), &delivery.id).await;
+    assert!(matches!(late, Err(Error::NotDiscardable(..))));
+}
+
+#[tokio::test]
+async fn deliveries_of_another_organization_do_not_exist() {
+    let (world, _, delivery) = world().await;
+    let (latchkey, other) = (&world.latchkey, stranger());
+    for hidden in [
+        latchkey.delivery(&other, &delivery.id).await,
+        latchkey.replay_delivery(&other, &delivery.id).await,
+        latchkey.discard_delivery(&other, &delivery.id).await,
+    ] {
+        assert!(matches!(hidden, Err(Error::DeliveryNotFound(_))), "{hidden:?}");
+    }
+    let filter = DeliveryFilter::default();
+    assert!(latchkey.deliveries(&other, &filter, 10, None).await.expect("a page").items.is_empty());
+}
+
+#[tokio::test]
+async fn pages_have_every_delivery_once_newest_first() {
+    let (world, webhook, first) = world().await;
+    attempt(&world, &Wake::from(&first), Turn::Own, OK).await;
+    for _ in 0..6 {
+        world.pass(Duration::from_secs(1));
+        let replayed = world.latchkey.replay_delivery(&caller(&[]), &first.id).await;
+        replayed.expect("replayed");
+    }
+    let pending = DeliveryFilter { status: Some(DeliveryStatus::Pending), webhook: None };
+    let of_webhook = DeliveryFilter { webhook: Some(webhook.id.clone()), status: None };
+    let of_nobody = DeliveryFilter { webhook: "NOBODY".parse().ok(), status: None };
+    for (filter, count) in
+        [(DeliveryFilter::default(), 7_usize), (pending, 6), (of_webhook, 7), (of_nobody, 0)]
+    {
+        for limit in 1..=8 {
+            let (mut found, mut after, mut pages) = (Vec::new(), None, 0);
+            loop {
+                let page = world.latchkey.deliveries(&caller(&[]), &filter, limit, after).await;
+                let page = page.expect("a page");
+                assert!(page.items.len() <= limit);
+                found.extend(page.items);
+                pages += 1;
+                after = page.next.map(|next| next.parse().expect("an id"));
+                if after.is_none() {
+                    break;
+                }
+            }
+            assert_eq!((found.len(), pages), (count, count.div_ceil(limit).max(1)), "{filter:?}");
+            assert!(found.is_sorted_by(|newer, older| newer.id > older.id));
+        }
+    }
+}
