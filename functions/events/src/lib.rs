@@ -9,10 +9,8 @@
 //! invocation at once, alone in its batch; [`handle`] describes how. After `MaximumRetryAttempts`, Lambda
 //! sends both to the dead-letter queue.
 
-mod batch;
 pub mod client;
 mod publish;
-mod read;
 mod recent;
 mod settings;
 
@@ -23,10 +21,9 @@ use aws_sdk_eventbridge::Client;
 use lambda_runtime::Diagnostic;
 use tokio::time::Instant;
 
-pub use self::batch::{Batch, BatchResponse, Failure, Record};
 pub use self::publish::SOURCE;
-pub use self::read::{Malformed, read};
 pub use self::settings::Settings;
+pub use latchkey_http::stream::{Batch, BatchResponse, Failure, Malformed, Record, read};
 
 use self::publish::{Failed, Outgoing};
 use self::recent::Recent;

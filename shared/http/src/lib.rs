@@ -23,6 +23,7 @@ pub mod runtime;
 pub mod serve;
 mod start;
 mod status;
+pub mod stream;
 
 pub use error::Error;
 pub use http;

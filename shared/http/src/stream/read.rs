@@ -10,7 +10,7 @@ use latchkey::audit::{Action, Event};
 use latchkey::store::{CorruptItem, read_event};
 use serde_json::Value;
 
-use crate::batch::Record;
+use super::batch::Record;
 
 /// Why a record of the trail cannot be published: this version does not understand it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
