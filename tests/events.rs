@@ -58,7 +58,7 @@ fn nothing_depends_on_the_events() {
 fn the_stream_feeds_the_function_with_the_trail_and_gives_up_what_cannot_be_published() {
     let table = &resources("AWS::DynamoDB::Table")["Table"]["Properties"];
     let stream = json!({ "StreamViewType": "NEW_IMAGE" });
-    assert_eq!(table["StreamSpecification"], only_if("HasEvents", stream));
+    assert_eq!(table["StreamSpecification"], only_if("HasStream", stream));
     let mapping = &resources("AWS::Lambda::EventSourceMapping")["EventsMapping"]["Properties"];
     let existing = only_if("HasExistingStream", "ExistingTableStreamArn");
     let source = either("CreatesTable", "Table.StreamArn", existing);

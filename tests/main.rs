@@ -16,3 +16,4 @@ mod settings;
 mod template;
 mod token_format;
 mod warnings;
+mod webhooks;

@@ -147,13 +147,14 @@ fn every_alarm_watches_what_is_counted_and_tells_someone() {
             own.insert((metric.to_string(), dimension["Value"].to_string()));
         }
     }
-    // Errors and throttles of each, and the age of events; failures of the store and of last uses, and rejected keys.
+    // Errors and throttles of each, and the age of the stream's records; failures of the store and of last uses, and
+    // rejected keys.
     let functions = project::functions();
-    assert_eq!(of_functions.len(), 2 * functions.len() + 1, "{of_functions:?}");
+    assert_eq!(of_functions.len(), 2 * functions.len() + 2, "{of_functions:?}");
     // The others accept no keys.
     let with_keys: Vec<String> = functions
         .into_iter()
-        .filter(|name| !["events", "warnings"].contains(&name.as_str()))
+        .filter(|name| !["events", "warnings", "webhooks"].contains(&name.as_str()))
         .collect();
     assert_eq!(own.len(), 3 * with_keys.len(), "{own:?}");
     for function in with_keys {
@@ -164,12 +165,17 @@ fn every_alarm_watches_what_is_counted_and_tells_someone() {
     // Every metric is billed.
     let with =
         |condition: &str| alarms.values().filter(|alarm| alarm["Condition"] == condition).count();
-    let (of_events, of_warnings) = (with("HasEvents"), with("HasWarnings"));
+    let of_events = with("HasEvents");
+    let (of_warnings, of_webhooks) = (with("HasWarnings"), with("HasWebhooks"));
     let page = project::text("docs/costs.md");
     for told in [
-        format!("| alarms: {} metrics at 0.10 |", alarms.len() - of_events - of_warnings),
+        format!(
+            "| alarms: {} metrics at 0.10 |",
+            alarms.len() - of_events - of_warnings - of_webhooks
+        ),
         format!("An `EventBus` adds {of_events} alarms"),
         format!("Warnings add {of_warnings} alarms"),
+        format!("`Webhooks` add {of_webhooks} alarms"),
     ] {
         assert!(page.contains(&told), "docs/costs.md does not say {told}");
     }
@@ -188,22 +194,25 @@ fn throttles_of_the_table_and_a_busy_account_set_off_alarms() {
 }
 
 #[test]
-fn events_that_wait_or_are_given_up_set_off_alarms() {
+fn records_that_wait_or_are_given_up_set_off_alarms() {
     let alarms = alarms();
-    let watched = |name: &str| {
-        let alarm = &alarms[name];
-        assert_eq!(alarm["Condition"], "HasEvents", "{name}");
-        let alarm = &alarm["Properties"];
-        (alarm["MetricName"].clone(), alarm["Dimensions"][0]["Value"].clone())
-    };
-    assert_eq!(watched("EventsIteratorAgeAlarm"), ("IteratorAge".into(), "EventsFunction".into()));
-    let visible = "ApproximateNumberOfMessagesVisible";
-    assert_eq!(watched("EventsDeadLettersAlarm"), (visible.into(), "EventsDeadLetters".into()));
-    let given =
-        &resources("AWS::CloudFormation::Stack")["MonitoringStack"]["Properties"]["Parameters"];
-    assert_eq!(given["EventsFunction"], json!(["HasEvents", "EventsFunction", "none"]));
-    let queue = json!(["HasEvents", "EventsDeadLetters.QueueName", "none"]);
-    assert_eq!(given["EventsDeadLetters"], queue);
+    for name in ["Events", "Webhooks"] {
+        let (condition, function) = (format!("Has{name}"), format!("{name}Function"));
+        let watched = |alarm: &str| {
+            let alarm = &alarms[&format!("{name}{alarm}Alarm")];
+            assert_eq!(alarm["Condition"], condition, "{name}");
+            let alarm = &alarm["Properties"];
+            (alarm["MetricName"].clone(), alarm["Dimensions"][0]["Value"].clone())
+        };
+        assert_eq!(watched("IteratorAge"), ("IteratorAge".into(), function.clone().into()));
+        let visible = "ApproximateNumberOfMessagesVisible";
+        let queue = format!("{name}DeadLetters");
+        assert_eq!(watched("DeadLetters"), (visible.into(), queue.clone().into()));
+        let given =
+            &resources("AWS::CloudFormation::Stack")["MonitoringStack"]["Properties"]["Parameters"];
+        assert_eq!(given[&function], json!([condition, function, "none"]));
+        assert_eq!(given[&queue], json!([condition, format!("{queue}.QueueName"), "none"]));
+    }
 }
 
 #[test]
@@ -273,12 +282,11 @@ fn queries_ask_for_what_a_request_records() {
 fn dashboard() -> Value {
     let dashboard = &resources("AWS::CloudWatch::Dashboard")["Dashboard"]["Properties"];
     let (body, parts) = (&dashboard["DashboardBody"][0], &dashboard["DashboardBody"][1]);
-    let body = ["OfEvents", "OfWarnings"].iter().fold(
-        body.as_str().expect("a body").to_owned(),
-        |body, part| {
-            body.replace(&format!("${{{part}}}"), parts[part][1].as_str().expect("a part"))
-        },
-    );
+    let mut body = body.as_str().expect("a body").to_owned();
+    for part in ["OfEvents", "OfWarnings", "OfWebhooks"] {
+        let text = parts[part][1].as_str().expect("a part");
+        body = body.replace(&format!("${{{part}}}"), text);
+    }
     serde_json::from_str(&body).unwrap_or_else(|error| panic!("the dashboard's body: {error}"))
 }
 

@@ -214,12 +214,16 @@ fn every_function_may_do_exactly_this_with_this_table_and_its_own_logs() {
                 assert_eq!(statement["Resource"], resource, "{function}: {sid}");
                 assert_eq!(statement.get("Condition"), condition.as_ref(), "{function}: {sid}");
             };
-        if name == "events" {
+        let own = matches!(name.as_str(), "events" | "webhooks");
+        if own {
             expect("Stream", &STREAM, stream_arns(), None);
+            let queue = format!("{function}DeadLetters.Arn");
+            expect("GiveUp", &["sqs:SendMessage"], queue.into(), None);
+        }
+        if name == "events" {
             let bus = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBus}";
             expect("Publish", &["events:PutEvents"], bus.into(), None);
-            expect("GiveUp", &["sqs:SendMessage"], "EventsDeadLetters.Arn".into(), None);
-        } else {
+        } else if !own {
             expect("Read", &["dynamodb:BatchGetItem", "dynamodb:GetItem"], table_arn(), None);
         }
         let update = ["dynamodb:UpdateItem"];
@@ -263,6 +267,41 @@ fn every_function_may_do_exactly_this_with_this_table_and_its_own_logs() {
                 });
                 expect("Remember", &["dynamodb:PutItem"], table_arn(), Some(progress));
             }
+            "webhooks" => {
+                let within = |partitions: &[&str]| {
+                    json!({
+                        "Null": { "dynamodb:LeadingKeys": "false" },
+                        "ForAllValues:StringLike": { "dynamodb:LeadingKeys": partitions },
+                    })
+                };
+                let deliver = [
+                    "dynamodb:ConditionCheckItem",
+                    "dynamodb:GetItem",
+                    "dynamodb:PutItem",
+                    "dynamodb:Query",
+                    "dynamodb:UpdateItem",
+                ];
+                expect("Deliver", &deliver, table_arn(), Some(within(&["WEBHOOKS#*"])));
+                // Only for the event of a webhook that it disables.
+                expect("Head", &["dynamodb:GetItem"], table_arn(), Some(within(&["ORG#*"])));
+                let mut head = within(&["ORG#*"]);
+                head["Null"]["dynamodb:Attributes"] = "false".into();
+                let moved =
+                    json!({ "dynamodb:Attributes": ["pk", "sk", "audit_head", "deleting"] });
+                head["ForAllValues:StringEquals"] = moved;
+                expect("MoveHead", &update, table_arn(), Some(head));
+                let put = ["dynamodb:PutItem"];
+                expect("Record", &put, table_arn(), Some(within(&["AUDIT#*"])));
+                let secret = ["secretsmanager:GetSecretValue"];
+                expect("Secret", &secret, "WebhookSecret".into(), None);
+                let schedules = "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule/${WebhookSchedules}/*";
+                expect("Schedule", &["scheduler:CreateSchedule"], schedules.into(), None);
+                let passed = json!({
+                    "StringEquals": { "iam:PassedToService": "scheduler.amazonaws.com" },
+                });
+                let role = "WebhookScheduleRole.Arn";
+                expect("PassRole", &["iam:PassRole"], role.into(), Some(passed));
+            }
             "oauth" => {
                 let mut updated = only(&revocation);
                 let attributes = &mut updated["ForAllValues:StringEquals"]["dynamodb:Attributes"];
@@ -274,7 +313,7 @@ fn every_function_may_do_exactly_this_with_this_table_and_its_own_logs() {
             _ => expect("Change", &change, table_arn(), None),
         }
         let logs = match name.as_str() {
-            "events" | "warnings" => json!(format!("{function}LogGroup.Arn")),
+            "events" | "warnings" | "webhooks" => json!(format!("{function}LogGroup.Arn")),
             _ => json!([format!("{function}LogGroup"), "Arn"]),
         };
         expect("Logs", &["logs:CreateLogStream", "logs:PutLogEvents"], logs, None);
@@ -288,7 +327,7 @@ fn every_function_may_do_exactly_this_with_this_table_and_its_own_logs() {
         let keys = "arn:${AWS::Partition}:kms:${AWS::Region}:*:key/*";
         expect("TableKey", &["kms:Decrypt"], keys.into(), Some(of_this_table));
         // Whoever serves requests can add events, and never update or delete one.
-        if name != "events" {
+        if !own {
             let kept = statements.remove("KeepEvents");
             let denied = json!({
                 "Sid": "KeepEvents",
@@ -339,8 +378,8 @@ fn index_arn() -> Value {
 #[test]
 fn every_role_has_the_path_and_the_boundary() {
     let roles = resources("AWS::IAM::Role");
-    // A function each, CodeDeploy, and the schedule.
-    assert_eq!(roles.len(), project::functions().len() + 2);
+    // A function each, CodeDeploy, and the schedules of warnings and of webhooks.
+    assert_eq!(roles.len(), project::functions().len() + 3);
     for (name, role) in roles {
         let role = &role["Properties"];
         assert_eq!(role["Path"], "RolePath", "{name}");
@@ -445,8 +484,8 @@ fn a_failed_invocation_brakes_a_gradual_deployment() {
     assert_eq!(globals["Role"], "DeploymentRole.Arn");
     let alarms = resources("AWS::CloudWatch::Alarm");
     let mut functions = resources("AWS::Serverless::Function");
-    // Their events and warnings wait for a version that works.
-    for name in ["EventsFunction", "WarningsFunction"] {
+    // Their events, warnings, and deliveries wait for a version that works.
+    for name in ["EventsFunction", "WarningsFunction", "WebhooksFunction"] {
         let waiting = functions.remove(name).expect("a function");
         assert_eq!(waiting["Properties"]["DeploymentPreference"], json!({ "Enabled": false }));
     }

@@ -208,6 +208,8 @@ def test_expansions_are_valid_with_each_kind_of_every_parameter():
         {"EventBus": "default", "AuditTrail": "off"},
         {"UnusedWarning": "90", "LastUsedInterval": "0s"},
         {"UnusedWarning": "90", "LastUsedInterval": "0d"},
+        {"Webhooks": "on", "ExistingTableName": "restored-table"},
+        {"Webhooks": "on", "AuditTrail": "off"},
     ],
 )
 def test_the_rules_refuse_what_would_not_work(parameters):
@@ -321,9 +323,28 @@ def test_the_index_is_there_with_warnings_and_without():
     assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
 
 
+def test_webhooks_bring_their_resources_and_share_the_stream():
+    extra = Stack(Webhooks="on").types() - Stack().types()
+    assert extra == {
+        "AWS::CloudWatch::Alarm": 4,
+        "AWS::IAM::ManagedPolicy": 1,
+        "AWS::IAM::Role": 2,
+        "AWS::Lambda::Alias": 1,
+        "AWS::Lambda::EventInvokeConfig": 1,
+        "AWS::Lambda::EventSourceMapping": 1,
+        "AWS::Lambda::Function": 1,
+        "AWS::Lambda::Version": 1,
+        "AWS::SQS::Queue": 1,
+        "AWS::Scheduler::ScheduleGroup": 1,
+        "AWS::SecretsManager::Secret": 1,
+    }
+    for parameters in [{"Webhooks": "on"}, {"Webhooks": "on", "EventBus": "default"}]:
+        assert "StreamSpecification" in Stack(**parameters).resources["Table"]["Properties"]
+
+
 def test_nothing_waits_for_itself():
     """Includes the alarms that brake a deployment, which the aliases wait for."""
-    stack = Stack(DeploymentPreference="AllAtOnce", AlarmEmail="on-call@example.com", EventBus="default", ExpiryWarnings="1")
+    stack = Stack(DeploymentPreference="AllAtOnce", AlarmEmail="on-call@example.com", EventBus="default", ExpiryWarnings="1", Webhooks="on")
     resources = stack.template["Resources"]
     waits = {name: references(made) & set(resources) for name, made in resources.items()}
     while waits:
@@ -391,6 +412,7 @@ def test_the_resources_by_type(note):
         ExpiryWarnings="30,7,1",
         KmsKeyArn=KEY,
         ReservedConcurrency=100,
+        Webhooks="on",
     )
     production = made.types()
     EXPANDED.mkdir(parents=True, exist_ok=True)

@@ -4,8 +4,10 @@
 
 pub mod actions;
 mod answer;
+pub mod aws;
 mod connector;
 pub mod contract;
+pub mod endpoint;
 pub mod event;
 pub mod event_bridge;
 mod expansion;

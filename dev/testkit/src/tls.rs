@@ -1,4 +1,4 @@
-//! HTTPS in front of the embedded DynamoDB, with a certificate authority of its own.
+//! HTTPS in front of the embedded DynamoDB or another server, with a certificate authority of its own.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,6 +10,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+/// The names of the server: this machine, and an endpoint whose name a test resolves to it.
+const NAMES: [&str; 2] = ["localhost", "hooks.example.com"];
 
 /// A server on a free loopback port, which stops with the test.
 pub struct TlsFront {
@@ -60,7 +63,7 @@ fn certificate(root: &Path) -> ServerConfig {
     std::fs::write(root, certificate.pem()).expect("a file");
     let issuer = Issuer::new(authority, key);
 
-    let server = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+    let server = CertificateParams::new(NAMES.map(str::to_owned)).expect("a name");
     let key = KeyPair::generate().expect("a key");
     let certificate = server.signed_by(&key, &issuer).expect("a certificate");
     let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());

@@ -34,6 +34,8 @@ def aws_environment(url):
         "AWS_ENDPOINT_URL": url,
         "AWS_ENDPOINT_URL_DYNAMODB": url,
         "AWS_ENDPOINT_URL_EVENTBRIDGE": url,
+        "AWS_ENDPOINT_URL_SCHEDULER": url,
+        "AWS_ENDPOINT_URL_SECRETS_MANAGER": url,
         "NO_PROXY": "127.0.0.1,localhost",
     }
 

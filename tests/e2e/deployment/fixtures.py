@@ -20,6 +20,7 @@ PARAMETERS = {
     "EventBus": "default",
     "ExpiryWarnings": "30,7,1",
     "UnusedWarning": "90",
+    "Webhooks": "on",
 }
 # The first call may have to compile the command line.
 COMMAND_WITHIN_SECONDS = 1800
