@@ -192,6 +192,12 @@ fn every_function_may_do_exactly_this_with_this_table_and_its_own_logs() {
             "Null": { "dynamodb:Attributes": "false" },
         })
     };
+    let within = |partitions: &[&str]| {
+        json!({
+            "Null": { "dynamodb:LeadingKeys": "false" },
+            "ForAllValues:StringLike": { "dynamodb:LeadingKeys": partitions },
+        })
+    };
     let functions = resources("AWS::Serverless::Function");
     let names = project::functions();
     assert_eq!(functions.len(), names.len());
@@ -205,6 +211,14 @@ fn every_function_may_do_exactly_this_with_this_table_and_its_own_logs() {
         let statements = statements(&role).into_iter();
         let mut statements: BTreeMap<String, Value> =
             statements.map(|one| (sid(&one).to_owned(), one)).collect();
+        if name == "chaser" {
+            for sid in ["Replay", "Secret"] {
+                let statement = statements.get_mut(sid).expect(sid);
+                let within = statement[1].clone();
+                assert_eq!(*statement, only_if("HasWebhooks", within.clone()), "{sid}");
+                *statement = within;
+            }
+        }
         let mut expect =
             |sid: &str, actions: &[&str], resource: Value, condition: Option<Value>| {
                 let statement =
@@ -268,12 +282,6 @@ fn every_function_may_do_exactly_this_with_this_table_and_its_own_logs() {
                 expect("Remember", &["dynamodb:PutItem"], table_arn(), Some(progress));
             }
             "webhooks" => {
-                let within = |partitions: &[&str]| {
-                    json!({
-                        "Null": { "dynamodb:LeadingKeys": "false" },
-                        "ForAllValues:StringLike": { "dynamodb:LeadingKeys": partitions },
-                    })
-                };
                 let deliver = [
                     "dynamodb:ConditionCheckItem",
                     "dynamodb:GetItem",
@@ -309,6 +317,13 @@ fn every_function_may_do_exactly_this_with_this_table_and_its_own_logs() {
                 *attributes = either("DisablesLeaked", more, attributes.take());
                 expect("Revoke", &update, table_arn(), Some(updated));
                 expect("Record", &["dynamodb:PutItem"], table_arn(), Some(of_trail()));
+            }
+            "chaser" => {
+                expect("Change", &change, table_arn(), None);
+                let check = ["dynamodb:ConditionCheckItem"];
+                expect("Replay", &check, table_arn(), Some(within(&["WEBHOOKS#*"])));
+                let secret = ["secretsmanager:GetSecretValue"];
+                expect("Secret", &secret, "WebhookSecret".into(), None);
             }
             _ => expect("Change", &change, table_arn(), None),
         }

@@ -93,7 +93,7 @@ impl World {
                 return App::LakeSail(lakesail::App { latchkey });
             }
             let scopes = AllowedScopes::parse("").expect("the vendor's scopes");
-            App::Chaser(chaser::App { latchkey, scopes })
+            App::Chaser(chaser::App::new(latchkey, scopes))
         });
         Self {
             apps: apps.collect(),

@@ -17,6 +17,7 @@ use latchkey::scope::{Scope, Scopes};
 use latchkey::store::KeyStore;
 use latchkey::time::Timestamp;
 use latchkey::token::{Prefix, Token};
+use latchkey::webhook::{Delivery, DeliveryStatus, EventTypes, LastAttempt, Webhook};
 use rand::SeedableRng;
 use rand::rngs::ChaCha20Rng;
 
@@ -41,6 +42,18 @@ pub const DISABLED_ACCOUNT: &str = "SAMPLEACCOUNT003";
 /// An account of the other organization.
 pub const OTHER_ACCOUNT: &str = "SAMPLEACCOUNT004";
 
+/// A webhook of the sample organization. It gets only events that no sample causes, so that the samples send nothing.
+pub const WEBHOOK: &str = "SAMPLEWEBHOOK001";
+
+/// A delivery to that webhook whose attempts all failed.
+pub const FAILED_DELIVERY: &str = "SAMPLEDELIVERY001";
+
+/// A delivery to that webhook that arrived.
+pub const DELIVERED_DELIVERY: &str = "SAMPLEDELIVERY002";
+
+/// The secret from which the signing secrets of the samples' webhooks derive.
+pub const WEBHOOK_SECRET: &str = "0123456789abcdefghijABCDEFGHIJ0123456789";
+
 /// The current time for the samples and the tests: 2026-01-01T00:00:00Z.
 pub fn now() -> Timestamp {
     "2026-01-01T00:00:00Z".parse().expect("a date-time")
@@ -56,6 +69,9 @@ pub fn earlier() -> Timestamp {
 pub fn after_hours(hours: u64) -> Timestamp {
     now().saturating_add(Duration::from_secs(hours * 3600))
 }
+
+/// What the sample deliveries say.
+const DELIVERY_BODY: &str = r#"{"type":"organization.disabled","timestamp":"2026-01-01T00:00:00.000000Z","data":{"version":1,"id":"1767225600000000-5a3c1e07","time":"2026-01-01T00:00:00.000000Z","organization":"sample","action":"organization.disable","actor":{"type":"operator"},"resource":{"type":"organization","id":"sample"},"request":{},"changes":{}}}"#;
 
 /// The token of the full-access key.
 pub fn full_access() -> String {
@@ -152,6 +168,8 @@ pub async fn write(client: &Client, table: &str) -> Result<(), Box<dyn std::erro
     store.create_organization(&other, &account, &key, &policy, before).await?;
     store.create_root_key(&SampleKey::Root.mint().0, &policy, before, None).await?;
 
+    write_webhook(client, table, &store, &organization.id).await?;
+
     let revoked = SampleKey::Revoked.mint().0;
     let at = AttributeValue::N(now().as_millis().to_string());
     set(client, table, ACCOUNT, &format!("KEY#{}", revoked.id), "revoked_at", at).await?;
@@ -167,6 +185,66 @@ async fn insert(
     policy: &KeyPolicy,
 ) -> Result<(), Error> {
     store.insert_key(key, organization, policy, earlier(), None).await?;
+    Ok(())
+}
+
+/// Writes the webhook and its deliveries.
+async fn write_webhook(
+    client: &Client,
+    table: &str,
+    store: &KeyStore,
+    organization: &OrganizationId,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let webhook = Webhook {
+        id: WEBHOOK.parse()?,
+        organization: organization.clone(),
+        url: "https://hooks.example.com/latchkey".parse()?,
+        description: "Made by the samples.".parse()?,
+        events: EventTypes::select(["organization.disabled"])?,
+        created_at: now(),
+        updated_at: now(),
+        disabled: None,
+        failing_since: None,
+    };
+    store.create_webhook(&webhook, earlier(), None).await?;
+    let failed = LastAttempt {
+        status: Some(500),
+        error: Some("the endpoint responded with 500".to_owned()),
+    };
+    let delivered = LastAttempt { status: Some(204), error: None };
+    for (id, last) in [(FAILED_DELIVERY, failed), (DELIVERED_DELIVERY, delivered)] {
+        let delivery = Delivery {
+            id: id.parse()?,
+            organization: organization.clone(),
+            webhook: webhook.id.clone(),
+            event: "1767225600000000-5a3c1e07".to_owned(),
+            event_type: "organization.disabled".to_owned(),
+            resource_type: "organization".to_owned(),
+            resource: organization.to_string(),
+            target: webhook.url.clone(),
+            body: DELIVERY_BODY.to_owned(),
+            status: DeliveryStatus::Pending,
+            attempts: 0,
+            last: LastAttempt::default(),
+            created_at: now(),
+            updated_at: now(),
+            next_attempt_at: None,
+            delivered_at: None,
+            discarded_at: None,
+            replayed_at: None,
+            replayed_from: None,
+        };
+        store.create_delivery(&delivery.attempted(last, None, now())).await?;
+        // The time of the samples is past, so their time to live would be, too.
+        let remove = client
+            .update_item()
+            .table_name(table)
+            .key("pk", AttributeValue::S(format!("WEBHOOKS#{organization}")))
+            .key("sk", AttributeValue::S(format!("DELIVERY#{id}")))
+            .update_expression("REMOVE #ttl")
+            .expression_attribute_names("#ttl", "ttl");
+        remove.send().await?;
+    }
     Ok(())
 }
 
@@ -204,7 +282,8 @@ async fn clear(client: &Client, table: &str) -> Result<(), aws_sdk_dynamodb::Err
     delete(client, table, "ACCOUNT#ROOT", &format!("KEY#{}", root.id)).await?;
     let trails = [ORGANIZATION, OTHER_ORGANIZATION].map(|id| format!("AUDIT#{id}"));
     let trails = trails.into_iter().chain(["AUDIT".to_owned()]).collect::<Vec<_>>();
-    for partition in organizations.iter().chain(&accounts).chain(&trails) {
+    let webhooks = [ORGANIZATION, OTHER_ORGANIZATION].map(|id| format!("WEBHOOKS#{id}"));
+    for partition in organizations.iter().chain(&accounts).chain(&trails).chain(&webhooks) {
         let query = client
             .query()
             .table_name(table)

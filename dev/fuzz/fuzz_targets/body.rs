@@ -38,10 +38,13 @@ struct Functions {
 thread_local! {
     static FUNCTIONS: Functions = Functions {
         lakesail: lakesail::App { latchkey: latchkey() },
-        chaser: chaser::App {
-            latchkey: latchkey(),
-            scopes: chaser::AllowedScopes::parse("keys.read keys.write sessions.read").expect("scopes"),
-        },
+        chaser: chaser::App::new(
+            latchkey(),
+            chaser::AllowedScopes::parse("keys.read keys.write sessions.read").expect("scopes"),
+        )
+        .with_webhooks(latchkey_http::webhook_secret::WebhookSecret::known(
+            "0123456789abcdefghijABCDEFGHIJ0123456789".parse().expect("a secret"),
+        )),
         authorization: [SampleKey::FullAccess, SampleKey::Minter, SampleKey::Root].map(|key| {
             HeaderValue::try_from(format!("Bearer {}", key.token())).expect("a header")
         }),

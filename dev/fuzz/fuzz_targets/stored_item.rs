@@ -103,7 +103,7 @@ impl State {
         let scopes = chaser::AllowedScopes::parse("keys.read keys.write").expect("scopes");
         let key = SampleKey::Reader.mint().0.id.to_string();
         let sound = Items::of(&table.lock().expect("no panic before"), &key);
-        let chaser = chaser::App { latchkey, scopes };
+        let chaser = chaser::App::new(latchkey, scopes);
         Self { chaser, table, sound, token: SampleKey::Reader.token() }
     }
 

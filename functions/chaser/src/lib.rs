@@ -8,12 +8,17 @@ mod list;
 mod own_keys;
 mod scopes;
 mod selection;
+mod webhooks;
 mod wire;
 
+use std::sync::Arc;
+
 use latchkey::Latchkey;
+use latchkey::webhook::DeploymentSecret;
 use latchkey_http::authenticate::authenticate_for_management;
 use latchkey_http::route::{self, Route, route};
 use latchkey_http::serve::with_deadline;
+use latchkey_http::webhook_secret::WebhookSecret;
 use latchkey_http::{Error, Request, Response};
 
 pub use scopes::AllowedScopes;
@@ -25,6 +30,7 @@ pub struct App {
     pub latchkey: Latchkey,
     /// The scopes of this deployment.
     pub scopes: AllowedScopes,
+    webhooks: Option<Arc<WebhookSecret>>,
 }
 
 /// The operations of this dialect.
@@ -66,6 +72,20 @@ pub enum Operation {
     RotateOwnKey,
     /// Lists the changes in the account of the presented key.
     ListEvents,
+    /// Lists webhooks. Without webhooks in the deployment, there is no such path, as for the operations below.
+    ListWebhooks,
+    /// Creates a webhook.
+    CreateWebhook,
+    /// Deletes a webhook.
+    DeleteWebhook,
+    /// Lists deliveries to webhooks.
+    ListDeliveries,
+    /// Describes a delivery.
+    GetDelivery,
+    /// Repeats a delivery.
+    ReplayDelivery,
+    /// Gives up a delivery.
+    DiscardDelivery,
 }
 
 /// The routes of these operations; the template lists the same routes.
@@ -124,15 +144,45 @@ pub const ROUTES: &[Route<Operation>] = &[
     route("DELETE", "/v1/keys/{key_id}", Operation::RevokeOwnKey),
     route("POST", "/v1/keys/{key_id}/rotate", Operation::RotateOwnKey),
     route("GET", "/v1/audit/events", Operation::ListEvents),
+    route("GET", "/v1/webhooks", Operation::ListWebhooks),
+    route("POST", "/v1/webhooks", Operation::CreateWebhook),
+    route("DELETE", "/v1/webhooks/{webhook_id}", Operation::DeleteWebhook),
+    route("GET", "/v1/webhooks/deliveries", Operation::ListDeliveries),
+    route("GET", "/v1/webhooks/deliveries/{delivery_id}", Operation::GetDelivery),
+    route("POST", "/v1/webhooks/deliveries/{delivery_id}/replay", Operation::ReplayDelivery),
+    route("POST", "/v1/webhooks/deliveries/{delivery_id}/discard", Operation::DiscardDelivery),
 ];
 
 impl App {
+    /// Creates the state of a deployment without webhooks.
+    pub fn new(latchkey: Latchkey, scopes: AllowedScopes) -> Self {
+        Self { latchkey, scopes, webhooks: None }
+    }
+
+    /// Adds webhooks, whose signing secrets derive from `secret`. `None` changes nothing.
+    #[must_use]
+    pub fn with_webhooks(self, secret: impl Into<Option<WebhookSecret>>) -> Self {
+        let webhooks = secret.into().map(Arc::new).or(self.webhooks);
+        Self { webhooks, ..self }
+    }
+
+    /// Returns the secret from which the signing secrets of webhooks derive.
+    async fn webhook_secret(&self) -> Result<&DeploymentSecret, Error> {
+        self.webhooks.as_deref().ok_or(Error::RouteNotFound)?.read_for_caller().await
+    }
+
+    /// The routes that the deployment serves: without webhooks, theirs are as unknown as any other path.
+    fn routes(&self) -> &'static [Route<Operation>] {
+        let first = ROUTES.iter().position(|route| route.operation == Operation::ListWebhooks);
+        match first {
+            Some(first) if self.webhooks.is_none() => &ROUTES[..first],
+            _ => ROUTES,
+        }
+    }
+
     /// Returns the state for one request, whose origin the audit trail names.
     fn for_request(&self, request: &Request) -> Self {
-        Self {
-            latchkey: self.latchkey.for_request(request.origin.clone()),
-            scopes: self.scopes.clone(),
-        }
+        Self { latchkey: self.latchkey.for_request(request.origin.clone()), ..self.clone() }
     }
 }
 
@@ -146,7 +196,7 @@ pub async fn handle(app: &App, request: Request) -> Response {
 }
 
 async fn serve(app: &App, request: &Request) -> Result<Response, Error> {
-    let matched = route::find(ROUTES, request)?;
+    let matched = route::find(app.routes(), request)?;
     let request = &authenticate_for_management(&app.latchkey, request).await?;
     let caller = request.service_account()?;
     selection::check(app, caller, request.request()).await?;
@@ -173,5 +223,12 @@ async fn serve(app: &App, request: &Request) -> Result<Response, Error> {
             own_keys::rotate(app, caller, matched.parameters(), request).await
         }
         Operation::ListEvents => audit::list(app, caller, request.request()).await,
+        Operation::ListWebhooks => webhooks::list(app, caller).await,
+        Operation::CreateWebhook => webhooks::create(app, caller, request).await,
+        Operation::DeleteWebhook => webhooks::delete(app, caller, matched.parameters()).await,
+        Operation::ListDeliveries => webhooks::list_deliveries(app, caller, request).await,
+        Operation::GetDelivery => webhooks::get_delivery(app, caller, matched.parameters()).await,
+        Operation::ReplayDelivery => webhooks::replay(app, caller, matched.parameters()).await,
+        Operation::DiscardDelivery => webhooks::discard(app, caller, matched.parameters()).await,
     }
 }

@@ -32,6 +32,9 @@ pub(crate) trait Entry {
     /// The name of the list in the response.
     const LIST: &'static str;
 
+    /// Whether a list without a limit has all entries, rather than a page of 100.
+    const WHOLE: bool = true;
+
     /// The ID after which the rest of the list starts.
     fn id(&self) -> &str;
 
@@ -68,7 +71,7 @@ impl Entry for ServiceAccount {
 /// `read` gets the maximum number of entries and the ID after which they start. `name` distinguishes this
 /// list's cursors from those of every other list.
 ///
-/// Without a limit, a list is complete unless it reaches the maximum weight or reading time. Only then is
+/// Without a limit, a [whole](Entry::WHOLE) list is complete unless it reaches the maximum weight or reading time. Only then is
 /// there a `next_cursor`.
 pub(crate) async fn list<T: Entry>(
     app: &App,
@@ -78,11 +81,13 @@ pub(crate) async fn list<T: Entry>(
 ) -> Result<Response, Error> {
     let began = app.latchkey.now();
     let asked = request.page("cursor", name, began)?;
+    let paged = !T::WHOLE || asked.limit.is_some();
+    let size = if paged { asked.size() } else { BATCH };
     let mut text = format!("{{\"{}\":[", T::LIST);
     let mut weight = weight(&text);
     let mut next = asked.after.clone();
     'pages: loop {
-        let page = read(asked.limit.unwrap_or(BATCH), next.as_deref()).await?;
+        let page = read(size, next.as_deref()).await?;
         for entry in &page.items {
             let json = entry.to_json(began);
             weight += self::weight(&json) + 1;
@@ -97,7 +102,7 @@ pub(crate) async fn list<T: Entry>(
         }
         next = page.next;
         let late = app.latchkey.now() > began.saturating_add(READING_MAX);
-        if next.is_none() || asked.limit.is_some() || late {
+        if next.is_none() || paged || late {
             break;
         }
     }

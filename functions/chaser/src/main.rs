@@ -2,12 +2,14 @@
 
 use chaser::{AllowedScopes, App, handle};
 use latchkey::store::environment::Environment;
+use latchkey_http::webhook_secret::WebhookSecret;
 use latchkey_http::{serve, start};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let environment = Environment::of_process();
     let latchkey = start("chaser", &environment).await?;
-    let app = App { latchkey, scopes: AllowedScopes::from_environment(&environment)? };
+    let app = App::new(latchkey, AllowedScopes::from_environment(&environment)?)
+        .with_webhooks(WebhookSecret::from_environment(&environment)?);
     serve::run(&app.latchkey, |request| handle(&app, request)).await
 }

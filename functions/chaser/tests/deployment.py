@@ -12,6 +12,10 @@ ONE_KEY = KEYS + "/{key_id}"
 OWN_KEYS = "/v1/keys"
 EVENTS = "/v1/audit/events"
 ONE_OWN_KEY = OWN_KEYS + "/{key_id}"
+WEBHOOKS = "/v1/webhooks"
+ONE_WEBHOOK = WEBHOOKS + "/{webhook_id}"
+DELIVERIES = WEBHOOKS + "/deliveries"
+ONE_DELIVERY = DELIVERIES + "/{delivery_id}"
 ORGANIZATION = ["created_at", "id", "kind", "name", "personal", "role"]
 ACCOUNT = ["created_at", "created_by_user_id", "disabled", "id", "name", "updated_at"]
 OWN_MINTED = ["full_access", "id", "key", "key_prefix", "name", "scopes"]
@@ -24,11 +28,15 @@ EVENT = [
     *["action", "actor_id", "actor_type", "created_at", "id", "metadata", "resource_id", "resource_type"],
     *["status", "summary"],
 ]
+WEBHOOK = [
+    *["created_at", "description", "disabled_at", "disabled_reason", "events", "id", "signing_secret_preview"],
+    *["updated_at", "url"],
+]
 ERROR = ["code", "error", "message"]
 
 
 def drive(deployed):
-    """Calls every operation on accounts and keys, and then those on a machine's own keys."""
+    """Calls every operation on accounts and keys, those on a machine's own keys, and those on webhooks."""
     gateway, organization, key = deployed.gateway, deployed.organization, deployed.key
     call = gateway.call
     current = within("account", call(f"GET {CURRENT}", 200, ["account"], key=key), ORGANIZATION)
@@ -76,6 +84,7 @@ def drive(deployed):
         assert sorted(event) == EVENT, f"the event is {event}"
         about = event["metadata"]
         assert about["source_ip"] and about["user_agent"] and about["request_id"], f"the event is {event}"
+    drive_webhooks(gateway, key)
 
 
 def drive_own_keys(gateway, machine):
@@ -94,6 +103,27 @@ def drive_own_keys(gateway, machine):
     check_revoked(keys[rotated["id"]])
     refused = call(f"GET {OWN_KEYS}", 401, ERROR, key=minted["key"], note="(rotated key) ")
     check_error(refused, "unauthorized")
+
+
+def drive_webhooks(gateway, key):
+    """Creates, lists, and deletes a webhook of events that do not happen here."""
+    call = gateway.call
+    new = {"url": "https://hooks.example.com/deployment", "events": ["organization.disabled"]}
+    made = call(f"POST {WEBHOOKS}", 200, ["signing_secret", "webhook"], key=key, json=new)
+    webhook = within("webhook", made, WEBHOOK)
+    secret, preview = made["signing_secret"], webhook["signing_secret_preview"]
+    assert secret.startswith(preview.removesuffix("…")), "the preview is not the beginning of the signing secret"
+    listed = call(f"GET {WEBHOOKS}", 200, ["webhooks"], key=key)
+    assert webhook in listed["webhooks"], "the new webhook is not listed"
+    one = {"webhook_id": webhook["id"]}
+    query = f"?webhook_id={webhook['id']}&status=failed"
+    listed = call(f"GET {DELIVERIES}", 200, ["deliveries", "next_cursor"], key=key, query=query)
+    assert listed["deliveries"] == [], f"the deliveries are {listed}"
+    unknown = {"delivery_id": "0"}
+    for route in [f"GET {ONE_DELIVERY}", f"POST {ONE_DELIVERY}/replay", f"POST {ONE_DELIVERY}/discard"]:
+        check_error(call(route, 404, ERROR, unknown, key=key), "not_found")
+    call(f"DELETE {ONE_WEBHOOK}", 204, (), one, key=key)
+    check_error(call(f"DELETE {ONE_WEBHOOK}", 404, ERROR, one, key=key, note="(deleted webhook) "), "not_found")
 
 
 def call_account(gateway, route, ids=None, **request):

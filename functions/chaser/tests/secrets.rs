@@ -22,6 +22,8 @@ scenario_tests!(Chaser, secrets(
         "service_account.create",
         "service_account.delete",
         "service_account.update",
+        "webhook.create",
+        "webhook.delete",
     ]
 ):
     every_change_is_logged_with_its_caller,
@@ -39,6 +41,8 @@ scenario_tests!(Chaser, secrets(
         "service_account.disable",
         "service_account.enable",
         "service_account.update",
+        "webhook.create",
+        "webhook.delete",
     ]
 ):
     every_change_is_in_the_trail_with_its_caller,

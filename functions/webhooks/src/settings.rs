@@ -2,13 +2,19 @@
 
 use std::time::Duration;
 
+use aws_sdk_scheduler::Client;
+use aws_sdk_scheduler::config::retry::RetryConfig;
+use aws_sdk_scheduler::config::timeout::TimeoutConfig;
+use aws_sdk_scheduler::config::{
+    BehaviorVersion, Config, Credentials, IdentityCache, Region, StalledStreamProtectionConfig,
+};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use latchkey::audit::AuditPolicy;
 use latchkey::service::{Clock, Courier};
 use latchkey::store::KeyStore;
 use latchkey::store::client::{self, CaBundle, http_client};
 use latchkey::store::environment::{Environment, InvalidSetting};
-use latchkey::webhook::DeploymentSecret;
+use latchkey_http::webhook_secret::{Unreadable, WebhookSecret};
 
 use crate::schedule::Scheduler;
 
@@ -23,55 +29,45 @@ pub enum StartError {
     #[error(transparent)]
     Setting(#[from] InvalidSetting),
     /// Secrets Manager did not return the secret.
-    #[error("the secret of LATCHKEY_WEBHOOK_SECRET cannot be read: {0}")]
-    Secret(String),
-}
-
-/// Builds the configuration of a client of an AWS service, like that of the table: with ring, and without a provider
-/// chain.
-macro_rules! client {
-    ($sdk:ident, $endpoint:literal, $environment:expr) => {{
-        use $sdk::config::retry::RetryConfig;
-        use $sdk::config::timeout::TimeoutConfig;
-        use $sdk::config::{
-            BehaviorVersion, Credentials, IdentityCache, Region, StalledStreamProtectionConfig,
-        };
-        let environment: &Environment = $environment;
-        let read = |variable| environment.required(variable, "Lambda normally sets it");
-        let credentials = Credentials::new(
-            read("AWS_ACCESS_KEY_ID")?,
-            read("AWS_SECRET_ACCESS_KEY")?,
-            environment.text("AWS_SESSION_TOKEN"),
-            None,
-            "environment",
-        );
-        let endpoint = environment.text($endpoint);
-        let roots = CaBundle::from_environment(environment)?;
-        let timeouts = TimeoutConfig::builder()
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-            .operation_timeout(OPERATION_TIMEOUT)
-            .build();
-        let mut config = $sdk::Config::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .http_client(http_client(endpoint.as_deref(), roots.as_ref()))
-            .identity_cache(IdentityCache::no_cache())
-            .region(Region::new(read("AWS_REGION")?))
-            .credentials_provider(credentials)
-            .retry_config(RetryConfig::standard())
-            .sleep_impl(TokioSleep::new())
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .timeout_config(timeouts);
-        config.set_endpoint_url(endpoint);
-        $sdk::Client::from_conf(config.build())
-    }};
+    #[error(transparent)]
+    Secret(#[from] Unreadable),
 }
 
 /// Creates the scheduler: `LATCHKEY_SCHEDULE_GROUP` names its group, and `LATCHKEY_SCHEDULE_ROLE` the ARN of its role.
 pub(crate) fn scheduler(environment: &Environment) -> Result<Scheduler, InvalidSetting> {
     let group = environment.required("LATCHKEY_SCHEDULE_GROUP", "set it to a schedule group")?;
     let role = environment.required("LATCHKEY_SCHEDULE_ROLE", "set it to the ARN of a role")?;
-    let client = client!(aws_sdk_scheduler, "AWS_ENDPOINT_URL_SCHEDULER", environment);
-    Ok(Scheduler::new(client, group, role))
+    Ok(Scheduler::new(client(environment)?, group, role))
+}
+
+/// Creates a client like that of the table: with ring, and without a provider chain.
+fn client(environment: &Environment) -> Result<Client, InvalidSetting> {
+    let read = |variable| environment.required(variable, "Lambda normally sets it");
+    let credentials = Credentials::new(
+        read("AWS_ACCESS_KEY_ID")?,
+        read("AWS_SECRET_ACCESS_KEY")?,
+        environment.text("AWS_SESSION_TOKEN"),
+        None,
+        "environment",
+    );
+    let endpoint = environment.text("AWS_ENDPOINT_URL_SCHEDULER");
+    let roots = CaBundle::from_environment(environment)?;
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build();
+    let mut config = Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .http_client(http_client(endpoint.as_deref(), roots.as_ref()))
+        .identity_cache(IdentityCache::no_cache())
+        .region(Region::new(read("AWS_REGION")?))
+        .credentials_provider(credentials)
+        .retry_config(RetryConfig::standard())
+        .sleep_impl(TokioSleep::new())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .timeout_config(timeouts);
+    config.set_endpoint_url(endpoint);
+    Ok(Client::from_conf(config.build()))
 }
 
 /// Creates the courier over the table, with the secret that `LATCHKEY_WEBHOOK_SECRET` names.
@@ -82,19 +78,8 @@ pub(crate) async fn courier(
     let table =
         environment.required("LATCHKEY_TABLE", "set it to the name of the DynamoDB table")?;
     let audit = AuditPolicy::from_environment(environment)?;
+    let secret = WebhookSecret::required(environment)?;
     let table_client = client::from_environment(environment, |_| {})?;
     let store = KeyStore::new(table_client, table).with_audit(audit);
-    Ok(Courier::new(&store, secret(environment).await?, clock))
-}
-
-async fn secret(environment: &Environment) -> Result<DeploymentSecret, StartError> {
-    let id = environment.required("LATCHKEY_WEBHOOK_SECRET", "set it to the ARN of a secret")?;
-    let client = client!(aws_sdk_secretsmanager, "AWS_ENDPOINT_URL_SECRETS_MANAGER", environment);
-    let found = client.get_secret_value().secret_id(id).send().await.map_err(|error| {
-        let error = aws_sdk_secretsmanager::error::DisplayErrorContext(error);
-        StartError::Secret(error.to_string())
-    })?;
-    let text =
-        found.secret_string().ok_or_else(|| StartError::Secret("it is not a text".to_owned()))?;
-    text.parse().map_err(|invalid| StartError::Secret(format!("it {invalid}")))
+    Ok(Courier::new(&store, secret.into_inner().await?, clock))
 }

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 
 use latchkey::text::InvalidText;
 use latchkey::time::InvalidTimestamp;
+use latchkey::webhook::{InvalidEventTypes, InvalidUrl};
 
 /// The maximum size of a body: 64 KiB.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -94,7 +95,7 @@ pub enum InvalidBody {
 }
 
 /// The reason a string is not valid for a field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidValue {
     /// A name or a description violates its rules.
     #[error("{0}")]
@@ -102,6 +103,12 @@ pub enum InvalidValue {
     /// A time is not a date-time.
     #[error("{0}")]
     Timestamp(#[from] InvalidTimestamp),
+    /// The URL of a webhook violates its rules.
+    #[error("{0}")]
+    Url(#[from] InvalidUrl),
+    /// A list has other entries than types of events.
+    #[error("{0}")]
+    EventTypes(#[from] InvalidEventTypes),
 }
 
 impl From<Infallible> for InvalidValue {

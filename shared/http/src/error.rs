@@ -8,6 +8,7 @@ use latchkey::idempotency::InvalidIdempotencyKey;
 use latchkey::principal::Denial;
 use latchkey::scope::{InvalidScope, Scope};
 use latchkey::time::InvalidTimestamp;
+use latchkey::webhook::UnknownStatus;
 
 use crate::body::InvalidBody;
 
@@ -51,6 +52,12 @@ pub enum Error {
     /// No key has this ID, because it is not a valid Latchkey ID.
     #[error("this key does not exist")]
     UnknownKey,
+    /// No webhook has this ID, because it is not a valid Latchkey ID.
+    #[error("this webhook does not exist")]
+    UnknownWebhook,
+    /// No delivery has this ID, because it is not a valid Latchkey ID.
+    #[error("this delivery does not exist")]
+    UnknownDelivery,
     /// A query parameter is not valid for a list.
     #[error("`{parameter}` {problem}")]
     InvalidPage {
@@ -91,7 +98,7 @@ pub enum Error {
 pub const LIMIT_MAX: usize = 100;
 
 /// The reason a query parameter of a list is invalid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPage {
     /// The limit is not a number or is out of bounds.
     #[error("must be a whole number from {min} to {max}")]
@@ -110,6 +117,12 @@ pub enum InvalidPage {
     /// An outcome is not one that events have.
     #[error("must be `success` or `failure`")]
     Outcome,
+    /// An ID is malformed.
+    #[error("{0}")]
+    Id(#[from] InvalidId),
+    /// A status is not one that deliveries have.
+    #[error("{0}")]
+    DeliveryStatus(#[from] UnknownStatus),
     /// Only this many of the requested events fit into a response.
     #[error(
         "must be at most {0} here, because more of these events exceed the size of a response; \

@@ -24,6 +24,7 @@ pub mod serve;
 mod start;
 mod status;
 pub mod stream;
+pub mod webhook_secret;
 
 pub use error::Error;
 pub use http;

@@ -71,7 +71,7 @@ fn find_path<'a, O: Copy>(
 ) -> Result<Match<'a, O>, Error> {
     let staged = stage.and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage));
     let candidates = [Some(path), staged.filter(|rest| rest.starts_with('/'))];
-    let mut allowed = Vec::new();
+    let mut allowed: Vec<(usize, Method)> = Vec::new();
     for greedy in [false, true] {
         for path in candidates.into_iter().flatten() {
             for route in routes.iter().filter(|route| is_greedy(route.path) == greedy) {
@@ -79,15 +79,18 @@ fn find_path<'a, O: Copy>(
                 if route.method == method.as_str() || route.method == "ANY" {
                     return Ok(Match { operation: route.operation, path: route.path, parameters });
                 }
-                allowed.extend(Method::from_bytes(route.method.as_bytes()));
+                let method = Method::from_bytes(route.method.as_bytes());
+                allowed.extend(method.map(|method| (parameters.len(), method)));
             }
         }
     }
-    if allowed.is_empty() {
-        Err(Error::RouteNotFound)
-    } else {
-        Err(Error::MethodNotAllowed { method: method.clone(), allowed })
-    }
+    // Those of the most specific path.
+    let Some(least) = allowed.iter().map(|(parameters, _)| *parameters).min() else {
+        return Err(Error::RouteNotFound);
+    };
+    allowed.retain(|(parameters, _)| *parameters == least);
+    let allowed = allowed.into_iter().map(|(_, method)| method).collect();
+    Err(Error::MethodNotAllowed { method: method.clone(), allowed })
 }
 
 /// Returns the values of `template`'s parameters in `path`, or `None` if the path does not match.
@@ -147,6 +150,23 @@ mod tests {
         for path in ["/", "", "/v1", "/v1/", "//v1/me", "/v3/me", "/v2/"] {
             assert_eq!(found("GET", path, None), None, "{path}");
         }
+    }
+
+    #[test]
+    fn the_methods_of_the_most_specific_path_are_allowed() {
+        let routes = [
+            route("DELETE", "/v1/webhooks/{id}", 1),
+            route("GET", "/v1/webhooks/deliveries", 2),
+            route("PUT", "/v1/webhooks/deliveries", 3),
+        ];
+        let allowed = |path| match find_path(&routes, &Method::POST, path, None) {
+            Err(Error::MethodNotAllowed { allowed, .. }) => allowed,
+            other => panic!("{path}: {other:?}"),
+        };
+        assert_eq!(allowed("/v1/webhooks/deliveries"), [Method::GET, Method::PUT]);
+        assert_eq!(allowed("/v1/webhooks/A"), [Method::DELETE]);
+        let found = find_path(&routes, &Method::DELETE, "/v1/webhooks/deliveries", None);
+        assert_eq!(found.expect("a route").operation, 1);
     }
 
     #[test]

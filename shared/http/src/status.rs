@@ -27,7 +27,11 @@ impl Error {
     /// Returns the HTTP status of this error in every dialect.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::RouteNotFound | Self::UnknownAccount | Self::UnknownKey => StatusCode::NOT_FOUND,
+            Self::RouteNotFound
+            | Self::UnknownAccount
+            | Self::UnknownKey
+            | Self::UnknownWebhook
+            | Self::UnknownDelivery => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoCredentials | Self::OtherScheme => StatusCode::UNAUTHORIZED,
             Self::InvalidBody(body) => body.status(),

@@ -54,7 +54,7 @@ impl Environment {
         let scopes = chaser::AllowedScopes::parse("").expect("the default");
         Self {
             lakesail: lakesail::App { latchkey: latchkey.clone() },
-            chaser: chaser::App { latchkey: latchkey.clone(), scopes },
+            chaser: chaser::App::new(latchkey.clone(), scopes),
             oauth: oauth::App::new(latchkey, oauth::Settings::default()),
         }
     }

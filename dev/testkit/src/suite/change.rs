@@ -85,6 +85,16 @@ pub fn key_id(id: &str) -> Change {
     Change(Kind::After("keys", id.to_owned()))
 }
 
+/// Names this webhook in the path.
+pub fn webhook(id: &str) -> Change {
+    Change(Kind::After("webhooks", id.to_owned()))
+}
+
+/// Names this delivery in the path.
+pub fn delivery(id: &str) -> Change {
+    Change(Kind::After("deliveries", id.to_owned()))
+}
+
 /// Names this sample key in the path.
 pub fn key(key: SampleKey) -> Change {
     key_id(key.mint().0.id.as_ref())

@@ -163,7 +163,11 @@ pub async fn every_change_is_in_the_trail_with_its_caller<D: Dialect>(
 /// The ID of what a line of the log says was changed.
 fn target(change: &Value) -> &Value {
     let action = change["action"].as_str().expect("an action");
-    if action.starts_with("service_account") { &change["account.id"] } else { &change["key.id"] }
+    match action.split_once('.').map_or(action, |(kind, _)| kind) {
+        "service_account" => &change["account.id"],
+        "webhook" => &change["webhook.id"],
+        _ => &change["key.id"],
+    }
 }
 
 /// What the gateway says of the client, in either payload.

@@ -9,6 +9,7 @@ pub(crate) mod current_account;
 pub(crate) mod keys;
 pub(crate) mod own_keys;
 pub(crate) mod rotate_key;
+pub(crate) mod webhooks;
 
 use latchkey_testkit::suite::Case;
 use latchkey_testkit::suite::change::{Change, header};
@@ -55,6 +56,8 @@ pub(crate) fn all() -> Vec<Case> {
         cases(own_keys::successes()),
         cases(rotate_key::successes()),
         cases(rotate_key::refusals()),
+        cases(webhooks::successes()),
+        cases(webhooks::refusals()),
     ]
     .concat()
 }

@@ -3,25 +3,40 @@
 use chaser::{AllowedScopes, App, Operation, ROUTES, handle};
 use latchkey::Latchkey;
 use latchkey_http::route::Route;
+use latchkey_http::webhook_secret::WebhookSecret;
 use latchkey_http::{Request, Response};
+use latchkey_testkit::sample;
 use latchkey_testkit::suite::{self, Dialect, Marker};
 use serde_json::{Value, json};
 
-/// Every field in this dialect's responses, all in snake case, also the changed fields in events.
+/// Every field in this dialect's responses, all in snake case, also the changed fields in events, and those of
+/// the requests that webhooks get.
 const FIELDS: &[&str] = &[
     "account",
     "accounts",
     "action",
+    "actor",
     "actor_id",
     "actor_type",
+    "attempts",
     "changes",
     "code",
     "created_at",
     "created_by",
     "created_by_user_id",
+    "data",
+    "delivered_at",
+    "deliveries",
+    "delivery",
     "description",
     "disabled",
+    "disabled_at",
+    "disabled_reason",
+    "discarded_at",
+    "endpoint",
     "error",
+    "event_id",
+    "event_type",
     "events",
     "expires_at",
     "full_access",
@@ -31,16 +46,26 @@ const FIELDS: &[&str] = &[
     "key_prefix",
     "keys",
     "kind",
+    "last_error",
+    "last_http_status",
     "last_used_at",
     "message",
     "metadata",
     "name",
     "new",
+    "next_attempt_at",
     "next_cursor",
     "old",
+    "organization",
     "organization_id",
+    "payload",
     "personal",
+    "reason",
+    "replayed_at",
+    "replayed_from_delivery_id",
+    "request",
     "request_id",
+    "resource",
     "resource_id",
     "resource_type",
     "revoked",
@@ -52,11 +77,22 @@ const FIELDS: &[&str] = &[
     "service_account",
     "service_account_id",
     "service_accounts",
+    "signing_secret",
+    "signing_secret_preview",
     "source_ip",
     "status",
     "summary",
+    "target_url",
+    "time",
+    "timestamp",
+    "type",
     "updated_at",
+    "url",
     "user_agent",
+    "version",
+    "webhook",
+    "webhook_id",
+    "webhooks",
 ];
 
 /// The function.
@@ -83,7 +119,8 @@ impl Dialect for Chaser {
 
     fn over(latchkey: Latchkey) -> Self {
         let scopes = AllowedScopes::parse("").expect("the default");
-        Self(App { latchkey, scopes })
+        let secret = sample::WEBHOOK_SECRET.parse().expect("a secret");
+        Self(App::new(latchkey, scopes).with_webhooks(WebhookSecret::known(secret)))
     }
 
     fn latchkey(&self) -> &Latchkey {

@@ -3,7 +3,9 @@
 use latchkey::operator::bootstrap;
 use latchkey::policy::KeyPolicy;
 use latchkey_http::http::HeaderValue;
-use latchkey_testkit::sample::{ACCOUNT, FULL_ACCOUNT, SampleKey, full_access, now};
+use latchkey_testkit::sample::{
+    ACCOUNT, FAILED_DELIVERY, FULL_ACCOUNT, SampleKey, WEBHOOK, full_access, now,
+};
 use latchkey_testkit::suite::Dialect;
 use latchkey_testkit::{TestTable, event, event_tests};
 
@@ -20,6 +22,8 @@ fn operations() -> Vec<(&'static str, String, &'static str)> {
     let key = Chaser::key_path(ACCOUNT, reader.as_ref());
     let (own_keys, minter) = ("/v1/keys", SampleKey::Minter.mint().0.id);
     let (accounts, account) = (Chaser::ACCOUNTS.to_owned(), Chaser::account_path(FULL_ACCOUNT));
+    let webhooks = "/v1/webhooks";
+    let delivery = format!("{webhooks}/deliveries/{FAILED_DELIVERY}");
     vec![
         ("POST", Chaser::keys_path(ACCOUNT), "{}"),
         ("GET", Chaser::keys_path(ACCOUNT), ""),
@@ -39,6 +43,13 @@ fn operations() -> Vec<(&'static str, String, &'static str)> {
         ("POST", format!("{own_keys}/{minter}/rotate"), "{}"),
         ("DELETE", format!("{own_keys}/{minter}"), ""),
         ("GET", "/v1/audit/events".to_owned(), ""),
+        ("GET", webhooks.to_owned(), ""),
+        ("POST", webhooks.to_owned(), r#"{"url":"https://hooks.example.com/"}"#),
+        ("GET", format!("{webhooks}/deliveries"), ""),
+        ("GET", delivery.clone(), ""),
+        ("POST", format!("{delivery}/replay"), ""),
+        ("POST", format!("{delivery}/discard"), ""),
+        ("DELETE", format!("{webhooks}/{WEBHOOK}"), ""),
     ]
 }
 

@@ -37,9 +37,16 @@ const CREATE_OWN_KEY: Create = Create { path: "/v1/keys", ..CREATE_KEY };
 
 const ROTATE_OWN_KEY: Create = Create { path: "/v1/keys/018HULLP3GUC5MYZ/rotate", ..ROTATE_KEY };
 
+const CREATE_WEBHOOK: Create = Create {
+    path: "/v1/webhooks",
+    body: r#"{"url":"https://hooks.example.com/a"}"#,
+    other_body: r#"{"url":"https://hooks.example.com/b"}"#,
+    ..CREATE_KEY
+};
+
 idempotency_tests!(
     Chaser,
-    &[CREATE_KEY, CREATE_ACCOUNT, ROTATE_KEY, CREATE_OWN_KEY, ROTATE_OWN_KEY]
+    &[CREATE_KEY, CREATE_ACCOUNT, ROTATE_KEY, CREATE_OWN_KEY, ROTATE_OWN_KEY, CREATE_WEBHOOK]
 );
 
 /// The response to a rotation was lost, and the replaced key has ended since then.

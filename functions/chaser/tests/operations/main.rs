@@ -18,6 +18,7 @@ mod keys;
 mod own_keys;
 mod pages;
 mod rotate_key;
+mod webhooks;
 mod whole_lists;
 
 use latchkey_testkit::suite::check_tables;

@@ -74,14 +74,17 @@ async fn webhooks(latchkey: &Latchkey, store: &KeyStore, admin: &AccountPrincipa
     };
     let created = latchkey.create_webhook(admin, request, None, |_| text_response("")).await;
     created.expect("created");
-    let webhooks = latchkey.webhooks(admin).await.expect("webhooks");
+    let mut webhooks = latchkey.webhooks(admin).await.expect("webhooks");
+    webhooks.retain(|webhook| webhook.id.as_ref() != sample::WEBHOOK);
     let range = EventRange::default();
     let created = store.events(Some(&admin.organization), &range, Order::NewestFirst, 1).await;
     let created = created.expect("events").events.remove(0);
     let secret = "0123456789abcdefghijklmnopqrstuv".parse().expect("a secret");
     let courier = Courier::new(store, secret, Clock::new(sample::now));
     courier.address(&created, "webhook.created", "{}", &webhooks).await.expect("a delivery");
-    let pages = latchkey.deliveries(admin, &DeliveryFilter::default(), 1, None).await;
+    let filter =
+        DeliveryFilter { webhook: Some(webhooks[0].id.clone()), ..DeliveryFilter::default() };
+    let pages = latchkey.deliveries(admin, &filter, 1, None).await;
     let wake = Wake::from(&pages.expect("a page").items[0]);
     let gone = async |_| Answer::Response { status: 410, retry_after: None };
     courier.attempt(&wake, Turn::Own, gone).await.expect("attempted");

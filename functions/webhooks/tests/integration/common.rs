@@ -142,15 +142,20 @@ impl World {
         self.webhooks().await.pop().expect("a webhook")
     }
 
+    /// The webhooks besides that of the samples, oldest first.
     pub(crate) async fn webhooks(&self) -> Vec<Webhook> {
-        self.latchkey.webhooks(&self.caller().await).await.expect("webhooks")
+        let mut found = self.latchkey.webhooks(&self.caller().await).await.expect("webhooks");
+        found.retain(|webhook| webhook.id.as_ref() != sample::WEBHOOK);
+        found
     }
 
-    /// The deliveries, newest first.
+    /// The deliveries to these webhooks, newest first.
     pub(crate) async fn deliveries(&self) -> Vec<Delivery> {
         let filter = DeliveryFilter::default();
         let page = self.latchkey.deliveries(&self.caller().await, &filter, 100, None).await;
-        page.expect("a page").items
+        let mut found = page.expect("a page").items;
+        found.retain(|delivery| delivery.webhook.as_ref() != sample::WEBHOOK);
+        found
     }
 
     /// The records of the stream since the last call.

@@ -130,15 +130,27 @@ impl Fields {
         match self.take(field) {
             None => Ok(None),
             Some(Value::Null) => Ok(Some(Vec::new())),
-            Some(Value::Array(values)) => {
-                let strings = values.into_iter().enumerate().map(|(index, value)| {
-                    string(format!("{field}[{index}]").into(), value, "a string")
-                });
-                strings.collect::<Result<_, _>>().map(Some)
-            }
+            Some(Value::Array(values)) => strings(field, values).map(Some),
             Some(other) => Err(InvalidBody::WrongType {
                 field: field.into(),
                 expected: "a list of strings or null",
+                found: kind(&other),
+            }),
+        }
+    }
+
+    /// Takes a list of strings; `None` if the field is missing. `null` is not a list.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidBody::WrongType`] for any other type, naming the element.
+    pub fn strings(&mut self, field: &'static str) -> Result<Option<Vec<String>>, InvalidBody> {
+        match self.take(field) {
+            None => Ok(None),
+            Some(Value::Array(values)) => strings(field, values).map(Some),
+            Some(other) => Err(InvalidBody::WrongType {
+                field: field.into(),
+                expected: "a list of strings",
                 found: kind(&other),
             }),
         }
@@ -198,6 +210,14 @@ where
 {
     text.parse()
         .map_err(|problem: T::Err| InvalidBody::InvalidValue { field, problem: problem.into() })
+}
+
+fn strings(field: &'static str, values: Vec<Value>) -> Result<Vec<String>, InvalidBody> {
+    let strings = values
+        .into_iter()
+        .enumerate()
+        .map(|(index, value)| string(format!("{field}[{index}]").into(), value, "a string"));
+    strings.collect()
 }
 
 fn string(
@@ -338,6 +358,13 @@ mod tests {
         assert_eq!(
             strings("{\"name\":[\"a\",1]}").map_err(message),
             Err("`name[1]` must be a string, not a number".to_owned())
+        );
+        let required = |body: &str| read(body.as_bytes(), |fields| fields.strings("name"));
+        assert_eq!(required(absent), Ok(None));
+        assert_eq!(required("{\"name\":[\"a\"]}"), Ok(Some(vec!["a".to_owned()])));
+        assert_eq!(
+            required(null).map_err(message),
+            Err("`name` must be a list of strings, not null".to_owned())
         );
         assert_eq!(
             strings("{\"name\":{}}").map_err(message),

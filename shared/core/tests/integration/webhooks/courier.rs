@@ -61,6 +61,39 @@ async fn skip(world: &World, wake: &Wake, turn: Turn) -> Option<Wake> {
     world.courier().attempt(wake, turn, sent).await.expect("the table responds")
 }
 
+/// The documents say what that costs.
+#[tokio::test]
+async fn a_delivery_costs_what_it_reads_and_writes() {
+    let (world, webhook, _) = world().await;
+    world.pass(Duration::from_secs(1));
+    world.create(URL, EventTypes::select(["key.revoked"]).expect("known")).await.expect("created");
+    let event = world.last_event().await;
+    // As long as a usual event.
+    let body = format!(r#"{{"type":"webhook.created","data":"{}"}}"#, "x".repeat(500));
+    let courier = world.courier();
+    let used = || {
+        let units = world.table.meter.take().units;
+        ["Query", "GetItem", "TransactWriteItems"].map(|name| units.get(name).copied())
+    };
+    used();
+    let webhooks = courier.webhooks(&organization()).await.expect("read");
+    courier.address(&event, "webhook.created", &body, &webhooks[..1]).await.expect("created");
+    assert_eq!(used(), [Some(1.0), None, Some(4.0)]);
+    let delivery = newest(&world).await;
+    assert_eq!(delivery.webhook, webhook.id);
+    used();
+    // A failure and a recovery are noted at the webhook, too.
+    attempt(&world, &Wake::from(&delivery), Turn::Shared, status(500)).await;
+    assert_eq!(used(), [None, Some(2.0), Some(4.0)]);
+    attempt(&world, &Wake { attempts: 1, ..Wake::from(&delivery) }, Turn::Own, OK).await;
+    assert_eq!(used(), [None, Some(2.0), Some(4.0)]);
+    let id = delivery.id;
+    let again = world.latchkey.replay_delivery(&caller(&[]), &id).await.expect("replayed");
+    used();
+    attempt(&world, &Wake::from(&again), Turn::Shared, OK).await;
+    assert_eq!(used(), [None, Some(2.0), Some(2.0)]);
+}
+
 #[tokio::test]
 async fn an_event_has_one_delivery_however_often_it_is_processed() {
     let (world, webhook, delivery) = world().await;

@@ -35,6 +35,10 @@ struct World {
 impl World {
     async fn new() -> Self {
         let table = TestTable::start().await;
+        let (store, samples) = (table.store(), sample::WEBHOOK.parse().expect("an id"));
+        let now = sample::earlier();
+        store.delete_webhook(&organization(), &samples, now).await.expect("deleted");
+        store.delete_webhooks(&organization()).await.expect("deleted");
         let millis = Arc::new(AtomicI64::new(sample::now().as_millis()));
         let read = Arc::clone(&millis);
         let clock = Clock::new(move || {
