@@ -15,6 +15,7 @@ Usage: cargo dev [OPTIONS]
 Options:
       --port <PORT>  Port of the API on 127.0.0.1; 0 selects a free port [default: 9000]
       --ephemeral    Keep the data in memory and leave the data of earlier starts untouched
+      --webhooks     Deliver events to webhooks, also to endpoints on this machine such as http://localhost:8080
   -h, --help         Print help
 
 Open the URL of the API in a browser to see its endpoints and try them.
@@ -28,29 +29,41 @@ To use it in your shell: PATH=\"$PWD/.tools/cargo-lambda/bin:$PATH\"";
 
 #[derive(Debug, PartialEq, Eq)]
 enum Command {
-    Run { port: u16, ephemeral: bool },
+    Run(Options),
     Help,
+}
+
+/// How to run the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// The port of the API; 0 for a free one.
+    pub(crate) port: u16,
+    /// Whether to keep the data in memory.
+    pub(crate) ephemeral: bool,
+    /// Whether organizations can have webhooks.
+    pub(crate) webhooks: bool,
 }
 
 impl Command {
     fn parse(mut arguments: lexopt::Parser) -> Result<Self, lexopt::Error> {
-        let (mut port, mut ephemeral) = (9000, false);
+        let mut options = Options { port: 9000, ephemeral: false, webhooks: false };
         while let Some(argument) = arguments.next()? {
             match argument {
-                Long("port") => port = arguments.value()?.parse()?,
-                Long("ephemeral") => ephemeral = true,
+                Long("port") => options.port = arguments.value()?.parse()?,
+                Long("ephemeral") => options.ephemeral = true,
+                Long("webhooks") => options.webhooks = true,
                 Short('h') | Long("help") => return Ok(Self::Help),
                 other => return Err(other.unexpected()),
             }
         }
-        Ok(Self::Run { port, ephemeral })
+        Ok(Self::Run(options))
     }
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let ended = match Command::parse(lexopt::Parser::from_env()) {
-        Ok(Command::Run { port, ephemeral }) => dev::run(port, ephemeral).await,
+        Ok(Command::Run(options)) => dev::run(options).await,
         Ok(Command::Help) => {
             println!("{HELP}");
             Ok(())
@@ -77,9 +90,10 @@ mod tests {
 
     #[test]
     fn options_and_their_defaults_are_as_the_help_says() {
-        assert_eq!(parse(&[]), Ok(Command::Run { port: 9000, ephemeral: false }));
-        let run = Command::Run { port: 0, ephemeral: true };
-        assert_eq!(parse(&["--port", "0", "--ephemeral"]), Ok(run));
+        let default = Options { port: 9000, ephemeral: false, webhooks: false };
+        assert_eq!(parse(&[]), Ok(Command::Run(default)));
+        let all = Options { port: 0, ephemeral: true, webhooks: true };
+        assert_eq!(parse(&["--port", "0", "--ephemeral", "--webhooks"]), Ok(Command::Run(all)));
         assert_eq!(parse(&["--port=9001", "-h"]), Ok(Command::Help));
     }
 

@@ -14,7 +14,11 @@ mod wire;
 use std::sync::Arc;
 
 use latchkey::Latchkey;
-use latchkey::webhook::DeploymentSecret;
+#[cfg(feature = "dev")]
+use latchkey::store::environment::Environment;
+#[cfg(feature = "dev")]
+use latchkey::webhook::LOCAL_ENDPOINTS;
+use latchkey::webhook::{DeploymentSecret, InvalidUrl, WebhookUrl};
 use latchkey_http::authenticate::authenticate_for_management;
 use latchkey_http::route::{self, Route, route};
 use latchkey_http::serve::with_deadline;
@@ -31,6 +35,8 @@ pub struct App {
     /// The scopes of this deployment.
     pub scopes: AllowedScopes,
     webhooks: Option<Arc<WebhookSecret>>,
+    /// Reads the URL of an endpoint.
+    endpoint: fn(&str) -> Result<WebhookUrl, InvalidUrl>,
 }
 
 /// The operations of this dialect.
@@ -156,7 +162,17 @@ pub const ROUTES: &[Route<Operation>] = &[
 impl App {
     /// Creates the state of a deployment without webhooks.
     pub fn new(latchkey: Latchkey, scopes: AllowedScopes) -> Self {
-        Self { latchkey, scopes, webhooks: None }
+        Self { latchkey, scopes, webhooks: None, endpoint: str::parse }
+    }
+
+    /// Lets webhooks have endpoints on this machine, if `cargo dev` asks for it. No release has this.
+    #[cfg(feature = "dev")]
+    #[must_use]
+    pub fn with_local_endpoints(self, environment: &Environment) -> Self {
+        match environment.text(LOCAL_ENDPOINTS) {
+            Some(_) => Self { endpoint: WebhookUrl::local, ..self },
+            None => self,
+        }
     }
 
     /// Adds webhooks, whose signing secrets derive from `secret`. `None` changes nothing.

@@ -11,5 +11,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let latchkey = start("chaser", &environment).await?;
     let app = App::new(latchkey, AllowedScopes::from_environment(&environment)?)
         .with_webhooks(WebhookSecret::from_environment(&environment)?);
+    #[cfg(feature = "dev")]
+    let app = app.with_local_endpoints(&environment);
     serve::run(&app.latchkey, |request| handle(&app, request)).await
 }

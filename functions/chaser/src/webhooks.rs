@@ -8,7 +8,7 @@ use latchkey::principal::AccountPrincipal;
 use latchkey::service::{DeliveryFilter, WebhookRequest};
 use latchkey::text::Description;
 use latchkey::time::Timestamp;
-use latchkey::webhook::{Delivery, DeliveryId, DeploymentSecret, EventTypes, Webhook, WebhookUrl};
+use latchkey::webhook::{Delivery, DeliveryId, DeploymentSecret, EventTypes, Webhook};
 use latchkey_http::authenticate::AuthenticatedRequest;
 use latchkey_http::body::{InvalidBody, InvalidValue};
 use latchkey_http::error::InvalidPage;
@@ -20,6 +20,7 @@ use serde_json::value::RawValue;
 use crate::App;
 use crate::list::{self, Entry};
 
+const URL: &str = "url";
 const EVENTS: &str = "events";
 const WEBHOOK_ID: &str = "webhook_id";
 const STATUS: &str = "status";
@@ -40,7 +41,7 @@ pub(crate) async fn create(
 ) -> Result<Response, Error> {
     let repeatable = request.idempotency("create-webhook", &[])?;
     let (url, description, events) = request.json(|fields| {
-        let url = fields.required_text::<WebhookUrl>("url");
+        let url = fields.required_text::<String>(URL);
         (url, fields.nullable_text::<Description>("description"), fields.strings(EVENTS))
     })?;
     let events = match events? {
@@ -49,8 +50,10 @@ pub(crate) async fn create(
             InvalidBody::InvalidValue { field: EVENTS, problem: InvalidValue::from(problem) }
         })?,
     };
+    let url = (app.endpoint)(&url?)
+        .map_err(|problem| InvalidBody::InvalidValue { field: URL, problem: problem.into() })?;
     let description = description?.flatten().unwrap_or_else(Description::empty);
-    let wanted = WebhookRequest { url: url?, description, events };
+    let wanted = WebhookRequest { url, description, events };
     let secret = app.webhook_secret().await?;
     let respond = |webhook: &Webhook| {
         let signing_secret = secret.signing_secret(&webhook.organization, &webhook.id).expose();

@@ -13,11 +13,13 @@ mod process;
 mod signals;
 mod stack;
 mod state;
+mod webhooks;
 mod workspace;
 
+use std::pin::pin;
 use std::time::Duration;
 
-use crate::project;
+use crate::{Options, project};
 
 use self::front::Site;
 use self::port::Reserved;
@@ -25,6 +27,7 @@ use self::process::Group;
 use self::signals::Signals;
 use self::stack::Stack;
 use self::state::State;
+use self::webhooks::Webhooks;
 
 /// DynamoDB itself takes days to delete an item, and the schedule announces keys every hour; with a minute, you can see
 /// both happen.
@@ -35,18 +38,18 @@ const INTERVAL: Duration = Duration::from_secs(60);
 /// # Errors
 ///
 /// What went wrong and what to do about it, in one line.
-pub(crate) async fn run(port: u16, ephemeral: bool) -> Result<(), String> {
+pub(crate) async fn run(options: Options) -> Result<(), String> {
     let mut signals = Signals::listen()?;
     let prepared = tokio::select! {
-        prepared = prepare(port, ephemeral) => prepared?,
+        prepared = prepare(options) => prepared?,
         () = signals.next() => return Ok(()),
     };
-    let Prepared { port, inner, stack, site } = prepared;
+    let Prepared { port, inner, stack, site, webhooks } = prepared;
     let upstream = inner.number();
     drop(inner);
-    let mut server = functions::serve(&project::root(), &stack, upstream)?;
+    let mut server = functions::serve(&project::root(), &stack, webhooks.as_ref(), upstream)?;
     let ended = tokio::select! {
-        ended = watch(port, upstream, &stack, site, &mut server) => ended,
+        ended = watch(port, upstream, &stack, site, webhooks, &mut server) => ended,
         () = signals.next() => {
             say("\nStopping.");
             Ok(())
@@ -63,26 +66,30 @@ struct Prepared {
     inner: Reserved,
     stack: Stack,
     site: Site,
+    webhooks: Option<Webhooks>,
 }
 
 /// Everything before the server, starting with what fails fast.
-async fn prepare(port: u16, ephemeral: bool) -> Result<Prepared, String> {
+async fn prepare(options: Options) -> Result<Prepared, String> {
     let root = project::root();
     let state = State::open(&root)?;
-    let port = Reserved::take(port)?;
+    let port = Reserved::take(options.port)?;
     let inner = Reserved::take(0)?;
     let policy = stack::policy()?;
-    let stack = Stack::start(state, port.number(), policy, ephemeral).await?;
+    let stack = Stack::start(state, port.number(), policy, options.ephemeral).await?;
     let site = Site::of(&stack, &workspace::metadata(&root).await?, &root)?;
-    Ok(Prepared { port, inner, stack, site })
+    let webhooks = if options.webhooks { Some(Webhooks::start().await?) } else { None };
+    Ok(Prepared { port, inner, stack, site, webhooks })
 }
 
-/// Reports when the functions respond, then shows events, announces keys, and sweeps expired items; returns only on a failure.
+/// Reports when the functions respond, then shows events, delivers them to webhooks, announces keys, and
+/// sweeps expired items; returns only on a failure.
 async fn watch(
     port: Reserved,
     upstream: u16,
     stack: &Stack,
     site: Site,
+    webhooks: Option<Webhooks>,
     server: &mut Group,
 ) -> Result<(), String> {
     tokio::select! {
@@ -94,11 +101,19 @@ async fn watch(
     let banner = banner::render(stack, &site);
     front::serve(port.into_listener()?, site, upstream).await?;
     say(&banner);
+    let deliveries = async {
+        match webhooks {
+            Some(webhooks) => webhooks.deliver(stack.stream().await?, upstream).await,
+            None => std::future::pending().await,
+        }
+    };
+    let mut deliveries = pin!(deliveries);
     let mut minutes = tokio::time::interval(INTERVAL);
     loop {
         tokio::select! {
             ended = server.ended() => return Err(ended),
             event = events.next() => say(&event?),
+            ended = &mut deliveries => return ended,
             _ = minutes.tick() => {
                 stack.sweep().await;
                 stack.warn().await;

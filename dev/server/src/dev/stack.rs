@@ -10,7 +10,7 @@ use latchkey::service::Clock;
 use latchkey::store::environment::Environment;
 use latchkey::store::{KeyStore, ReviewWalk};
 use latchkey::warnings::{self, Incomplete};
-use latchkey_database::{ACCESS_KEY, LocalDatabase, REGION, SECRET_KEY};
+use latchkey_database::{ACCESS_KEY, LocalDatabase, REGION, SECRET_KEY, Stream};
 use latchkey_database::{sample, table};
 
 use tokio::time::Instant;
@@ -131,8 +131,13 @@ impl Stack {
 
     /// The events of the audit trail from now on.
     pub(crate) async fn events(&self) -> Result<Events, String> {
+        Ok(Events::new(self.stream().await?))
+    }
+
+    /// The changes of the table from now on.
+    pub(crate) async fn stream(&self) -> Result<Stream, String> {
         let stream = self.database.stream(TABLE).await;
-        Ok(Events::new(stream.map_err(|error| format!("the stream of the table: {error}"))?))
+        stream.map_err(|error| format!("the stream of the table: {error}"))
     }
 
     /// Announces the keys that are due, as the function for warnings does every hour.

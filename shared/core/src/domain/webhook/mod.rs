@@ -32,6 +32,10 @@ pub use url::{InvalidUrl, WebhookUrl};
 /// The maximum number of webhooks of an organization, including disabled ones.
 pub const WEBHOOKS_MAX: u32 = 10;
 
+/// The variable with which `cargo dev` lets webhooks have endpoints on the developer's machine. Only development builds of
+/// functions read it.
+pub const LOCAL_ENDPOINTS: &str = "LATCHKEY_DEV_LOCAL_ENDPOINTS";
+
 /// A webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Webhook {

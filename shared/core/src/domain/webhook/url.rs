@@ -16,6 +16,9 @@ const LABEL_LENGTH_MAX: usize = 63;
 /// The port of HTTPS. The others below [`PORT_MIN`] belong to other well-known services, such as mail.
 const HTTPS: u16 = 443;
 
+/// The port of HTTP.
+const HTTP: u16 = 80;
+
 /// The first port that programs without privileges may use.
 const PORT_MIN: u16 = 1024;
 
@@ -31,6 +34,8 @@ const PORT_MIN: u16 = 1024;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct WebhookUrl {
     text: String,
+    /// The start of the host in the text.
+    host_start: usize,
     /// The end of the host in the text; an IPv6 address has brackets.
     host_end: usize,
     port: u16,
@@ -67,10 +72,42 @@ pub enum InvalidUrl {
 
 const SCHEME: &str = "https://";
 
+/// The scheme of endpoints on the developer's machine.
+const LOCAL_SCHEME: &str = "http://";
+
+/// The hosts of endpoints on the developer's machine.
+const LOCAL_HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+
 impl WebhookUrl {
+    /// Parses a URL that may also be one on this machine, such as `http://localhost:8080/`. Only `cargo dev` accepts
+    /// those for new webhooks, and only its requests reach them: a loopback address is not public.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidUrl`].
+    pub fn local(text: &str) -> Result<Self, InvalidUrl> {
+        let Some(rest) = text.strip_prefix(LOCAL_SCHEME) else { return text.parse() };
+        let Some(host) = LOCAL_HOSTS.into_iter().find(|host| rest.starts_with(host)) else {
+            return Err(InvalidUrl::Scheme);
+        };
+        let host_end = LOCAL_SCHEME.len() + host.len();
+        // The rules for everything after the host are the same.
+        let public = format!("{SCHEME}a.example{}", &text[host_end..]).parse::<Self>()?;
+        let port = if public.has_port() { public.port } else { HTTP };
+        if public.host() != "a.example" {
+            return Err(InvalidUrl::Host);
+        }
+        Ok(Self { text: text.to_owned(), host_start: LOCAL_SCHEME.len(), host_end, port })
+    }
+
+    /// Whether the text names the port.
+    fn has_port(&self) -> bool {
+        self.text[self.host_end..].starts_with(':')
+    }
+
     /// The host: a name, or an address, which has brackets if it is one of IPv6.
     pub fn host(&self) -> &str {
-        &self.text[SCHEME.len()..self.host_end]
+        &self.text[self.host_start..self.host_end]
     }
 
     /// The port.
@@ -80,9 +117,10 @@ impl WebhookUrl {
 
     /// The URL without its path and query, which may contain a secret of the endpoint.
     pub fn origin(&self) -> String {
-        match self.port {
-            HTTPS => self.text[..self.host_end].to_owned(),
-            port => format!("{}:{port}", &self.text[..self.host_end]),
+        let without_port = &self.text[..self.host_end];
+        match (self.port, self.host_start == SCHEME.len()) {
+            (HTTPS, true) | (HTTP, false) => without_port.to_owned(),
+            (port, _) => format!("{without_port}:{port}"),
         }
     }
 
@@ -133,7 +171,8 @@ impl FromStr for WebhookUrl {
             None => HTTPS,
             Some(port) => read_port(port).ok_or(InvalidUrl::Port)?,
         };
-        Ok(Self { text: text.to_owned(), host_end: SCHEME.len() + host.len(), port })
+        let host_start = SCHEME.len();
+        Ok(Self { text: text.to_owned(), host_start, host_end: host_start + host.len(), port })
     }
 }
 
@@ -211,6 +250,41 @@ mod tests {
         }
         assert_eq!(parse("https://1.1.1.1/").expect("valid").address(), "1.1.1.1".parse().ok());
         assert_eq!(parse("https://example.com/").expect("valid").address(), None);
+    }
+
+    #[test]
+    fn a_local_endpoint_is_on_this_machine() {
+        for (text, host, port, origin) in [
+            ("http://localhost:8080/a?b", "localhost", 8080, "http://localhost:8080"),
+            ("http://127.0.0.1:9001", "127.0.0.1", 9001, "http://127.0.0.1:9001"),
+            ("http://[::1]/", "[::1]", 80, "http://[::1]"),
+        ] {
+            let url = WebhookUrl::local(text).expect(text);
+            assert_eq!((url.host(), url.port(), url.as_ref()), (host, port, text));
+            assert_eq!(url.origin(), origin);
+            assert!(parse(text).is_err(), "{text}");
+            let is_loopback = url.address().is_none_or(|address| address.is_loopback());
+            assert!(is_loopback, "{text}");
+        }
+        let public = "https://example.com/";
+        assert_eq!(WebhookUrl::local(public), parse(public));
+        for other in [
+            "",
+            "http://example.com/",
+            "http://10.0.0.1/",
+            "http://localhost.example.com/",
+            "http://localhost@example.com/",
+            "http://127.0.0.1.example.com/",
+            "http://127.0.0.10/",
+            "http://localhost:80:80/",
+            "http://localhost:22/",
+            "http://localhost/#a",
+            "http://localhost\\@example.com/",
+            "https://localhost/",
+            "https://127.0.0.1/",
+        ] {
+            assert!(WebhookUrl::local(other).is_err(), "{other}");
+        }
     }
 
     #[test]

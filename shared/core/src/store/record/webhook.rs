@@ -7,7 +7,9 @@ use crate::store::CorruptItem;
 use crate::store::attribute::{Item, Reader, put_number, put_text, text};
 use crate::text::Description;
 use crate::time::Timestamp;
-use crate::webhook::{Delivery, DeliveryId, Disabled, EventTypes, LastAttempt, RETENTION, Webhook};
+use crate::webhook::{
+    Delivery, DeliveryId, Disabled, EventTypes, LastAttempt, RETENTION, Webhook, WebhookUrl,
+};
 
 use super::primary_key;
 
@@ -70,7 +72,7 @@ pub(in crate::store) fn webhook(item: &Item) -> Result<Webhook, CorruptItem> {
     Ok(Webhook {
         id: reader.parse("id")?,
         organization: organization(item)?,
-        url: reader.parse("url")?,
+        url: reader.text("url", WebhookUrl::local)?,
         description: reader.text("description", Description::stored)?,
         events: event_types(item)?,
         created_at: reader.timestamp("created_at")?,
@@ -135,7 +137,7 @@ pub(in crate::store) fn delivery(item: &Item) -> Result<Delivery, CorruptItem> {
         event_type: reader.parse("event_type")?,
         resource_type: reader.parse("resource_type")?,
         resource: reader.parse("resource")?,
-        target: reader.parse("target")?,
+        target: reader.text("target", WebhookUrl::local)?,
         body: reader.parse("body")?,
         status: reader.parse("status")?,
         attempts: reader.count("attempts")?,
