@@ -24,7 +24,7 @@ class LocalStack:
     def __init__(self, processes):
         self.processes = processes
         environment = {**os.environ, "LATCHKEY_VERIFY_ORGANIZATIONS": f"{ORGANIZATION}, {NEIGHBOR}"}
-        command = ["cargo", "dev", "--ephemeral", "--port", "0"]
+        command = ["cargo", "dev", "--ephemeral", "--port", "0", "--webhooks"]
         self.program = processes.start(command, "cargo-dev", cwd=ROOT, env=environment)
         self.program.wait_until(lambda: "\nready: " in "\n" + self.program.text(), READY_WITHIN_SECONDS)
         self.environment = self.read_environment()

@@ -18,11 +18,16 @@ OWN_KEYS = {token.split("_")[-2] for token in (TOKEN, ROOT_TOKEN)}
 OWN_ACCOUNT = TOKEN.split("_")[-3]
 # How many keys of the caller's account stay live. The account may have 10 in total.
 KEPT = 3
+# How many webhooks of the caller's organization stay. It may have 10 in total.
+WEBHOOKS_KEPT = 5
+# Its name never has an address (RFC 6761), and it gets few events, so that requests do not wait for deliveries.
+WEBHOOK = {"url": "https://hooks.invalid/", "events": ["service_account.created"]}
 # Messages of rules about the clock, earlier responses, and the deployment's settings.
 UNSTATED_RULES = (
     "must be in the future",
     "is invalid or has expired; omit it",
     "is not a scope of this deployment",
+    "`url` must",
 )
 turns = itertools.count()
 # The IDs of the keys created for the caller's account, newest last.
@@ -51,10 +56,23 @@ def keep(key):
         send("DELETE", f"/v1/keys/{minted.popleft()}", TOKEN)
 
 
+def make_room_for_webhooks():
+    """Deletes the webhooks if there are many, because with 10 of them, every request for another one gets 409."""
+    webhooks = send("GET", "/v1/webhooks", TOKEN).json()["webhooks"]
+    for webhook in webhooks if len(webhooks) > WEBHOOKS_KEPT else []:
+        send("DELETE", f"/v1/webhooks/{webhook['id']}", TOKEN)
+
+
 def existing(path):
     """Values for the parameters of `path`: an account and a key, created for this request only."""
     if path.startswith("/api/admin/"):
         return [create("/api/admin/v1/keys", ROOT_TOKEN, {})]
+    if path.startswith("/v1/webhooks/deliveries/"):
+        found = send("GET", "/v1/webhooks/deliveries?limit=1", TOKEN).json()["deliveries"]
+        return [delivery["id"] for delivery in found]
+    if path.startswith("/v1/webhooks/"):
+        make_room_for_webhooks()
+        return [send("POST", "/v1/webhooks", TOKEN, WEBHOOK).json()["webhook"]["id"]]
     if path.startswith("/v1/keys/"):
         own = create("/v1/keys", TOKEN, {})
         keep(own)
@@ -80,6 +98,8 @@ def before_load_schema(context, raw_schema):
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
+    if case.operation.path == "/v1/webhooks" and case.operation.method.upper() == "POST":
+        make_room_for_webhooks()
     if case.meta is None or case.meta.is_negative_at(ParameterLocation.PATH):
         return
     ids = case.path_parameters
