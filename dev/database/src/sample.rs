@@ -205,6 +205,7 @@ async fn write_webhook(
         updated_at: now(),
         disabled: None,
         failing_since: None,
+        trouble_at: None,
     };
     store.create_webhook(&webhook, earlier(), None).await?;
     let failed = LastAttempt {

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use latchkey::service::Clock;
+use latchkey::time::Timestamp;
 use serde_json::{Value, json};
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -19,9 +21,9 @@ pub struct Aws {
     state: Arc<Mutex<State>>,
 }
 
-#[derive(Default)]
 struct State {
     secret: String,
+    clock: Clock,
     schedules: BTreeMap<String, Value>,
     failing: bool,
 }
@@ -33,9 +35,19 @@ impl Aws {
     ///
     /// If no port is free.
     pub async fn start(secret: &str) -> Self {
+        Self::start_at(secret, Clock::system()).await
+    }
+
+    /// Does the same with a clock for schedules, which are in its future.
+    ///
+    /// # Panics
+    ///
+    /// If no port is free.
+    pub async fn start_at(secret: &str, clock: Clock) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let state = State { secret: secret.to_owned(), ..State::default() };
+        let secret = secret.to_owned();
+        let state = State { secret, clock, schedules: BTreeMap::new(), failing: false };
         let state = Arc::new(Mutex::new(state));
         let shared = Arc::clone(&state);
         tokio::spawn(async move {
@@ -74,10 +86,22 @@ impl State {
             let error = "x-amzn-errortype: ConflictException\r\n";
             return Message::json("409 Conflict", error, r#"{"Message":"it exists"}"#);
         }
-        self.schedules.insert(name, serde_json::from_slice(&request.body).expect("JSON"));
+        let schedule: Value = serde_json::from_slice(&request.body).expect("JSON");
+        if at(&schedule) <= self.clock.now() {
+            let error = "x-amzn-errortype: ValidationException\r\n";
+            return Message::json("400 Bad Request", error, r#"{"Message":"it is in the past"}"#);
+        }
+        self.schedules.insert(name, schedule);
         let made = json!({ "ScheduleArn": "arn:aws:scheduler:us-east-1:1:schedule/g/s" });
         Message::json("200 OK", "", &made.to_string())
     }
+}
+
+/// The time of a one-time schedule.
+fn at(schedule: &Value) -> Timestamp {
+    let expression = schedule["ScheduleExpression"].as_str().expect("a text");
+    let at = expression.strip_prefix("at(").and_then(|at| at.strip_suffix(')'));
+    format!("{}Z", at.expect("a time")).parse().expect("a time")
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {

@@ -4,12 +4,10 @@ use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
-use std::time::Duration;
 
-use aws_smithy_async::rt::sleep::AsyncSleep as _;
 use lambda_runtime::Diagnostic;
 use latchkey::audit::detail::{Detail, detail_type};
-use latchkey::error::{Error, causes};
+use latchkey::error::{Error, StoreError, causes};
 use latchkey::id::OrganizationId;
 use latchkey::service::{Turn, Wake};
 use latchkey::webhook::Webhook;
@@ -18,18 +16,21 @@ use serde::Serialize;
 
 use crate::App;
 use crate::event::Woken;
+use crate::schedule::NotScheduled;
 
-/// A second attempt is made in the same invocation if it is due this soon after the first one began. Others behind it
-/// then wait for 25 s at most.
-const SOON: Duration = Duration::from_secs(11);
+/// Why something is not done.
+#[derive(Debug)]
+struct Problem {
+    /// Whether it will be the same the next time.
+    permanent: bool,
+    reason: String,
+}
 
-/// Why a record is not processed.
+/// The record of a batch that is not processed, and why.
 #[derive(Debug)]
 struct Failed {
     position: usize,
-    /// Whether it fails whenever it is processed.
-    permanent: bool,
-    reason: String,
+    problem: Problem,
 }
 
 /// The body of a request, as the specification recommends it.
@@ -53,8 +54,8 @@ pub(crate) async fn batch(
     };
     let record = &batch.records[failed.position];
     let (pk, sk) = record.key();
-    let reason = failed.reason;
-    if failed.permanent {
+    let Problem { permanent, reason } = failed.problem;
+    if permanent {
         tracing::error!(item.pk = pk, item.sk = sk, "a record can never be processed: {reason}");
         if failed.position == 0 {
             let error_message = format!("the record {pk} {sk} can never be processed: {reason}");
@@ -69,10 +70,10 @@ pub(crate) async fn batch(
 /// Attempts a delivery at its scheduled time.
 pub(crate) async fn woken(app: &App, woken: &Woken, arn: &str) -> Result<(), Diagnostic> {
     let Some(wake) = woken.wake(app.clock.now()) else {
-        tracing::error!("a schedule is not one of this function");
+        tracing::error!("a schedule's organization or delivery is no ID, so it is ignored");
         return Ok(());
     };
-    attempt(app, wake, Turn::Own, arn).await.map_err(|reason| {
+    attempt(app, &wake, Turn::Own, arn).await.map_err(|Problem { reason, .. }| {
         tracing::error!(delivery.id = woken.delivery, "a delivery is not attempted yet: {reason}");
         Diagnostic { error_type: "NotAttempted".to_owned(), error_message: reason }
     })
@@ -83,14 +84,14 @@ async fn address(app: &App, batch: &Batch) -> Result<(), Failed> {
     let mut known: HashMap<OrganizationId, Vec<Webhook>> = HashMap::new();
     let events = batch.records.iter().enumerate().filter(|(_, record)| record.is_audit_event());
     for (position, record) in events {
-        let failed = |permanent, reason| Failed { position, permanent, reason };
-        let (action, event) = read(record).map_err(|error| failed(true, error.to_string()))?;
+        let failed = |problem| Failed { position, problem };
+        let (action, event) = read(record).map_err(|error| failed(Problem::permanent(&error)))?;
         // Events of root keys belong to no organization.
         let Some(organization) = &event.trail else { continue };
-        let late = |error: Error| failed(false, full(&error));
         if !known.contains_key(organization) {
             let found = app.courier.webhooks(organization).await;
-            known.insert(organization.clone(), found.map_err(|error| late(error.into()))?);
+            let found = found.map_err(|error| failed(Error::from(error).into()))?;
+            known.insert(organization.clone(), found);
         }
         let webhooks = known.get(organization).map_or(&[][..], Vec::as_slice);
         let event_type = detail_type(action);
@@ -99,8 +100,10 @@ async fn address(app: &App, batch: &Batch) -> Result<(), Failed> {
         }
         let data = Detail::from(&event);
         let body = Body { r#type: event_type, timestamp: &data.time, data: &data };
-        let body = serde_json::to_string(&body).map_err(|error| failed(true, error.to_string()))?;
-        app.courier.address(&event, event_type, &body, webhooks).await.map_err(late)?;
+        let body = serde_json::to_string(&body);
+        let body = body.map_err(|error| failed(Problem::permanent(&error)))?;
+        let addressed = app.courier.address(&event, event_type, &body, webhooks).await;
+        addressed.map_err(|error| failed(error.into()))?;
     }
     Ok(())
 }
@@ -110,8 +113,8 @@ async fn attempt_new(app: &App, batch: &Batch, arn: &str) -> Result<(), Failed> 
     let new = batch.records.iter().enumerate().filter_map(|(position, record)| {
         let wake = wake(record)?.wake(app.clock.now())?;
         Some(async move {
-            let attempted = attempt(app, wake, Turn::Shared, arn).await;
-            attempted.map_err(|reason| Failed { position, permanent: false, reason })
+            let attempted = attempt(app, &wake, Turn::Shared, arn).await;
+            attempted.map_err(|problem| Failed { position, problem })
         })
     });
     let mut first: Option<Failed> = None;
@@ -143,21 +146,11 @@ async fn all<T>(work: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
     .await
 }
 
-/// Attempts a delivery, and sees to its next attempt.
-async fn attempt(app: &App, mut wake: Wake, mut turn: Turn, arn: &str) -> Result<(), String> {
-    let began = app.clock.now();
-    loop {
-        let send = async |message| app.sender.send(message).await;
-        let attempted = app.courier.attempt(&wake, turn, send).await;
-        let Some(next) = attempted.map_err(|error| full(&error))? else { return Ok(()) };
-        let again = next.attempts == 1 && wake.attempts == 0;
-        if !again || next.at > began.saturating_add(SOON) {
-            return app.scheduler.schedule(&next, arn).await.map_err(|error| error.to_string());
-        }
-        let wait = next.at.as_millis().saturating_sub(app.clock.now().as_millis());
-        app.sleep.sleep(Duration::from_millis(wait.try_into().unwrap_or(0))).await;
-        (wake, turn) = (next, Turn::Own);
-    }
+/// Attempts a delivery, and schedules its next attempt.
+async fn attempt(app: &App, wake: &Wake, turn: Turn, arn: &str) -> Result<(), Problem> {
+    let send = async |message| app.sender.send(message).await;
+    let Some(next) = app.courier.attempt(wake, turn, send).await? else { return Ok(()) };
+    Ok(app.scheduler.schedule(&next, app.clock.now(), arn).await?)
 }
 
 /// The first attempt of a delivery that a record inserted; `None` for another record.
@@ -169,10 +162,26 @@ fn wake(record: &Record) -> Option<Woken> {
     Some(Woken { organization, delivery, attempts: 0 })
 }
 
-/// An error with its causes, for the log.
-fn full(error: &Error) -> String {
-    match causes(error) {
-        causes if causes.is_empty() => error.to_string(),
-        causes => format!("{error}: {causes}"),
+impl Problem {
+    fn permanent(error: &dyn std::error::Error) -> Self {
+        Self { permanent: true, reason: error.to_string() }
+    }
+}
+
+impl From<Error> for Problem {
+    /// An item that cannot be read stays so. Everything else passes.
+    fn from(error: Error) -> Self {
+        let permanent = matches!(error, Error::Store(StoreError::Corrupt(_)));
+        let reason = match causes(&error) {
+            causes if causes.is_empty() => error.to_string(),
+            causes => format!("{error}: {causes}"),
+        };
+        Self { permanent, reason }
+    }
+}
+
+impl From<NotScheduled> for Problem {
+    fn from(error: NotScheduled) -> Self {
+        Self { permanent: false, reason: error.to_string() }
     }
 }

@@ -1,8 +1,8 @@
 //! Delivers the events of the audit trail to the webhooks of their organizations.
 //!
 //! Lambda reads the table's stream and delivers two kinds of records here. An event of the trail becomes a delivery
-//! for each webhook that wants it. A new delivery, of an event or of a replay, is attempted. A failed attempt is
-//! repeated after five seconds, and later by a schedule, which calls this function again.
+//! for each webhook that wants it. A new delivery, of an event or of a replay, is attempted, unless its endpoint would
+//! delay others. Every later attempt is made by a schedule, which calls this function again.
 //!
 //! A record that cannot be processed yet is left to Lambda, which continues there. A record that can never be
 //! processed fails the invocation alone in its batch, as in the function `events`.
@@ -14,7 +14,6 @@ mod schedule;
 pub mod send;
 mod settings;
 
-use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use lambda_runtime::Diagnostic;
 use latchkey::service::{Clock, Courier};
 use latchkey::store::environment::Environment;
@@ -34,7 +33,6 @@ pub struct App {
     sender: Sender,
     scheduler: Scheduler,
     clock: Clock,
-    sleep: SharedAsyncSleep,
 }
 
 impl App {
@@ -45,11 +43,10 @@ impl App {
     /// [`StartError`].
     pub async fn start(environment: &Environment) -> Result<Self, StartError> {
         let sender = Sender::new(resolver(environment));
-        let sleep = SharedAsyncSleep::new(TokioSleep::new());
-        Self::start_with(environment, sender, Clock::system(), sleep).await
+        Self::start_with(environment, sender, Clock::system()).await
     }
 
-    /// Does the same with another sender, another clock, and another way to wait for a second attempt.
+    /// Does the same with another sender and another clock.
     ///
     /// # Errors
     ///
@@ -58,11 +55,10 @@ impl App {
         environment: &Environment,
         sender: Sender,
         clock: Clock,
-        sleep: SharedAsyncSleep,
     ) -> Result<Self, StartError> {
         let scheduler = settings::scheduler(environment)?;
         let courier = settings::courier(environment, clock.clone()).await?;
-        Ok(Self { courier, sender, scheduler, clock, sleep })
+        Ok(Self { courier, sender, scheduler, clock })
     }
 }
 

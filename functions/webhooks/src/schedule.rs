@@ -3,6 +3,8 @@
 //! A schedule costs nothing while it waits, and deletes itself. The queue of Lambda's other sources would be polled
 //! all the time, and delays a message by 15 minutes at most.
 
+use std::time::Duration;
+
 use aws_sdk_scheduler::Client;
 use aws_sdk_scheduler::error::{DisplayErrorContext, ProvideErrorMetadata};
 use aws_sdk_scheduler::types::{
@@ -12,6 +14,10 @@ use latchkey::service::Wake;
 use latchkey::time::Timestamp;
 
 use crate::event::Woken;
+
+/// A schedule is at least this far ahead. The scheduler rejects times in the past, which the documentation does not say,
+/// and its clock may be ahead.
+const AHEAD: Duration = Duration::from_secs(5);
 
 /// Creates schedules.
 #[derive(Clone, Debug)]
@@ -34,13 +40,18 @@ impl Scheduler {
         Self { client, group, role }
     }
 
-    /// Has the function `arn` called at the time of `wake`, or up to a minute later. Does nothing if that is
-    /// scheduled already.
+    /// Has the function `arn` called at the time of `wake`, or up to a minute later. If that time has come, it is called
+    /// soon after `now`. Does nothing if that is scheduled already.
     ///
     /// # Errors
     ///
     /// [`NotScheduled`].
-    pub async fn schedule(&self, wake: &Wake, arn: &str) -> Result<(), NotScheduled> {
+    pub async fn schedule(
+        &self,
+        wake: &Wake,
+        now: Timestamp,
+        arn: &str,
+    ) -> Result<(), NotScheduled> {
         let failed = |error: &dyn ToString| NotScheduled(error.to_string());
         let input = serde_json::to_string(&Woken::from(wake)).map_err(|error| failed(&error))?;
         let target = Target::builder().arn(arn).role_arn(&self.role).input(input).build();
@@ -50,7 +61,7 @@ impl Scheduler {
             .create_schedule()
             .name(format!("{}-{}", wake.delivery, wake.attempts))
             .group_name(&self.group)
-            .schedule_expression(expression(wake.at))
+            .schedule_expression(expression(wake.at.max(now.saturating_add(AHEAD))))
             .flexible_time_window(window.map_err(|error| failed(&error))?)
             .target(target.map_err(|error| failed(&error))?)
             .action_after_completion(ActionAfterCompletion::Delete)

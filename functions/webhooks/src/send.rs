@@ -17,10 +17,6 @@ use crate::address::{NotPublic, Resolver, Unresolved};
 /// The time limit of a connection, including the resolution of the name and the TLS handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The time limit of a request, including the connection. The specification recommends 15 to 30 seconds.
-/// Source: <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>
-pub const TIMEOUT: Duration = Duration::from_secs(15);
-
 /// What the function calls itself.
 const USER_AGENT: &str = concat!("latchkey-webhooks/", env!("CARGO_PKG_VERSION"));
 
@@ -59,23 +55,23 @@ impl Sender {
         if message.url.address().is_some_and(|address| !self.resolver.permits(address)) {
             return Answer::None(NotPublic.to_string());
         }
+        let timeout = message.timeout;
         let sent = async {
             let request = request(message).map_err(|_| "the URL is not valid".to_owned())?;
             self.connector.call(request).await.map_err(|error| reason(&error))
         };
-        match tokio::time::timeout(TIMEOUT, sent).await {
+        match tokio::time::timeout(timeout, sent).await {
             Ok(Ok(response)) => Answer::Response {
                 status: response.status().as_u16(),
                 retry_after: retry_after(&response),
             },
             Ok(Err(reason)) => Answer::None(reason),
-            Err(_) => Answer::None(late()),
+            Err(_) => Answer::None(format!(
+                "the endpoint did not respond within {} seconds",
+                timeout.as_secs()
+            )),
         }
     }
-}
-
-fn late() -> String {
-    format!("the endpoint did not respond within {} seconds", TIMEOUT.as_secs())
 }
 
 fn request(message: Message) -> Result<HttpRequest, Box<dyn StdError + Send + Sync>> {

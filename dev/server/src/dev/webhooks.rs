@@ -108,7 +108,9 @@ fn due(waiting: &mut Vec<Schedule>, now: Timestamp) -> Vec<Value> {
 /// Calls the function, and says if that fails.
 async fn call(port: u16, event: Value) {
     if let Err(problem) = invoke(port, &event).await {
-        eprintln!("warning: webhooks: {problem}; what this call was for is not delivered");
+        eprintln!(
+            "warning: webhooks: {problem}; the deliveries of this call are lost; replay them"
+        );
     }
 }
 
@@ -149,7 +151,8 @@ async fn answer(
         return (StatusCode::OK, secret.to_string()).into_response();
     }
     let schedule = uri.path().strip_prefix("/schedules/").and_then(|_| schedule(&body));
-    match schedule.map(|schedule| schedules.send(schedule)) {
+    let ahead = schedule.filter(|schedule| schedule.at > Clock::system().now());
+    match ahead.map(|schedule| schedules.send(schedule)) {
         Some(Ok(())) => {
             let made = json!({ "ScheduleArn": "arn:aws:scheduler:local:0:schedule/local/local" });
             (StatusCode::OK, made.to_string()).into_response()
@@ -231,11 +234,14 @@ mod tests {
         let (status, body) = ask("/", "secretsmanager.GetSecretValue", json!({})).await;
         assert!(status == 200 && body.contains(sample::WEBHOOK_SECRET), "{status} {body}");
         let target = json!({ "Input": "{}" });
-        let request = json!({ "ScheduleExpression": "at(2026-01-01T00:00:00)", "Target": target });
-        let (status, body) = ask("/schedules/one", "", request.clone()).await;
+        let request = |at: &str| json!({ "ScheduleExpression": at, "Target": target });
+        let (status, body) = ask("/schedules/one", "", request("at(9999-01-01T00:00:00)")).await;
         assert!(status == 200 && body.contains("ScheduleArn"), "{status} {body}");
-        let expected = Schedule { at: at("2026-01-01T00:00:00Z"), input: json!({}) };
+        let expected = Schedule { at: at("9999-01-01T00:00:00Z"), input: json!({}) };
         assert_eq!(webhooks.schedules.try_recv().expect("a schedule"), expected);
-        assert_eq!(ask("/other", "", request).await.0, 404);
+        let past = request("at(2026-01-01T00:00:00)");
+        assert_eq!(ask("/schedules/two", "", past).await.0, 404);
+        let other = request("at(9999-01-01T00:00:00)");
+        assert_eq!(ask("/other", "", other).await.0, 404);
     }
 }

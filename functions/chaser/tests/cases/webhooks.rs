@@ -191,7 +191,7 @@ fn of_deliveries() -> Vec<Refusal> {
             "unknown" [delivery("0000")] => 404, UNKNOWN_DELIVERY;
             "other-organization" [by(Other)] => 404, FOREIGN_DELIVERY;
             "delivered" [delivery(DELIVERED_DELIVERY)]
-                => 409, "delivery `SAMPLEDELIVERY002` cannot be discarded: it is already delivered";
+                => 409, "delivery `SAMPLEDELIVERY002` cannot be discarded: it is already delivered; there is nothing to discard";
         },
     ]
     .concat()

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep, Sleep};
 use aws_smithy_http_client::tls::TrustStore;
 use latchkey::Latchkey;
 use latchkey::policy::KeyPolicy;
@@ -72,7 +71,7 @@ pub(crate) fn variables<'a>(
     ]
 }
 
-/// The function and everything around it, whose clock goes on only when something waits.
+/// The function and everything around it, whose clock goes on only when a test says so.
 pub(crate) struct World {
     pub(crate) table: TestTable,
     pub(crate) endpoint: Endpoint,
@@ -83,17 +82,6 @@ pub(crate) struct World {
     stream: latchkey_database::Stream,
 }
 
-/// A wait that moves the clock on and takes no time.
-#[derive(Debug)]
-struct Skip(Arc<AtomicI64>);
-
-impl AsyncSleep for Skip {
-    fn sleep(&self, duration: Duration) -> Sleep {
-        advance(&self.0, duration);
-        Sleep::new(async {})
-    }
-}
-
 fn advance(millis: &AtomicI64, time: Duration) {
     millis.fetch_add(i64::try_from(time.as_millis()).expect("in range"), Ordering::Relaxed);
 }
@@ -102,18 +90,18 @@ impl World {
     pub(crate) async fn new() -> Self {
         let table = TestTable::start().await;
         let stream = table.stream().await;
-        let (endpoint, aws) = (Endpoint::start().await, Aws::start(SECRET).await);
+        let endpoint = Endpoint::start().await;
         let millis = Arc::new(AtomicI64::new(sample::now().as_millis()));
         let read = Arc::clone(&millis);
         let clock = Clock::new(move || {
             Timestamp::from_millis(read.load(Ordering::Relaxed)).expect("in range")
         });
+        let aws = Aws::start_at(SECRET, clock.clone()).await;
         let latchkey = Latchkey::new(table.store(), KeyPolicy::default(), &NO_CACHE, clock.clone());
         let database = table.endpoint();
         let environment = Environment::from_iter(variables(&table, &database, &aws));
         let sender = Sender::trusting(resolver(), roots(&endpoint.tls));
-        let sleep = SharedAsyncSleep::new(Skip(Arc::clone(&millis)));
-        let app = App::start_with(&environment, sender, clock, sleep).await.expect("started");
+        let app = App::start_with(&environment, sender, clock).await.expect("started");
         Self { table, endpoint, aws, latchkey, app, millis, stream }
     }
 
@@ -175,6 +163,19 @@ impl World {
                 assert_eq!(response, json!({ "batchItemFailures": [] }));
             }
         }
+    }
+
+    /// Moves the clock to the time of a schedule, and calls the function as it says.
+    pub(crate) async fn wake(&self, name: &str) {
+        let schedule = &self.aws.schedules()[name];
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        let at = text(&schedule["ScheduleExpression"]);
+        let at: Timestamp = format!("{}Z", &at[3..22]).parse().expect("a time");
+        let now = self.millis.load(Ordering::Relaxed);
+        assert!(at.as_millis() > now, "{name}");
+        self.millis.store(at.as_millis(), Ordering::Relaxed);
+        let input = serde_json::from_str(&text(&schedule["Target"]["Input"])).expect("JSON");
+        self.call(input).await.expect("a response");
     }
 
     /// Calls the function with a batch.

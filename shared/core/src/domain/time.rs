@@ -65,6 +65,12 @@ impl Timestamp {
         let difference = self.as_millis().saturating_sub(millis).max(*MILLIS_RANGE.start());
         Self::from_millis(difference).unwrap_or(self)
     }
+
+    /// Returns how long this is after `earlier`; zero if it is not.
+    pub fn since(self, earlier: Self) -> Duration {
+        let millis = self.as_millis().saturating_sub(earlier.as_millis());
+        Duration::from_millis(millis.try_into().unwrap_or(0))
+    }
 }
 
 impl FromStr for Timestamp {

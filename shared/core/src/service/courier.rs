@@ -11,11 +11,11 @@ use rand::rngs::SysRng;
 use crate::audit::{Actor, Author, Event, Origin};
 use crate::error::Error;
 use crate::id::OrganizationId;
-use crate::store::{Health, KeyStore, StoreError};
+use crate::store::{KeyStore, Recorded, StoreError};
 use crate::time::Timestamp;
 use crate::webhook::{
-    Delivery, DeliveryId, DeploymentSecret, DisableReason, LastAttempt, Webhook, WebhookUrl,
-    is_given_up, next_delay, unix_seconds,
+    Delivery, DeliveryId, DeploymentSecret, Health, LastAttempt, SHARED_TIMEOUT, TIMEOUT, Webhook,
+    WebhookUrl, next_delay, unix_seconds,
 };
 
 use super::Clock;
@@ -54,6 +54,8 @@ pub struct Message {
     pub signature: String,
     /// The body.
     pub body: String,
+    /// How long it may take, including the connection.
+    pub timeout: Duration,
 }
 
 /// What came of a request.
@@ -73,14 +75,15 @@ pub enum Answer {
 /// Whether others wait for an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
-    /// Deliveries of other webhooks wait behind this one, so an endpoint that has been failing waits for its own turn.
+    /// Deliveries of other webhooks wait behind this one. So it may take less time, and an endpoint that has lately
+    /// failed or was slow waits for its own turn.
     Shared,
     /// Nothing waits.
     Own,
 }
 
-/// The status with which an endpoint says that it wants no more requests.
-const GONE: u16 = 410;
+/// How often the outcome of an attempt is judged again because the webhook changed meanwhile.
+const JUDGED_MAX: u32 = 5;
 
 impl Courier {
     /// Creates a courier over `store`, with signing secrets from `secret` and the time of `clock`.
@@ -89,7 +92,7 @@ impl Courier {
         Self { store: store.by(author), secret, clock }
     }
 
-    /// Creates the deliveries of an event to the `webhooks` of its organization, unless they exist. `body` is what
+    /// Creates the deliveries of an event to those of its organization's `webhooks` that get it, unless they exist. `body` is what
     /// each request says. Returns how many are new.
     ///
     /// # Errors
@@ -103,7 +106,8 @@ impl Courier {
         webhooks: &[Webhook],
     ) -> Result<usize, Error> {
         let mut created = 0;
-        for webhook in webhooks.iter().filter(|webhook| webhook.wants(event_type)) {
+        let wanted = |webhook: &&Webhook| webhook.wants(event_type) && webhook.may_get(event);
+        for webhook in webhooks.iter().filter(wanted) {
             let now = self.clock.now();
             let delivery = Delivery::new(webhook, event, event_type, body.to_owned(), now);
             created += usize::from(self.store.create_delivery(&delivery).await?);
@@ -147,28 +151,54 @@ impl Courier {
         let Some(webhook) = webhook.filter(|webhook| webhook.disabled.is_none()) else {
             return self.give_up(&delivery).await;
         };
-        if turn == Turn::Shared && webhook.failing_since.is_some() {
+        let began = self.clock.now();
+        if turn == Turn::Shared && webhook.needs_own_turn(began) {
             return Ok(next(&delivery));
         }
-        let answer = send(self.message(&delivery)).await;
+        let answer = send(self.message(&delivery, turn)).await;
+        let took = self.clock.now().since(began);
+        self.record(delivery, webhook, answer, took).await
+    }
+
+    /// Writes what came of an attempt that took `took`.
+    async fn record(
+        &self,
+        delivery: Delivery,
+        webhook: Webhook,
+        answer: Answer,
+        took: Duration,
+    ) -> Result<Option<Wake>, Error> {
         let random = SysRng.try_next_u32().map_err(Error::Random)?;
         let now = self.clock.now();
         let (last, asked) = judged(answer);
-        let health = health(&webhook, &last, now);
         let retry_in = next_delay(delivery.attempts + 1, random, asked);
-        let retry_in = retry_in.filter(|_| !matches!(health, Some(Health::GivenUp(_))));
-        let attempted = delivery.attempted(last, retry_in, now);
-        if self.store.record_attempt(&delivery, &attempted, &webhook, health, now).await? {
-            log_health(&webhook, health);
-            log(&attempted);
-            return Ok(next(&attempted));
+        let mut webhook = Some(webhook);
+        for _ in 0..JUDGED_MAX {
+            let known = webhook.as_ref();
+            let health = known.and_then(|known| Some((known, known.health(&last, took, now)?)));
+            let given_up = matches!(health, Some((_, Health::GivenUp(_))));
+            let attempted = delivery.attempted(last.clone(), retry_in.filter(|_| !given_up), now);
+            match self.store.record_attempt(&delivery, &attempted, health, now).await? {
+                Recorded::Written => {
+                    log_health(health);
+                    log(&attempted);
+                    return Ok(next(&attempted));
+                }
+                // Somebody else made the same attempt, or gave the delivery up.
+                Recorded::DeliveryChanged => {
+                    let found = self.store.delivery(&delivery.organization, &delivery.id).await?;
+                    return Ok(found.as_ref().and_then(next));
+                }
+                Recorded::WebhookChanged => {
+                    let (organization, id) = (&delivery.organization, &delivery.webhook);
+                    webhook = self.store.webhook(organization, id).await?;
+                }
+            }
         }
-        // Somebody else made the same attempt, or gave the delivery up.
-        let found = self.store.delivery(&wake.organization, &wake.delivery).await?;
-        Ok(found.as_ref().and_then(next))
+        Err(Error::Busy)
     }
 
-    fn message(&self, delivery: &Delivery) -> Message {
+    fn message(&self, delivery: &Delivery, turn: Turn) -> Message {
         let now = self.clock.now();
         let secret = self.secret.signing_secret(&delivery.organization, &delivery.webhook);
         Message {
@@ -177,6 +207,10 @@ impl Courier {
             timestamp: unix_seconds(now),
             signature: secret.sign(&delivery.event, now, &delivery.body),
             body: delivery.body.clone(),
+            timeout: match turn {
+                Turn::Shared => SHARED_TIMEOUT,
+                Turn::Own => TIMEOUT,
+            },
         }
     }
 
@@ -193,19 +227,6 @@ impl Courier {
                 Ok(found.as_ref().and_then(next))
             }
         }
-    }
-}
-
-/// What an attempt says about its webhook; `None` for nothing new.
-fn health(webhook: &Webhook, last: &LastAttempt, now: Timestamp) -> Option<Health> {
-    match (last.error.is_some(), webhook.failing_since) {
-        (true, _) if last.status == Some(GONE) => Some(Health::GivenUp(DisableReason::Gone)),
-        (true, Some(since)) if is_given_up(since, now) => {
-            Some(Health::GivenUp(DisableReason::Failing))
-        }
-        (true, None) => Some(Health::Failing),
-        (false, Some(since)) => Some(Health::Recovered(since)),
-        (true, Some(_)) | (false, None) => None,
     }
 }
 
@@ -248,8 +269,8 @@ fn judged(answer: Answer) -> (LastAttempt, Option<Duration>) {
     }
 }
 
-fn log_health(webhook: &Webhook, health: Option<Health>) {
-    if let Some(Health::GivenUp(reason)) = health {
+fn log_health(health: Option<(&Webhook, Health)>) {
+    if let Some((webhook, Health::GivenUp(reason))) = health {
         let (id, organization, reason) = (&webhook.id, &webhook.organization, reason.name());
         tracing::warn!(action = "webhook.disable", organization.id = %organization, webhook.id = %id, reason, "webhook disabled");
     }

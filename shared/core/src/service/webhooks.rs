@@ -14,7 +14,7 @@ use crate::webhook::{Delivery, DeliveryId, DeliveryStatus, EventTypes, Webhook, 
 
 use super::{IdempotentRequest, Latchkey, Replay};
 
-/// The maximum number of deliveries that one read asks for. A megabyte has about 500.
+/// The maximum number of deliveries that one read asks for. A megabyte has about 1,000.
 const PAGE: usize = 500;
 
 /// How long a search may take, so that its response arrives within the time limit of a request.
@@ -76,6 +76,7 @@ impl Latchkey {
                 updated_at: now,
                 disabled: None,
                 failing_since: None,
+                trouble_at: None,
             };
             let write = async |response: Option<&_>| {
                 self.writer(caller).create_webhook(&webhook, now, response).await

@@ -5,28 +5,30 @@ use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use crate::audit::Draft;
 use crate::error::Error;
 use crate::time::Timestamp;
-use crate::webhook::{Delivery, DisableReason, Webhook};
+use crate::webhook::{Delivery, Health, Webhook};
 
 use super::attribute::{number, text};
 use super::deliveries::ENABLED;
 use super::transaction::{Outcome, Part};
 use super::{KeyStore, StoreError, record};
 
-/// What an attempt says about its webhook.
+/// The attributes of a webhook that an attempt changes.
+const HEALTH: &[&str] = &["failing_since", "trouble_at"];
+
+/// Whether the outcome of an attempt was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Health {
-    /// It has been failing since this attempt.
-    Failing,
-    /// It has been failing since then, and this attempt succeeded.
-    Recovered(Timestamp),
-    /// It is given up.
-    GivenUp(DisableReason),
+pub enum Recorded {
+    /// Everything was written.
+    Written,
+    /// Nothing was written, because the delivery had changed.
+    DeliveryChanged,
+    /// Nothing was written, because the webhook had changed or was deleted.
+    WebhookChanged,
 }
 
 impl KeyStore {
-    /// Replaces a delivery by the version of it after an attempt at `now`, if it has not changed since it was read, and
-    /// notes in its webhook what the attempt says about it, all or nothing. If the webhook is deleted, or says so
-    /// already, writes only the delivery. Returns whether the delivery had not changed.
+    /// Replaces a delivery by the version of it after an attempt at `now`, if it has not changed since it was read. With
+    /// `health`, notes that in the webhook, too, if it has not changed either; all or nothing.
     ///
     /// # Errors
     ///
@@ -35,27 +37,23 @@ impl KeyStore {
         &self,
         old: &Delivery,
         new: &Delivery,
-        webhook: &Webhook,
-        health: Option<Health>,
+        health: Option<(&Webhook, Health)>,
         now: Timestamp,
-    ) -> Result<bool, Error> {
-        let Some(health) = health else { return self.update_delivery(old, new).await };
-        let (organization, id) = (&webhook.organization, &webhook.id);
-        let events = match health {
-            Health::GivenUp(reason) => {
-                vec![Draft::webhook_disabled(organization, id, reason, now)]
+    ) -> Result<Recorded, Error> {
+        let mut parts = vec![(Part::Delivery, self.replace_delivery(old, new)?)];
+        let mut events = Vec::new();
+        if let Some((webhook, health)) = health {
+            parts.push((Part::Webhook, self.note_health(webhook, health, now)?));
+            if let Health::GivenUp(reason) = health {
+                let (organization, id) = (&webhook.organization, &webhook.id);
+                events.push(Draft::webhook_disabled(organization, id, reason, now));
             }
-            Health::Failing | Health::Recovered(_) => Vec::new(),
-        };
-        let parts = [
-            (Part::Delivery, self.replace_delivery(old, new)?),
-            (Part::Webhook, self.note_health(webhook, health, now)?),
-        ];
-        match self.transact(&parts, &events).await? {
-            Outcome::Refused(unmet) if unmet.has(Part::Delivery) => Ok(false),
-            Outcome::Refused(_) => self.update_delivery(old, new).await,
-            _ => Ok(true),
         }
+        Ok(match self.transact(&parts, &events).await? {
+            Outcome::Refused(unmet) if unmet.has(Part::Delivery) => Recorded::DeliveryChanged,
+            Outcome::Refused(_) => Recorded::WebhookChanged,
+            _ => Recorded::Written,
+        })
     }
 
     fn note_health(
@@ -66,27 +64,34 @@ impl KeyStore {
     ) -> Result<TransactWriteItem, StoreError> {
         let key = record::webhook_key(&webhook.organization, &webhook.id);
         let update = Update::builder().table_name(&self.table).set_key(Some(key));
-        let now = number(now.as_millis());
         let update = match health {
-            Health::Failing => update
-                .update_expression("SET failing_since = :now")
-                .condition_expression(
-                    "attribute_exists(pk) AND attribute_not_exists(failing_since)",
-                )
-                .expression_attribute_values(":now", now),
-            // Not a later failure, of which this attempt knows nothing.
-            Health::Recovered(since) => update
-                .update_expression("REMOVE failing_since")
-                .condition_expression("failing_since = :since")
-                .expression_attribute_values(":since", number(since.as_millis())),
+            Health::Noted { failing_since, trouble_at } => {
+                let (mut update, mut set, mut remove) = (update, Vec::new(), Vec::new());
+                for (attribute, time) in HEALTH.iter().zip([failing_since, trouble_at]) {
+                    let Some(time) = time else {
+                        remove.push(*attribute);
+                        continue;
+                    };
+                    set.push(format!("{attribute} = :{attribute}"));
+                    let value = number(time.as_millis());
+                    update = update.expression_attribute_values(format!(":{attribute}"), value);
+                }
+                let clause = |name, parts: String| match parts.as_str() {
+                    "" => String::new(),
+                    parts => format!("{name} {parts} "),
+                };
+                let (set, remove) = (set.join(", "), remove.join(", "));
+                update.update_expression(clause("SET", set) + &clause("REMOVE", remove))
+            }
             Health::GivenUp(reason) => update
                 .update_expression(
                     "SET disabled_at = :now, disabled_reason = :reason, updated_at = :now",
                 )
-                .condition_expression(ENABLED)
-                .expression_attribute_values(":now", now)
+                .expression_attribute_values(":now", number(now.as_millis()))
                 .expression_attribute_values(":reason", text(reason.name())),
         };
+        let known = record::webhook_item(webhook);
+        let update = record::require_attributes(update, ENABLED, known, HEALTH);
         Ok(TransactWriteItem::builder().update(update.build()?).build())
     }
 }

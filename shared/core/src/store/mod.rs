@@ -38,7 +38,7 @@ use aws_sdk_dynamodb::Client;
 
 use crate::audit::{AuditPolicy, Author};
 
-pub use attempts::Health;
+pub use attempts::Recorded;
 pub use create::CreateError;
 pub use deployment::Deployment;
 pub use events::{EventPage, EventRange, Order, read_event};

@@ -46,6 +46,7 @@ const TIMES: &[&str] = &[
     "review_at",
     "revoked_at",
     "seen",
+    "trouble_at",
     "ttl",
     "updated_at",
 ];

@@ -243,6 +243,7 @@ fn webhook(organization: &OrganizationId) -> Webhook {
         updated_at: after(-HOURS),
         disabled: None,
         failing_since: None,
+        trouble_at: None,
     }
 }
 

@@ -116,7 +116,7 @@ pub struct NotReplayable;
 
 /// A delivery cannot be given up any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("it is already delivered")]
+#[error("it is already delivered; there is nothing to discard")]
 pub struct NotDiscardable;
 
 impl Delivery {
@@ -218,18 +218,18 @@ impl Delivery {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
     use crate::audit::{Action, AuditPolicy, Author, Chain, Draft, Resource};
     use crate::webhook::EventTypes;
 
-    fn now() -> Timestamp {
+    pub(in super::super) fn now() -> Timestamp {
         "2026-06-01T12:00:00Z".parse().expect("a time")
     }
 
-    fn webhook(id: &str) -> Webhook {
+    pub(in super::super) fn webhook(id: &str) -> Webhook {
         Webhook {
             id: id.parse().expect("an id"),
             organization: "acme".parse().expect("an id"),
@@ -240,6 +240,7 @@ mod tests {
             updated_at: now(),
             disabled: None,
             failing_since: None,
+            trouble_at: None,
         }
     }
 

@@ -6,6 +6,7 @@
 mod address;
 mod delivery;
 mod delivery_id;
+mod health;
 mod retry;
 mod signature;
 mod url;
@@ -13,8 +14,8 @@ mod url;
 use std::fmt;
 use std::str::FromStr;
 
-use super::audit::Action;
 use super::audit::detail::detail_type;
+use super::audit::{Action, Event};
 use super::id::{OrganizationId, WebhookId};
 use super::text::{Description, excerpt};
 use super::time::Timestamp;
@@ -25,7 +26,8 @@ pub use delivery::{
     Delivery, DeliveryStatus, LastAttempt, NotDiscardable, NotReplayable, UnknownStatus,
 };
 pub use delivery_id::DeliveryId;
-pub use retry::{ATTEMPTS_MAX, FAILING_MAX, is_given_up, next_delay};
+pub use health::{FAILING_MAX, Health};
+pub use retry::{ATTEMPTS_MAX, SHARED_TIMEOUT, TIMEOUT, next_delay};
 pub use signature::{DeploymentSecret, InvalidSecret, SigningSecret, unix_seconds};
 pub use url::{InvalidUrl, WebhookUrl};
 
@@ -57,12 +59,20 @@ pub struct Webhook {
     pub disabled: Option<Disabled>,
     /// When the first attempt failed since the last success.
     pub failing_since: Option<Timestamp>,
+    /// When an attempt last failed or was slow; up to half an hour early.
+    pub trouble_at: Option<Timestamp>,
 }
 
 impl Webhook {
     /// Returns whether it gets events of a type.
     pub fn wants(&self, event_type: &str) -> bool {
         self.disabled.is_none() && self.events.include(event_type)
+    }
+
+    /// Returns whether it may get an event: one that happened since its creation. An earlier one is no concern of whoever
+    /// created it, and an organization of the same ID may have had it.
+    pub fn may_get(&self, event: &Event) -> bool {
+        event.time.timestamp() >= self.created_at
     }
 }
 
@@ -80,7 +90,7 @@ pub struct Disabled {
 pub enum DisableReason {
     /// Its endpoint responded with 410.
     Gone,
-    /// Its endpoint failed for [`FAILING_MAX`] without a success.
+    /// Its endpoint failed for [`FAILING_MAX`], without a success.
     Failing,
 }
 

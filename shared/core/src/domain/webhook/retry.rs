@@ -1,8 +1,6 @@
-//! When a failed delivery is attempted again, and when a failing endpoint is given up.
+//! How long an attempt may take, and when a failed delivery is attempted again.
 
 use std::time::Duration;
-
-use crate::time::Timestamp;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -22,14 +20,19 @@ const DELAYS: [Duration; 9] = [
     HOUR.saturating_mul(24),
 ];
 
+/// The time limit of an attempt that nothing waits for, including the connection.
+/// Source: 15 to 30 s are recommended by
+/// <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>
+pub const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The time limit of an attempt that deliveries of other webhooks wait for.
+pub const SHARED_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// The number of attempts of a delivery.
 pub const ATTEMPTS_MAX: u32 = 10;
 
 /// The longest wait that an endpoint can ask for with `Retry-After`.
 const RETRY_AFTER_MAX: Duration = HOUR.saturating_mul(24);
-
-/// How long an endpoint fails without a success before it is disabled.
-pub const FAILING_MAX: Duration = HOUR.saturating_mul(5 * 24);
 
 /// Returns how long to wait after `attempts` attempts, the last of which failed; `None` if that was the last one.
 ///
@@ -41,11 +44,6 @@ pub fn next_delay(attempts: u32, random: u32, retry_after: Option<Duration>) -> 
     let jitter = (delay / 10).mul_f64(f64::from(random) / f64::from(u32::MAX));
     let asked = retry_after.unwrap_or_default().min(RETRY_AFTER_MAX);
     Some((delay + jitter).max(asked))
-}
-
-/// Returns whether an endpoint that has been failing since a time is given up.
-pub fn is_given_up(failing_since: Timestamp, now: Timestamp) -> bool {
-    failing_since.saturating_add(FAILING_MAX) <= now
 }
 
 #[cfg(test)]
@@ -75,14 +73,6 @@ mod tests {
         assert_eq!(asked(10), Some(Duration::from_secs(300)));
         assert_eq!(asked(900), Some(Duration::from_secs(900)));
         assert_eq!(asked(u64::MAX), Some(Duration::from_secs(86_400)));
-    }
-
-    #[test]
-    fn an_endpoint_is_given_up_after_five_days() {
-        let since = Timestamp::UNIX_EPOCH;
-        let after = |millis| Timestamp::from_millis(millis).expect("in range");
-        assert!(!is_given_up(since, after(5 * 86_400_000 - 1)));
-        assert!(is_given_up(since, after(5 * 86_400_000)));
     }
 
     proptest! {

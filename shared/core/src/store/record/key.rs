@@ -13,7 +13,7 @@ use crate::text::KeyName;
 use crate::time::Timestamp;
 use crate::token::TokenDigest;
 
-use super::key_key;
+use super::{key_key, require_attributes};
 
 /// The attributes of the index of keys to review: the shard of the key, and when to look at it next. A key without
 /// them is not in the index.
@@ -103,26 +103,13 @@ pub(in crate::store) fn scopes(scopes: &Scopes) -> Option<AttributeValue> {
 
 /// Makes an update conditional on `condition`, and on a key that still has these attributes as in `known`.
 pub(in crate::store) fn require_same(
-    mut update: UpdateBuilder,
+    update: UpdateBuilder,
     condition: &str,
     known: &Key,
     attributes: &[&str],
 ) -> UpdateBuilder {
-    let mut condition = condition.to_owned();
-    let mut item = key_item(known, &KeyPolicy::default(), known.updated_at);
-    for attribute in attributes {
-        // Some names are reserved words.
-        let alias = format!("#known_{attribute}");
-        match item.remove(*attribute) {
-            Some(value) => {
-                condition.push_str(&format!(" AND {alias} = :known_{attribute}"));
-                update = update.expression_attribute_values(format!(":known_{attribute}"), value);
-            }
-            None => condition.push_str(&format!(" AND attribute_not_exists({alias})")),
-        }
-        update = update.expression_attribute_names(alias, *attribute);
-    }
-    update.condition_expression(condition)
+    let item = key_item(known, &KeyPolicy::default(), known.updated_at);
+    require_attributes(update, condition, item, attributes)
 }
 
 pub(in crate::store) fn key(item: &Item) -> Result<Key, CorruptItem> {

@@ -8,6 +8,7 @@ mod response;
 mod webhook;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 
 use crate::id::{KeyId, ServiceAccountId};
 
@@ -77,6 +78,29 @@ pub(in crate::store) fn key_id(item: &Item) -> Result<KeyId, CorruptItem> {
 /// The partition of an account and all of its keys.
 pub(in crate::store) fn account_partition(id: &ServiceAccountId) -> String {
     format!("ACCOUNT#{id}")
+}
+
+/// Makes an update conditional on `condition`, and on an item that still has these attributes as `known` has them.
+pub(in crate::store) fn require_attributes(
+    mut update: UpdateBuilder,
+    condition: &str,
+    mut known: Item,
+    attributes: &[&str],
+) -> UpdateBuilder {
+    let mut condition = condition.to_owned();
+    for attribute in attributes {
+        // Some names are reserved words.
+        let alias = format!("#known_{attribute}");
+        match known.remove(*attribute) {
+            Some(value) => {
+                condition.push_str(&format!(" AND {alias} = :known_{attribute}"));
+                update = update.expression_attribute_values(format!(":known_{attribute}"), value);
+            }
+            None => condition.push_str(&format!(" AND attribute_not_exists({alias})")),
+        }
+        update = update.expression_attribute_names(alias, *attribute);
+    }
+    update.condition_expression(condition)
 }
 
 pub(in crate::store) fn primary_key(partition: String, sort: String) -> Item {

@@ -58,6 +58,7 @@ pub(in crate::store) fn webhook_item(webhook: &Webhook) -> Item {
     put_time(&mut item, "created_at", Some(webhook.created_at));
     put_time(&mut item, "updated_at", Some(webhook.updated_at));
     put_time(&mut item, "failing_since", webhook.failing_since);
+    put_time(&mut item, "trouble_at", webhook.trouble_at);
     if let Some(Disabled { at, reason }) = webhook.disabled {
         put_time(&mut item, "disabled_at", Some(at));
         put_text(&mut item, "disabled_reason", &reason.name());
@@ -79,6 +80,7 @@ pub(in crate::store) fn webhook(item: &Item) -> Result<Webhook, CorruptItem> {
         updated_at: reader.timestamp("updated_at")?,
         disabled: disabled_at.map(disabled).transpose()?,
         failing_since: reader.optional("failing_since", Reader::timestamp)?,
+        trouble_at: reader.optional("trouble_at", Reader::timestamp)?,
     })
 }
 

@@ -8,7 +8,7 @@ use latchkey::error::Error;
 use latchkey::service::{Answer, DeliveryFilter, Message, Turn, Wake};
 use latchkey::webhook::{
     ATTEMPTS_MAX, Delivery, DeliveryStatus, DeploymentSecret, DisableReason, EventTypes,
-    FAILING_MAX, Webhook,
+    SHARED_TIMEOUT, Webhook,
 };
 use latchkey_testkit::sample;
 
@@ -90,7 +90,7 @@ async fn a_delivery_costs_what_it_reads_and_writes() {
     let id = delivery.id;
     let again = world.latchkey.replay_delivery(&caller(&[]), &id).await.expect("replayed");
     used();
-    attempt(&world, &Wake::from(&again), Turn::Shared, OK).await;
+    attempt(&world, &Wake::from(&again), Turn::Own, OK).await;
     assert_eq!(used(), [None, Some(2.0), Some(2.0)]);
 }
 
@@ -137,6 +137,7 @@ async fn the_endpoint_gets_a_signed_request_once() {
         timestamp: sample::now().as_millis() / 1000 + 1,
         signature: secret.sign(&delivery.event, world.now(), BODY),
         body: BODY.to_owned(),
+        timeout: SHARED_TIMEOUT,
     };
     assert_eq!(sent.into_inner(), [expected]);
     let delivered = newest(&world).await;
@@ -175,19 +176,71 @@ async fn a_failed_delivery_is_attempted_ten_times_over_three_days() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_failed_waits_for_its_own_turn_until_it_succeeds() {
+async fn an_endpoint_that_failed_or_was_slow_waits_for_its_own_turn_for_an_hour() {
+    for (answer, seconds) in [(status(503), 0), (OK, 2)] {
+        let (world, webhook, first) = world().await;
+        let send = async |_| {
+            world.pass(Duration::from_secs(seconds));
+            answer
+        };
+        world.courier().attempt(&Wake::from(&first), Turn::Shared, send).await.expect("responds");
+        // Another event, such as that of another webhook.
+        let next = async || {
+            world.pass(Duration::from_secs(1));
+            let other = EventTypes::select(["key.revoked"]).expect("known");
+            world.create(URL, other).await.expect("created");
+            Wake::from(&addressed(&world, &webhook).await)
+        };
+        let wake = next().await;
+        assert_eq!(skip(&world, &wake, Turn::Shared).await, Some(wake.clone()));
+        assert_eq!(attempt(&world, &wake, Turn::Own, OK).await, None);
+        assert_eq!(world.webhooks().await[0].failing_since, None);
+        // That it is well now says little.
+        let wake = next().await;
+        assert_eq!(skip(&world, &wake, Turn::Shared).await, Some(wake.clone()));
+        world.pass(Duration::from_secs(3600));
+        assert_eq!(attempt(&world, &wake, Turn::Shared, OK).await, None);
+    }
+}
+
+/// An organization that uses an ID again does not get what its predecessor did.
+#[tokio::test]
+async fn an_event_from_before_the_creation_is_for_nobody() {
+    let (world, webhook, _) = world().await;
+    let event = world.last_event().await;
+    let later = webhook.created_at.saturating_add(Duration::from_millis(1));
+    for (created_at, made) in [(webhook.created_at, 1), (later, 0)] {
+        let id = format!("W{made}").parse().expect("an id");
+        let other = Webhook { id, created_at, ..webhook.clone() };
+        let store = world.table.store();
+        store.create_webhook(&other, world.now(), None).await.expect("created");
+        let addressed = world.courier().address(&event, "webhook.created", BODY, &[other]).await;
+        assert_eq!(addressed.expect("responds"), made);
+    }
+}
+
+/// The last of the failures of five days and a success, at the same time.
+#[tokio::test]
+async fn a_success_during_the_last_failure_keeps_a_webhook() {
     let (world, webhook, first) = world().await;
-    let retry = attempt(&world, &Wake::from(&first), Turn::Shared, status(503)).await;
-    world.pass(Duration::from_secs(1));
-    // Another event, such as that of another webhook.
-    let other = world.create(URL, EventTypes::select(["key.revoked"]).expect("known")).await;
+    attempt(&world, &Wake::from(&first), Turn::Own, status(500)).await;
+    world.pass(Duration::from_secs(26 * 60 * 60));
+    let second = world.create(URL, EventTypes::select(["key.revoked"]).expect("known")).await;
+    second.expect("an event");
     let second = addressed(&world, &webhook).await;
-    let wake = Wake::from(&second);
-    assert_eq!(skip(&world, &wake, Turn::Shared).await, Some(wake.clone()));
-    assert_eq!(attempt(&world, &wake, Turn::Own, OK).await, None);
-    assert_eq!(world.webhooks().await[0].failing_since, None);
-    assert_eq!(attempt(&world, &retry.expect("a retry"), Turn::Shared, OK).await, None);
-    assert!(other.is_ok());
+    let mut wake = Wake { attempts: 1, ..Wake::from(&first) };
+    for _ in 0..4 {
+        wake = attempt(&world, &wake, Turn::Own, status(500)).await.expect("a retry");
+        world.pass(Duration::from_secs(26 * 60 * 60));
+    }
+    let send = async |_| {
+        assert_eq!(attempt(&world, &Wake::from(&second), Turn::Own, OK).await, None);
+        status(500)
+    };
+    let next = world.courier().attempt(&wake, Turn::Own, send).await.expect("responds");
+    assert!(next.is_some());
+    let found = world.webhooks().await.remove(0);
+    assert_eq!((found.disabled, found.failing_since), (None, Some(world.now())));
 }
 
 #[tokio::test]
@@ -217,8 +270,10 @@ async fn an_endpoint_that_fails_for_five_days_is_disabled() {
     let (world, webhook, first) = world().await;
     attempt(&world, &Wake::from(&first), Turn::Own, Answer::None("it did not connect".into()))
         .await;
+    let day = Duration::from_secs(24 * 60 * 60);
+    let late = Duration::from_secs(1);
     for (time, disabled) in
-        [(FAILING_MAX - Duration::from_secs(1), false), (Duration::from_secs(1), true)]
+        [(day, false), (day, false), (day, false), (day, false), (day - late, false), (late, true)]
     {
         world.pass(time);
         let other = EventTypes::select(["key.revoked"]).expect("known");
@@ -240,7 +295,7 @@ async fn an_endpoint_that_fails_for_five_days_is_disabled() {
     // What was waiting is given up.
     let waiting =
         list(&world, DeliveryFilter { status: Some(DeliveryStatus::Pending), webhook: None }).await;
-    assert_eq!(waiting.len(), 2);
+    assert_eq!(waiting.len(), 6);
     for delivery in waiting {
         let wake = Wake { attempts: delivery.attempts, ..Wake::from(&delivery) };
         assert_eq!(skip(&world, &wake, Turn::Own).await, None);
