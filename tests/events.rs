@@ -86,7 +86,7 @@ fn the_stream_feeds_the_function_with_the_trail_and_gives_up_what_cannot_be_publ
     let function = &resources("AWS::Serverless::Function")["EventsFunction"]["Properties"];
     let timeout = Duration::from_secs(function["Timeout"].as_u64().expect("seconds"));
     let patience = events::Patience::default().total;
-    assert!(timeout > patience + events::client::OPERATION_TIMEOUT * 2);
+    assert!(timeout > patience + latchkey_http::aws::OPERATION_TIMEOUT * 2);
     let attempts = mapping["MaximumRetryAttempts"].as_u64().expect("a number") + 1;
     let hours = attempts * patience.as_secs() / 3600;
     assert!(hours >= 5, "{hours}");

@@ -211,13 +211,19 @@ fn every_function_may_do_exactly_this_with_this_table_and_its_own_logs() {
         let statements = statements(&role).into_iter();
         let mut statements: BTreeMap<String, Value> =
             statements.map(|one| (sid(&one).to_owned(), one)).collect();
-        if name == "chaser" {
-            for sid in ["Replay", "Secret"] {
-                let statement = statements.get_mut(sid).expect(sid);
-                let within = statement[1].clone();
-                assert_eq!(*statement, only_if("HasWebhooks", within.clone()), "{sid}");
-                *statement = within;
-            }
+        for (sid, condition) in match name.as_str() {
+            "chaser" => &[
+                ("Replay", "HasWebhooks"),
+                ("Secret", "HasWebhooks"),
+                ("SecretKey", "HasExistingWebhookSecret"),
+            ][..],
+            "webhooks" => &[("SecretKey", "HasExistingWebhookSecret")],
+            _ => &[],
+        } {
+            let statement = statements.get_mut(*sid).expect(sid);
+            let within = statement[1].clone();
+            assert_eq!(*statement, only_if(condition, within.clone()), "{sid}");
+            *statement = within;
         }
         let mut expect =
             |sid: &str, actions: &[&str], resource: Value, condition: Option<Value>| {
@@ -301,7 +307,7 @@ fn every_function_may_do_exactly_this_with_this_table_and_its_own_logs() {
                 let put = ["dynamodb:PutItem"];
                 expect("Record", &put, table_arn(), Some(within(&["AUDIT#*"])));
                 let secret = ["secretsmanager:GetSecretValue"];
-                expect("Secret", &secret, "WebhookSecret".into(), None);
+                expect("Secret", &secret, webhook_secret(), None);
                 let schedules = "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule/${WebhookSchedules}/*";
                 expect("Schedule", &["scheduler:CreateSchedule"], schedules.into(), None);
                 let passed = json!({
@@ -323,7 +329,7 @@ fn every_function_may_do_exactly_this_with_this_table_and_its_own_logs() {
                 let check = ["dynamodb:ConditionCheckItem"];
                 expect("Replay", &check, table_arn(), Some(within(&["WEBHOOKS#*"])));
                 let secret = ["secretsmanager:GetSecretValue"];
-                expect("Secret", &secret, "WebhookSecret".into(), None);
+                expect("Secret", &secret, webhook_secret(), None);
             }
             _ => expect("Change", &change, table_arn(), None),
         }
@@ -341,6 +347,15 @@ fn every_function_may_do_exactly_this_with_this_table_and_its_own_logs() {
         });
         let keys = "arn:${AWS::Partition}:kms:${AWS::Region}:*:key/*";
         expect("TableKey", &["kms:Decrypt"], keys.into(), Some(of_this_table));
+        if matches!(name.as_str(), "chaser" | "webhooks") {
+            let of_the_secret = json!({
+                "StringEquals": {
+                    "kms:ViaService": "secretsmanager.${AWS::Region}.amazonaws.com",
+                    "kms:EncryptionContext:SecretARN": "ExistingWebhookSecretArn",
+                },
+            });
+            expect("SecretKey", &["kms:Decrypt"], keys.into(), Some(of_the_secret));
+        }
         // Whoever serves requests can add events, and never update or delete one.
         if !own {
             let kept = statements.remove("KeepEvents");
@@ -362,6 +377,11 @@ fn every_function_may_do_exactly_this_with_this_table_and_its_own_logs() {
         assert_eq!(statements.remove("Traces"), Some(only_if("IsTraced", traces)), "{function}");
         assert!(statements.is_empty(), "{function} may do more: {statements:#?}");
     }
+}
+
+/// The secret from which the signing secrets of webhooks derive.
+pub(crate) fn webhook_secret() -> Value {
+    either("CreatesWebhookSecret", "WebhookSecret", "ExistingWebhookSecretArn")
 }
 
 /// The condition on a put that it is of an event.
@@ -519,7 +539,7 @@ fn a_failed_invocation_brakes_a_gradual_deployment() {
 }
 
 #[test]
-fn concurrency_is_reserved_for_the_authorizer_by_itself() {
+fn concurrency_is_reserved_for_the_authorizer_and_for_webhooks_by_themselves() {
     let shared = &project::yaml("template.yaml")["Globals"]["Function"];
     let functions = resources("AWS::Serverless::Function");
     let reserved = "ReservedConcurrentExecutions";
@@ -533,10 +553,15 @@ fn concurrency_is_reserved_for_the_authorizer_by_itself() {
                 json!({ "ProvisionedConcurrentExecutions": "AuthorizerProvisionedConcurrency" });
             let provisioned = only_if("HasAuthorizerProvisionedConcurrency", provisioned);
             assert_eq!(function["ProvisionedConcurrencyConfig"], provisioned);
+            continue;
+        }
+        if name == "WebhooksFunction" {
+            let own = only_if("HasWebhooksReservedConcurrency", "WebhooksReservedConcurrency");
+            assert_eq!(function[reserved], own);
         } else {
             assert_eq!(function.get(reserved), None, "{name}");
-            assert_eq!(function.get("ProvisionedConcurrencyConfig"), None, "{name}");
         }
+        assert_eq!(function.get("ProvisionedConcurrencyConfig"), None, "{name}");
     }
 }
 

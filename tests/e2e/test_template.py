@@ -27,6 +27,7 @@ MONITORING = yaml_parse((ROOT / "monitoring.yaml").read_text())
 PARAMETERS = TEMPLATE["Parameters"]
 DEFAULTS = {name: parameter["Default"] for name, parameter in PARAMETERS.items()}
 KEY = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-1111-2222-3333-444455556666"
+SECRET = "arn:aws:secretsmanager:us-east-1:111122223333:secret:latchkey/webhooks-AbC123"
 # Values of the parameters that have neither a list of values nor bounds.
 SAMPLES = {
     "KeyPrefix": ["acme_live"],
@@ -40,6 +41,7 @@ SAMPLES = {
     "AuthorizerAccounts": ["444455556666", "444455556666,777788889999"],
     "VerifyOrganizations": ["acme"],
     "AuthorizerHeader": ["X-Api-Key"],
+    "ExistingWebhookSecretArn": [SECRET],
     "ExpiryWarnings": ["30,7,1", "1"],
     "UnusedWarning": ["90"],
     "RouteScopes": ["GET /orders/{id} orders.read; GET /health"],
@@ -247,6 +249,20 @@ def test_a_setting_for_warnings_publishes_a_version_of_each_function_that_reads_
     before, after = [Stack(**parameters).of("AWS::Lambda::Version") for parameters in [settings, {**settings, name: value}]]
     published = {re.sub("FunctionVersion.*", "", version) for version in after.keys() - before.keys()}
     assert published == {"Lakesail", "Chaser", "Warnings"}
+
+
+def test_an_existing_secret_of_webhooks_is_used_instead_of_a_new_one():
+    own, existing = Stack(Webhooks="on"), Stack(Webhooks="on", ExistingWebhookSecretArn=SECRET)
+    assert own.types() - existing.types() == {"AWS::SecretsManager::Secret": 1}
+    assert not existing.types() - own.types()
+    named = lambda stack: {
+        made: one["Properties"]["Environment"]["Variables"].get("LATCHKEY_WEBHOOK_SECRET")
+        for made, one in stack.of("AWS::Lambda::Function").items()
+    }
+    assert set(named(existing).values()) == {SECRET, None}
+    assert {made for made, secret in named(existing).items() if secret} == {"ChaserFunction", "WebhooksFunction"}
+    # Without webhooks, nothing reads it.
+    assert set(named(Stack(ExistingWebhookSecretArn=SECRET)).values()) == {None}
 
 
 @pytest.mark.parametrize("name", ["ReservedConcurrency", "AuthorizerReservedConcurrency", "LogRetentionDays"])
