@@ -94,7 +94,7 @@ pub enum Operation {
     DiscardDelivery,
 }
 
-/// The routes of these operations; the template lists the same routes.
+/// The routes of these operations; the template lists the same routes. Those of webhooks are the last ones.
 pub const ROUTES: &[Route<Operation>] = &[
     route(
         "POST",
@@ -189,11 +189,8 @@ impl App {
 
     /// The routes that the deployment serves: without webhooks, theirs are as unknown as any other path.
     fn routes(&self) -> &'static [Route<Operation>] {
-        let first = ROUTES.iter().position(|route| route.operation == Operation::ListWebhooks);
-        match first {
-            Some(first) if self.webhooks.is_none() => &ROUTES[..first],
-            _ => ROUTES,
-        }
+        let without = ROUTES.partition_point(|route| !route.path.starts_with("/v1/webhooks"));
+        if self.webhooks.is_some() { ROUTES } else { &ROUTES[..without] }
     }
 
     /// Returns the state for one request, whose origin the audit trail names.

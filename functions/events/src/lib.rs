@@ -9,7 +9,6 @@
 //! invocation at once, alone in its batch; [`handle`] describes how. After `MaximumRetryAttempts`, Lambda
 //! sends both to the dead-letter queue.
 
-pub mod client;
 mod publish;
 mod recent;
 mod settings;
@@ -19,6 +18,8 @@ use std::time::Duration;
 
 use aws_sdk_eventbridge::Client;
 use lambda_runtime::Diagnostic;
+use latchkey::store::environment::{Environment, InvalidSetting};
+use latchkey_http::aws;
 use tokio::time::Instant;
 
 pub use self::publish::SOURCE;
@@ -63,10 +64,16 @@ pub struct App {
 }
 
 impl App {
-    /// Publishes with `client`.
-    pub fn new(client: Client, settings: Settings) -> Self {
+    /// Publishes to the bus that the variables of the function name.
+    ///
+    /// # Errors
+    ///
+    /// Names the first variable that is missing or invalid.
+    pub fn from_environment(environment: &Environment) -> Result<Self, InvalidSetting> {
+        let settings = Settings::from_environment(environment)?;
+        let client = Client::new(&aws::config(environment, "AWS_ENDPOINT_URL_EVENTBRIDGE")?);
         let patience = Patience::default();
-        Self { client, settings, patience, recent: Mutex::default() }
+        Ok(Self { client, settings, patience, recent: Mutex::default() })
     }
 
     /// Keeps trying for this long.

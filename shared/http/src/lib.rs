@@ -6,6 +6,7 @@
 //! metrics.
 
 pub mod authenticate;
+pub mod aws;
 pub mod bearer;
 pub mod body;
 pub mod error;

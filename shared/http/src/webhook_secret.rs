@@ -1,28 +1,17 @@
 //! The secret of a deployment from which the signing secrets of webhooks derive, in AWS Secrets Manager.
 
 use std::fmt;
-use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::config::retry::RetryConfig;
-use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
-use aws_sdk_secretsmanager::config::{
-    BehaviorVersion, Config, Credentials, IdentityCache, Region, StalledStreamProtectionConfig,
-};
 use aws_sdk_secretsmanager::error::DisplayErrorContext;
-use aws_smithy_async::rt::sleep::TokioSleep;
-use latchkey::store::client::{CaBundle, http_client};
 use latchkey::store::environment::{Environment, InvalidSetting};
 use latchkey::webhook::DeploymentSecret;
 use tokio::sync::OnceCell;
 
+use crate::aws;
 use crate::error::Error;
 
 const VARIABLE: &str = "LATCHKEY_WEBHOOK_SECRET";
-
-/// The time limits of one attempt of a request, and of all attempts.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// The deployment's secret, which is read when it is first needed and then kept.
 pub struct WebhookSecret {
@@ -43,7 +32,8 @@ impl WebhookSecret {
     /// Names the variable of AWS that is missing or invalid.
     pub fn from_environment(environment: &Environment) -> Result<Option<Self>, InvalidSetting> {
         let Some(id) = environment.text(VARIABLE) else { return Ok(None) };
-        let source = Some((client(environment)?, id));
+        let config = aws::config(environment, "AWS_ENDPOINT_URL_SECRETS_MANAGER")?;
+        let source = Some((Client::new(&config), id));
         Ok(Some(Self { source, found: OnceCell::new() }))
     }
 
@@ -108,36 +98,6 @@ impl fmt::Debug for WebhookSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("WebhookSecret(..)")
     }
-}
-
-/// Creates a client like that of the table: with ring, and without a provider chain.
-fn client(environment: &Environment) -> Result<Client, InvalidSetting> {
-    let read = |variable| environment.required(variable, "Lambda normally sets it");
-    let credentials = Credentials::new(
-        read("AWS_ACCESS_KEY_ID")?,
-        read("AWS_SECRET_ACCESS_KEY")?,
-        environment.text("AWS_SESSION_TOKEN"),
-        None,
-        "environment",
-    );
-    let endpoint = environment.text("AWS_ENDPOINT_URL_SECRETS_MANAGER");
-    let roots = CaBundle::from_environment(environment)?;
-    let timeouts = TimeoutConfig::builder()
-        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-        .operation_timeout(OPERATION_TIMEOUT)
-        .build();
-    let mut config = Config::builder()
-        .behavior_version(BehaviorVersion::v2026_01_12())
-        .http_client(http_client(endpoint.as_deref(), roots.as_ref()))
-        .identity_cache(IdentityCache::no_cache())
-        .region(Region::new(read("AWS_REGION")?))
-        .credentials_provider(credentials)
-        .retry_config(RetryConfig::standard())
-        .sleep_impl(TokioSleep::new())
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        .timeout_config(timeouts);
-    config.set_endpoint_url(endpoint);
-    Ok(Client::from_conf(config.build()))
 }
 
 #[cfg(test)]

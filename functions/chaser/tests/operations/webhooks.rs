@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chaser::{AllowedScopes, App, Operation, ROUTES, handle};
+use chaser::{AllowedScopes, App, ROUTES, handle};
 use latchkey::id::OrganizationId;
 use latchkey::policy::KeyPolicy;
 use latchkey::webhook::{Delivery, DeliveryStatus};
@@ -209,7 +209,7 @@ async fn without_webhooks_their_paths_do_not_exist() {
     let app = App::new(latchkey, AllowedScopes::parse("").expect("the default"));
     let of_webhooks: Vec<_> = ROUTES.iter().filter(|route| route.path.starts_with(PATH)).collect();
     assert_eq!(of_webhooks.len(), 7);
-    assert_eq!(of_webhooks[0].operation, Operation::ListWebhooks);
+    assert!(ROUTES[ROUTES.len() - 7..].iter().all(|route| route.path.starts_with(PATH)));
     table.meter.take();
     for route in ROUTES {
         let path = route.path.replace(['{', '}'], "");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use events::{App, Batch, BatchResponse, Patience, Settings, client, handle};
+use events::{App, Batch, BatchResponse, Patience, handle};
 use latchkey::store::environment::Environment;
 use latchkey_testkit::event_bridge::EventBridge;
 use serde_json::{Value, json};
@@ -19,9 +19,8 @@ pub(crate) fn app(bridge: &EventBridge) -> App {
         ("AWS_ENDPOINT_URL_EVENTBRIDGE", &bridge.url),
         ("LATCHKEY_EVENT_BUS", "audit"),
     ]);
-    let settings = Settings::from_environment(&environment).expect("a bus");
-    let client = client::from_environment(&environment).expect("a client");
-    App::new(client, settings).with_patience(patience(Duration::from_secs(30)))
+    let app = App::from_environment(&environment).expect("the settings");
+    app.with_patience(patience(Duration::from_secs(30)))
 }
 
 /// The shortest waits, until `total` is over.
