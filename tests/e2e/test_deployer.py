@@ -82,6 +82,10 @@ UNUSED = {
         *["s3:rest.put.object", "firehose:tagdeliverystream", "logs:putbearertokenauthentication"],
         *["logs:putresourcepolicy", "logs:deleteresourcepolicy"],
     },
+    # Replicas in other regions.
+    "AWS::SecretsManager::Secret": {
+        *["secretsmanager:removeregionsfromreplication", "secretsmanager:replicatesecrettoregions"],
+    },
     "AWS::SNS::Subscription": {"iam:getrole", "iam:passrole"},
     "AWS::SNS::Topic": {
         # Roles that log deliveries.
@@ -119,7 +123,8 @@ RESOURCES = {
 NOT_NAMED = [
     *["apigateway:*", "route53:*", "kms:*", "s3:getobject*", "logs:describe*", "logs:*querydefinition"],
     *["logs:*logdelivery", "logs:listlogdeliveries", "iam:createservicelinkedrole", "budgets:*", "billing:*"],
-    "lambda:*eventsourcemapping",
+    # The name of a secret begins with its logical ID.
+    *["lambda:*eventsourcemapping", "secretsmanager:*"],
 ]
 
 logging.getLogger("samtranslator.metrics.metrics").setLevel(logging.ERROR)

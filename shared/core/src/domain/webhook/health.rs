@@ -18,9 +18,9 @@ const FAILURES_APART_MAX: Duration = HOUR.saturating_mul(27);
 /// A longer attempt is slow, even if it succeeds.
 const SLOW: Duration = Duration::from_secs(1);
 
-/// How long after trouble a webhook's deliveries wait for their own turn. An endpoint that is slow or fails only now and
-/// then would otherwise delay others again and again.
-const OWN_TURN: Duration = HOUR;
+/// How long after the noted trouble a webhook's deliveries wait for their own turn: an hour after the last one at least.
+/// An endpoint that is slow or fails only now and then would otherwise delay others again and again.
+const OWN_TURN: Duration = HOUR.saturating_add(NOTE_INTERVAL);
 
 /// Trouble is noted this often at most, so that an endpoint that fails does not cost a write for each attempt.
 const NOTE_INTERVAL: Duration = Duration::from_secs(30 * 60);
@@ -118,9 +118,9 @@ mod tests {
             let soon = now().saturating_add(MINUTE);
             assert_eq!(attempt(&mut webhook, 200, FAST, soon), status == 500);
             assert_eq!((webhook.failing_since, webhook.trouble_at), (None, Some(now())));
-            let last = now().saturating_add(HOUR - Duration::from_millis(1));
+            let last = now().saturating_add(HOUR * 3 / 2 - Duration::from_millis(1));
             assert!(webhook.needs_own_turn(last));
-            assert!(!webhook.needs_own_turn(now().saturating_add(HOUR)));
+            assert!(!webhook.needs_own_turn(now().saturating_add(HOUR * 3 / 2)));
         }
     }
 
