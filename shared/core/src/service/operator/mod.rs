@@ -12,6 +12,7 @@ mod organizations;
 pub mod restore;
 mod rotate;
 mod status;
+mod webhooks;
 
 pub use accounts::{
     account, accounts, accounts_being_deleted, create_account, delete_account, set_account_disabled,
@@ -28,6 +29,7 @@ pub use organizations::{
 };
 pub use rotate::{Rotated, rotate_key};
 pub use status::{KeyFilter, KeyStatus};
+pub use webhooks::{delete_webhook, webhook, webhooks};
 
 use crate::error::Error;
 use crate::id::{KeyId, OrganizationId};

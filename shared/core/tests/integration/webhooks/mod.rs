@@ -2,6 +2,7 @@
 
 mod courier;
 mod manage;
+mod operator;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
