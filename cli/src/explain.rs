@@ -61,6 +61,9 @@ fn advice(error: &OperatorError) -> &'static str {
         OperatorError::Failed(Error::AccountDisabled(_)) => {
             "to enable it, run `latchkey account enable`"
         }
+        OperatorError::Failed(Error::WebhookNotFound(_)) => {
+            "check the ID with `latchkey webhook list`"
+        }
         OperatorError::DescendantsLeft(_) => {
             "if this happens again, first disable the service accounts that hold the new keys"
         }
@@ -330,6 +333,10 @@ mod tests {
         operator::delete_account(&store, sample::now(), &organization(), &id)
             .await
             .expect("deleted");
+        let webhook =
+            operator::webhooks(&store, &organization()).await.expect("webhooks").remove(0).id;
+        operator::webhook(&store, &organization(), &webhook).await.expect("a webhook");
+        operator::delete_webhook(&store, now, &organization(), &webhook).await.expect("deleted");
 
         let mut named = BTreeSet::from(ACTIONS.map(|action| format!("dynamodb:{action}")));
         assert_eq!(actions.recorded(), named);

@@ -9,6 +9,7 @@ mod organization;
 mod restore;
 mod root_key;
 mod time;
+mod webhook;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
@@ -23,8 +24,9 @@ pub(crate) use root_key::RootKeyCommand;
 pub(crate) use time::Expiry;
 #[cfg(test)]
 pub(crate) use time::Moment;
+pub(crate) use webhook::{DeleteWebhook, WebhookCommand};
 
-/// Manage organizations, service accounts, and keys in a Latchkey table.
+/// Manage organizations, service accounts, keys, and webhooks in a Latchkey table.
 ///
 /// The command works directly on the DynamoDB table with your AWS credentials, so you need no key. A new key
 /// is printed once, on standard output, and cannot be shown again.
@@ -49,6 +51,7 @@ Examples:
   latchkey key rotate --key sk_0197CTTDF1YT9FUW_0197CTTLAFLKW3FL_ --grace 7d
   latchkey key revoke --account 0197CTTDF1YT9FUW --key 0197CTTLAFLKW3FL
   latchkey root-key create --expires-in 90d --output json
+  latchkey webhook list --organization acme
   latchkey audit list --organization acme --since 24h
   latchkey verify < key.txt
 
@@ -114,6 +117,9 @@ pub(crate) enum Operation {
     /// Manage root keys, which administer the deployment and belong to no organization.
     #[command(subcommand)]
     RootKey(RootKeyCommand),
+    /// List and delete webhooks of organizations.
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
     /// List who changed what, when, and from where, and verify that the record was not tampered with.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -134,6 +140,7 @@ impl Operation {
             Self::RootKey(RootKeyCommand::List) => false,
             Self::RootKey(RootKeyCommand::Revoke(one)) => !one.descendants.dry_run,
             Self::RootKey(_) => true,
+            Self::Webhook(command) => !matches!(command, WebhookCommand::List(_)),
             Self::Audit(_) => false,
         }
     }

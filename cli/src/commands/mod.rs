@@ -7,6 +7,7 @@ mod key;
 mod organization;
 mod revoke;
 mod root_key;
+mod webhook;
 
 use aws_config::SdkConfig;
 use latchkey::audit::AuditPolicy;
@@ -66,6 +67,7 @@ pub(crate) async fn run(operation: Operation, context: &Context<'_>) -> Result<(
         Operation::Account(command) => account::run(command, context).await,
         Operation::Key(command) => key::run(command, context).await,
         Operation::RootKey(command) => root_key::run(command, context).await,
+        Operation::Webhook(command) => webhook::run(command, context).await,
         Operation::Audit(command) => audit::run(command, context).await,
     }
 }

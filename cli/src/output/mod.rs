@@ -11,6 +11,7 @@ mod minted;
 mod organization;
 mod restore;
 mod text;
+mod webhook;
 
 use std::io::{ErrorKind, Write};
 
@@ -24,6 +25,7 @@ pub(crate) use minted::{BootstrapReport, MintedReport, RotatedReport, StoredBoot
 pub(crate) use organization::{DeletedOrganizationReport, OrganizationReport, OrganizationsReport};
 pub(crate) use restore::{Progress, RestoreReport};
 pub(crate) use text::{lines, scopes};
+pub(crate) use webhook::{DeletedWebhookReport, WebhooksReport};
 
 use crate::args::Format;
 

@@ -117,7 +117,7 @@ async fn every_failure_says_what_to_do() {
     let nothing = refused(&table, &[]).await;
     assert!(
         nothing.contains(
-            "[subcommands: bootstrap, organization, account, key, root-key, audit, verify, restore-check, help]"
+            "[subcommands: bootstrap, organization, account, key, root-key, webhook, audit, verify, restore-check, help]"
         ),
         "{nothing}"
     );

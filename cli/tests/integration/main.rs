@@ -12,3 +12,4 @@ mod leak;
 mod organizations;
 mod restore_check;
 mod secret;
+mod webhooks;
