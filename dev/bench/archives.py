@@ -3,7 +3,7 @@
 import tempfile
 import zipfile
 
-FUNCTIONS = ("authorizer", "chaser", "events", "lakesail", "oauth", "warnings")
+FUNCTIONS = ("authorizer", "chaser", "events", "lakesail", "oauth", "warnings", "webhooks")
 
 # The most that an archive should have, in bytes: Lambda fetches it in each cold start.
 GOAL = 3_000_000
