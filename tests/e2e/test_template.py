@@ -64,6 +64,8 @@ SAMPLES = {
 }
 # What else must be set for a parameter to have an effect, or for the stack's rules to hold.
 NEEDED = {
+    "WebhooksReservedConcurrency": {"Webhooks": "on"},
+    "ExistingWebhookSecretArn": {"Webhooks": "on"},
     "DomainName": {"CertificateArn": SAMPLES["CertificateArn"][0]},
     "MonthlyBudget": {"AlarmEmail": "on-call@example.com"},
     "AlarmEncryption": {"AlarmEmail": "on-call@example.com"},
@@ -256,7 +258,7 @@ def test_an_existing_secret_of_webhooks_is_used_instead_of_a_new_one():
     assert own.types() - existing.types() == {"AWS::SecretsManager::Secret": 1}
     assert not existing.types() - own.types()
     named = lambda stack: {
-        made: one["Properties"]["Environment"]["Variables"].get("LATCHKEY_WEBHOOK_SECRET")
+        made: one["Environment"]["Variables"].get("LATCHKEY_WEBHOOK_SECRET")
         for made, one in stack.of("AWS::Lambda::Function").items()
     }
     assert set(named(existing).values()) == {SECRET, None}

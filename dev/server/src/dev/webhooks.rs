@@ -73,15 +73,17 @@ impl Webhooks {
         let mut waiting = Vec::new();
         loop {
             ticks.tick().await;
-            let mut records = stream.records().await?;
-            records.retain(is_for_webhooks);
-            if !records.is_empty() {
-                call(port, json!({ "Records": records })).await;
-            }
-            while let Ok(schedule) = self.schedules.try_recv() {
-                waiting.push(schedule);
-            }
-            for input in due(&mut waiting, Clock::system().now()) {
+            loop {
+                let mut records = stream.records().await?;
+                records.retain(is_for_webhooks);
+                if !records.is_empty() {
+                    call(port, json!({ "Records": records })).await;
+                }
+                while let Ok(schedule) = self.schedules.try_recv() {
+                    waiting.push(schedule);
+                }
+                // One at a time, so that endpoints that fail do not delay new events.
+                let Some(input) = due(&mut waiting, Clock::system().now()) else { break };
                 call(port, input).await;
             }
         }
@@ -98,11 +100,10 @@ fn is_for_webhooks(record: &Value) -> bool {
         && (starts("pk", "AUDIT#") || starts("pk", "WEBHOOKS#") && starts("sk", "DELIVERY#"))
 }
 
-/// Takes out the inputs of the schedules that are due at `now`, the earliest first.
-fn due(waiting: &mut Vec<Schedule>, now: Timestamp) -> Vec<Value> {
-    waiting.sort_by_key(|schedule| schedule.at);
-    let count = waiting.partition_point(|schedule| schedule.at <= now);
-    waiting.drain(..count).map(|schedule| schedule.input).collect()
+/// Takes out the input of the earliest schedule, if that is due at `now`.
+fn due(waiting: &mut Vec<Schedule>, now: Timestamp) -> Option<Value> {
+    let (earliest, _) = waiting.iter().enumerate().min_by_key(|(_, schedule)| schedule.at)?;
+    (waiting[earliest].at <= now).then(|| waiting.swap_remove(earliest).input)
 }
 
 /// Calls the function, and says if that fails.
@@ -190,9 +191,10 @@ mod tests {
         assert_eq!(found, Schedule { at: time, input: input.clone() });
         let earlier = Schedule { at: at("2026-01-01T00:04:00Z"), input: json!(1) };
         let mut waiting = vec![found, earlier];
-        assert!(due(&mut waiting, at("2026-01-01T00:03:59.999Z")).is_empty());
-        assert_eq!(due(&mut waiting, time), [json!(1), input]);
-        assert!(waiting.is_empty());
+        assert_eq!(due(&mut waiting, at("2026-01-01T00:03:59.999Z")), None);
+        assert_eq!(due(&mut waiting, time), Some(json!(1)));
+        assert_eq!(due(&mut waiting, time), Some(input));
+        assert_eq!((due(&mut waiting, time), waiting.len()), (None, 0));
         for (field, value) in [("ScheduleExpression", "rate(5 minutes)"), ("Target", "none")] {
             let mut other = body.clone();
             other[field] = value.into();
