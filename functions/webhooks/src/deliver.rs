@@ -70,7 +70,9 @@ pub(crate) async fn batch(
 /// Attempts a delivery at its scheduled time.
 pub(crate) async fn woken(app: &App, woken: &Woken, arn: &str) -> Result<(), Diagnostic> {
     let Some(wake) = woken.wake(app.clock.now()) else {
-        tracing::error!("a schedule's organization or delivery is no ID, so it is ignored");
+        tracing::error!(
+            "a schedule is ignored, because its organization or delivery is not a valid ID"
+        );
         return Ok(());
     };
     attempt(app, &wake, Turn::Own, arn).await.map_err(|Problem { reason, .. }| {

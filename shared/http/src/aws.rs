@@ -16,7 +16,7 @@ use latchkey::store::environment::{Environment, InvalidSetting};
 /// The time limit of one attempt of a request, including the connection.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The time limit of a request with all of its attempts, which is within that of a caller's request.
+/// The time limit of a request with all of its attempts.
 pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Half of the longest wait before the second attempt. A few attempts get over a short disturbance.

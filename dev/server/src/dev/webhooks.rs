@@ -110,7 +110,7 @@ fn due(waiting: &mut Vec<Schedule>, now: Timestamp) -> Option<Value> {
 async fn call(port: u16, event: Value) {
     if let Err(problem) = invoke(port, &event).await {
         eprintln!(
-            "warning: webhooks: {problem}; the deliveries of this call are lost; replay them"
+            "warning: webhooks: {problem}; the deliveries of this call are lost; discard and replay those that exist"
         );
     }
 }

@@ -193,6 +193,7 @@ impl Courier {
                     let (organization, id) = (&delivery.organization, &delivery.webhook);
                     webhook = self.store.webhook(organization, id).await?;
                 }
+                Recorded::OrganizationDeleting => webhook = None,
             }
         }
         Err(Error::Busy)

@@ -24,6 +24,8 @@ pub enum Recorded {
     DeliveryChanged,
     /// Nothing was written, because the webhook had changed or was deleted.
     WebhookChanged,
+    /// Nothing was written, because nothing may be noted in the webhook: its organization is being deleted.
+    OrganizationDeleting,
 }
 
 impl KeyStore {
@@ -51,7 +53,8 @@ impl KeyStore {
         }
         Ok(match self.transact(&parts, &events).await? {
             Outcome::Refused(unmet) if unmet.has(Part::Delivery) => Recorded::DeliveryChanged,
-            Outcome::Refused(_) => Recorded::WebhookChanged,
+            Outcome::Refused(unmet) if unmet.has(Part::Webhook) => Recorded::WebhookChanged,
+            Outcome::Refused(_) => Recorded::OrganizationDeleting,
             _ => Recorded::Written,
         })
     }

@@ -69,8 +69,8 @@ impl Webhook {
         self.disabled.is_none() && self.events.include(event_type)
     }
 
-    /// Returns whether it may get an event: one that happened since its creation. An earlier one is no concern of whoever
-    /// created it, and an organization of the same ID may have had it.
+    /// Returns whether it may get an event: one that happened since its creation. An earlier one may be of another
+    /// organization that had the same ID.
     pub fn may_get(&self, event: &Event) -> bool {
         event.time.timestamp() >= self.created_at
     }

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use latchkey::audit::Value;
 use latchkey::error::Error;
 use latchkey::service::{Answer, DeliveryFilter, Message, Turn, Wake};
@@ -176,7 +177,7 @@ async fn a_failed_delivery_is_attempted_ten_times_over_three_days() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_failed_or_was_slow_waits_for_its_own_turn_for_an_hour() {
+async fn an_endpoint_that_failed_or_was_slow_waits_for_its_own_turn() {
     for (answer, seconds) in [(status(503), 0), (OK, 2)] {
         let (world, webhook, first) = world().await;
         let send = async |_| {
@@ -217,6 +218,28 @@ async fn an_event_from_before_the_creation_is_for_nobody() {
         let addressed = world.courier().address(&event, "webhook.created", BODY, &[other]).await;
         assert_eq!(addressed.expect("responds"), made);
     }
+}
+
+/// Then the organization's trail takes no more events, so the webhook is not disabled, but the attempt is written.
+#[tokio::test]
+async fn an_endpoint_that_is_gone_while_its_organization_is_being_deleted_gets_one_request() {
+    let (world, _, delivery) = world().await;
+    world
+        .table
+        .client
+        .update_item()
+        .table_name(world.table.name())
+        .key("pk", AttributeValue::S(format!("ORG#{}", organization())))
+        .key("sk", AttributeValue::S("ORG".to_owned()))
+        .update_expression("SET deleting = :now")
+        .expression_attribute_values(":now", AttributeValue::N("1".to_owned()))
+        .send()
+        .await
+        .expect("written");
+    let next = attempt(&world, &Wake::from(&delivery), Turn::Shared, status(410)).await;
+    let found = newest(&world).await;
+    assert_eq!((found.attempts, found.last.status), (1, Some(410)));
+    assert_eq!(skip(&world, &Wake::from(&delivery), Turn::Shared).await, next);
 }
 
 /// The last of the failures of five days and a success, at the same time.
