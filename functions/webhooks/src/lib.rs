@@ -20,10 +20,10 @@ use latchkey::store::environment::Environment;
 use latchkey_http::stream::BatchResponse;
 
 pub use event::{Event, Woken};
-pub use schedule::Scheduler;
 pub use settings::StartError;
 
 use address::Resolver;
+use schedule::Scheduler;
 use send::Sender;
 
 /// The state of an execution environment.

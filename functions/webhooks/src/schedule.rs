@@ -21,7 +21,7 @@ const AHEAD: Duration = Duration::from_secs(5);
 
 /// Creates schedules.
 #[derive(Clone, Debug)]
-pub struct Scheduler {
+pub(crate) struct Scheduler {
     client: Client,
     /// The group of the schedules.
     group: String,
@@ -32,11 +32,11 @@ pub struct Scheduler {
 /// A schedule was not created.
 #[derive(Debug, thiserror::Error)]
 #[error("the next attempt of a delivery cannot be scheduled: {0}")]
-pub struct NotScheduled(String);
+pub(crate) struct NotScheduled(String);
 
 impl Scheduler {
     /// Creates schedules in `group` with `client`.
-    pub fn new(client: Client, group: String, role: String) -> Self {
+    pub(crate) fn new(client: Client, group: String, role: String) -> Self {
         Self { client, group, role }
     }
 
@@ -46,7 +46,7 @@ impl Scheduler {
     /// # Errors
     ///
     /// [`NotScheduled`].
-    pub async fn schedule(
+    pub(crate) async fn schedule(
         &self,
         wake: &Wake,
         now: Timestamp,
