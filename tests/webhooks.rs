@@ -56,7 +56,7 @@ fn the_api_has_the_secret_and_its_paths_are_the_same_without_it() {
     let chaser = &resources("AWS::Serverless::Function")["ChaserFunction"]["Properties"];
     let secret = &chaser["Environment"]["Variables"]["LATCHKEY_WEBHOOK_SECRET"];
     let existing = only_if("HasWebhooks", "ExistingWebhookSecretArn");
-    assert_eq!(*secret, either("CreatesWebhookSecret", "WebhookSecret", existing));
+    assert_eq!(*secret, either("CreatesWebhookSecret", "WebhookSecret.Id", existing));
     let webhooks = &resources("AWS::Serverless::Function")["WebhooksFunction"]["Properties"];
     let variables = &webhooks["Environment"]["Variables"];
     assert_eq!(variables["LATCHKEY_WEBHOOK_SECRET"], webhook_secret("ExistingWebhookSecretArn"));

@@ -11,7 +11,7 @@ from on_aws.stack import ALIAS, alias, versions, weights
 DEPLOY = "deploy the stack again, and look for changes that somebody made by hand"
 VERIFICATION = ["ANY /verify", "ANY /verify/{path+}", "POST /oauth/introspect"]
 HEALTH = "GET /health"
-CHANGES = {"lakesail", "chaser", "oauth", "events", "warnings"}
+CHANGES = {"lakesail", "chaser", "oauth", "events", "warnings", "webhooks"}
 
 
 def throttles(stack):

@@ -115,7 +115,7 @@ def test_an_authorizer_that_denies_the_organization_need_not_count(answer):
     assert "authorizer" not in signals.metrics(stack(), Session(organization_admitted=False), 300)
 
 
-@pytest.mark.parametrize("function", ["events", "warnings"])
+@pytest.mark.parametrize("function", ["events", "warnings", "webhooks"])
 def test_a_function_that_nobody_calls_with_a_key_verifies_nothing(answer, monkeypatch, function):
     monkeypatch.setitem(FUNCTIONS, function, "X")
     answer(get_metric_data=counts({(function, "Verified"): 0, (function, "StoreFailures"): 2}))

@@ -218,7 +218,7 @@ fn every_function_may_do_exactly_this_with_this_table_and_its_own_logs() {
 
 /// The secret from which the signing secrets of webhooks derive.
 pub(crate) fn webhook_secret(existing: &str) -> Value {
-    either("CreatesWebhookSecret", "WebhookSecret", existing)
+    either("CreatesWebhookSecret", "WebhookSecret.Id", existing)
 }
 
 /// The condition on a put that it is of an event.
