@@ -65,6 +65,7 @@ def environment(local, own_token, stranger, tmp_path_factory):
     return {
         **os.environ,
         "LATCHKEY_URL": local.url,
+        "LATCHKEY_ACCOUNT": local.account,
         "LATCHKEY_TOKEN": own_token,
         "LATCHKEY_ROOT_TOKEN": local.root_token,
         "LATCHKEY_IDENTITIES": str(identities),

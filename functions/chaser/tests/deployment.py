@@ -1,5 +1,7 @@
 """Every operation of the Chaser dialect, on the deployed function."""
 
+import time
+
 # The event's key belongs to no deployment.
 RUNTIME = {"event": "create-key.json", "valid_key": False, "answer": {"statusCode": 401}}
 
@@ -32,7 +34,14 @@ WEBHOOK = [
     *["created_at", "description", "disabled_at", "disabled_reason", "events", "id", "signing_secret_preview"],
     *["updated_at", "url"],
 ]
+DELIVERY = [
+    *["attempts", "created_at", "delivered_at", "discarded_at", "event_id", "event_type", "id", "last_error"],
+    *["last_http_status", "next_attempt_at", "payload", "replayed_at", "replayed_from_delivery_id", "resource_id"],
+    *["resource_type", "status", "updated_at", "webhook_id"],
+]
 ERROR = ["code", "error", "message"]
+# How long the stream may take.
+DELIVERED_WITHIN_SECONDS = 60
 
 
 def drive(deployed):
@@ -106,9 +115,9 @@ def drive_own_keys(gateway, machine):
 
 
 def drive_webhooks(gateway, key):
-    """Creates, lists, and deletes a webhook of events that do not happen here."""
+    """Creates, lists, and deletes a webhook, whose host has no address, and discards and replays its first delivery."""
     call = gateway.call
-    new = {"url": "https://hooks.example.com/deployment", "events": ["organization.disabled"]}
+    new = {"url": "https://hooks.invalid/deployment", "events": ["webhook.created"]}
     made = call(f"POST {WEBHOOKS}", 200, ["signing_secret", "webhook"], key=key, json=new)
     webhook = within("webhook", made, WEBHOOK)
     secret, preview = made["signing_secret"], webhook["signing_secret_preview"]
@@ -116,14 +125,30 @@ def drive_webhooks(gateway, key):
     listed = call(f"GET {WEBHOOKS}", 200, ["webhooks"], key=key)
     assert webhook in listed["webhooks"], "the new webhook is not listed"
     one = {"webhook_id": webhook["id"]}
-    query = f"?webhook_id={webhook['id']}&status=failed"
-    listed = call(f"GET {DELIVERIES}", 200, ["deliveries", "next_cursor"], key=key, query=query)
-    assert listed["deliveries"] == [], f"the deliveries are {listed}"
+    delivery = {"delivery_id": first_delivery(call, key, webhook["id"])}
+    described = lambda route: within("delivery", call(route, 200, ["delivery"], delivery, key=key), DELIVERY)
+    found = described(f"GET {ONE_DELIVERY}")
+    assert found["event_type"] == "webhook.created", f"the delivery is {found}"
+    ended = described(f"POST {ONE_DELIVERY}/discard")
+    assert ended["status"] == "discarded", f"the delivery is {ended}"
+    again = described(f"POST {ONE_DELIVERY}/replay")
+    assert again["replayed_from_delivery_id"] == found["id"], f"the new delivery is {again}"
     unknown = {"delivery_id": "0"}
     for route in [f"GET {ONE_DELIVERY}", f"POST {ONE_DELIVERY}/replay", f"POST {ONE_DELIVERY}/discard"]:
         check_error(call(route, 404, ERROR, unknown, key=key), "not_found")
     call(f"DELETE {ONE_WEBHOOK}", 204, (), one, key=key)
     check_error(call(f"DELETE {ONE_WEBHOOK}", 404, ERROR, one, key=key, note="(deleted webhook) "), "not_found")
+
+
+def first_delivery(call, key, webhook):
+    """The ID of the first delivery to a webhook, which has been attempted once."""
+    end = time.monotonic() + DELIVERED_WITHIN_SECONDS
+    while time.monotonic() < end:
+        listed = call(f"GET {DELIVERIES}", 200, ["deliveries", "next_cursor"], key=key, query=f"?webhook_id={webhook}")
+        if any(found["attempts"] for found in listed["deliveries"]):
+            return listed["deliveries"][0]["id"]
+        time.sleep(0.5)
+    raise AssertionError(f"the webhook {webhook} has no delivery: {listed}")
 
 
 def call_account(gateway, route, ids=None, **request):

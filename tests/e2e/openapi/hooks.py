@@ -16,6 +16,8 @@ ROOT_TOKEN = os.environ["LATCHKEY_ROOT_TOKEN"]
 # `sk_<account>_<key>_<secret>` contains the key's ID.
 OWN_KEYS = {token.split("_")[-2] for token in (TOKEN, ROOT_TOKEN)}
 OWN_ACCOUNT = TOKEN.split("_")[-3]
+# What no request may change, because this run or other tests need it.
+KEPT_IDS = {*OWN_KEYS, OWN_ACCOUNT, os.environ["LATCHKEY_ACCOUNT"]}
 # How many keys of the caller's account stay live. The account may have 10 in total.
 KEPT = 3
 # How many webhooks of the caller's organization stay. It may have 10 in total, and each gets all later events.
@@ -106,8 +108,9 @@ def before_call(context, case, kwargs):
     linked = case.meta.phase.name.value == "stateful"
     chosen = next(turns) % 2 == 0
     # Generated IDs always get 404, so every other request uses existing ones. Linked IDs already exist. The
-    # caller's own keys are replaced, because a caller that revokes or restricts its key would lose access.
-    if ids and (chosen and not linked or not OWN_KEYS.isdisjoint(ids.values())):
+    # caller's own keys and account, and the account of other tests, are replaced, because whoever revokes or
+    # restricts their keys takes away their access.
+    if ids and (chosen and not linked or not KEPT_IDS.isdisjoint(ids.values())):
         ids.update(zip(ids, existing(case.path)))
     # Generated idempotency keys repeat. Then they get 409, or replay a response about something that was
     # deleted since.
