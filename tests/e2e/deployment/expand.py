@@ -168,14 +168,21 @@ def expand(text, values, expand_nested):
         if resource["Type"] == "AWS::ApiGatewayV2::Api" and "Body" in resource["Properties"]:
             resources.update(unfold(name, resource["Properties"]))
         if resource["Type"].startswith("AWS::IAM::"):
-            tolerate_unknown_attributes(resource["Properties"])
+            tolerate_what_the_emulator_cannot_evaluate(resource["Properties"])
     return json.dumps(template, indent=1)
 
 
-def tolerate_unknown_attributes(properties):
-    """Removes the conditions on attributes and partitions. The emulator cannot evaluate them, but enforces the rest."""
+def tolerate_what_the_emulator_cannot_evaluate(properties):
+    """Removes the conditions on attributes and partitions, and the group of schedules. The emulator enforces the rest.
+
+    It takes every schedule for one of the default group.
+    """
     for policy in [properties, *properties.get("Policies", [])]:
         for statement in policy.get("PolicyDocument", {}).get("Statement", []):
+            if "Fn::If" in statement:
+                _, statement, _ = statement["Fn::If"]
+            if statement["Action"] == ["scheduler:CreateSchedule"]:
+                statement["Resource"] = "*"
             required = statement.get("Condition", {}).get("Null", {})
             known = [required.pop(key, None) for key in ("dynamodb:Attributes", "dynamodb:LeadingKeys")]
             if any(known):
