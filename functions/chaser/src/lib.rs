@@ -78,7 +78,7 @@ pub enum Operation {
     RotateOwnKey,
     /// Lists the changes in the account of the presented key.
     ListEvents,
-    /// Lists webhooks. Without webhooks in the deployment, there is no such path, as for the operations below.
+    /// Lists webhooks. Only deployments with webhooks have this and the operations below.
     ListWebhooks,
     /// Creates a webhook.
     CreateWebhook,

@@ -5,12 +5,11 @@ use std::time::Duration;
 use aws_sdk_secretsmanager::config::retry::RetryConfig;
 use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
 use aws_sdk_secretsmanager::config::{
-    BehaviorVersion, Credentials, IdentityCache, Region, SharedCredentialsProvider,
-    StalledStreamProtectionConfig,
+    BehaviorVersion, IdentityCache, SharedCredentialsProvider, StalledStreamProtectionConfig,
 };
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_types::SdkConfig;
-use latchkey::store::client::{CaBundle, http_client};
+use latchkey::store::client::{CaBundle, http_client, identity};
 use latchkey::store::environment::{Environment, InvalidSetting};
 
 /// The time limit of one attempt of a request, including the connection.
@@ -32,14 +31,7 @@ pub fn config(
     environment: &Environment,
     endpoint: &'static str,
 ) -> Result<SdkConfig, InvalidSetting> {
-    let read = |variable| environment.required(variable, "Lambda normally sets it");
-    let credentials = Credentials::new(
-        read("AWS_ACCESS_KEY_ID")?,
-        read("AWS_SECRET_ACCESS_KEY")?,
-        environment.text("AWS_SESSION_TOKEN"),
-        None,
-        "environment",
-    );
+    let (region, credentials) = identity(environment)?;
     let endpoint = environment.text(endpoint);
     let roots = CaBundle::from_environment(environment)?;
     let timeouts = TimeoutConfig::builder()
@@ -50,7 +42,7 @@ pub fn config(
         .behavior_version(BehaviorVersion::v2026_01_12())
         .http_client(http_client(endpoint.as_deref(), roots.as_ref()))
         .identity_cache(IdentityCache::no_cache())
-        .region(Region::new(read("AWS_REGION")?))
+        .region(region)
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .retry_config(RetryConfig::standard().with_initial_backoff(BACKOFF))
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))

@@ -65,6 +65,23 @@ pub fn from_environment(
     environment: &Environment,
     observe: impl Fn(Duration) + Send + Sync + 'static,
 ) -> Result<Client, InvalidSetting> {
+    let (region, credentials) = identity(environment)?;
+    let endpoint = environment.text("AWS_ENDPOINT_URL_DYNAMODB");
+    let roots = CaBundle::from_environment(environment)?;
+    let mut config = config(http_client(endpoint.as_deref(), roots.as_ref()))
+        .region(region)
+        .credentials_provider(credentials)
+        .interceptor(Latency(Box::new(observe)));
+    config.set_endpoint_url(endpoint);
+    Ok(Client::from_conf(config.build()))
+}
+
+/// Returns the region and the credentials that Lambda gives a function, for every client of the function.
+///
+/// # Errors
+///
+/// Names the first variable that is missing.
+pub fn identity(environment: &Environment) -> Result<(Region, Credentials), InvalidSetting> {
     let read = |variable| environment.required(variable, "Lambda normally sets it");
     let credentials = Credentials::new(
         read("AWS_ACCESS_KEY_ID")?,
@@ -73,14 +90,7 @@ pub fn from_environment(
         None,
         "environment",
     );
-    let endpoint = environment.text("AWS_ENDPOINT_URL_DYNAMODB");
-    let roots = CaBundle::from_environment(environment)?;
-    let mut config = config(http_client(endpoint.as_deref(), roots.as_ref()))
-        .region(Region::new(read("AWS_REGION")?))
-        .credentials_provider(credentials)
-        .interceptor(Latency(Box::new(observe)));
-    config.set_endpoint_url(endpoint);
-    Ok(Client::from_conf(config.build()))
+    Ok((Region::new(read("AWS_REGION")?), credentials))
 }
 
 /// Reports the duration of each request.

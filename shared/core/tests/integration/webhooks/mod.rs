@@ -1,6 +1,7 @@
 //! Webhooks: who may do what with them, and how deliveries end.
 
 mod courier;
+mod deliveries;
 mod manage;
 mod operator;
 
